@@ -1,0 +1,76 @@
+import { InvalidCursorError } from './iteration.errors.js';
+
+/** A value that JSON gives back as it was. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/**
+ * Names the last item that is *finished*. `null` means that nothing is finished yet.
+ *
+ * A cursor is saved with the job: at most 16 KB as JSON, and at best under 1 KB.
+ */
+export type Cursor = Json;
+
+/** The largest cursor, in bytes of JSON, that is saved. */
+export const MAX_CURSOR_BYTES = 16_384;
+
+/** From this size on, in bytes of JSON, a cursor is warned about. */
+export const LARGE_CURSOR_BYTES = 1_024;
+
+/**
+ * Checks that `value` survives JSON unchanged and is small enough to be saved with the job.
+ *
+ * @param what What the value is, for the error: `cursor` or `state`.
+ * @returns Its size in bytes of JSON.
+ * @throws InvalidCursorError naming the part at fault.
+ */
+export function checkJson(value: unknown, what = 'cursor'): number {
+  checkExact(value, what, []);
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  if (bytes > MAX_CURSOR_BYTES) {
+    throw new InvalidCursorError(
+      `The ${what} is ${bytes} bytes of JSON; at most ${MAX_CURSOR_BYTES} can be saved. Keep only what names the position`,
+      what,
+    );
+  }
+  return bytes;
+}
+
+function checkExact(value: unknown, path: string, ancestors: readonly unknown[]): void {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value) || Object.is(value, -0)) throw inexact(value, path);
+    return;
+  }
+  if (
+    typeof value !== 'object' ||
+    ancestors.includes(value) ||
+    typeof (value as { toJSON?: unknown }).toJSON === 'function'
+  ) {
+    throw inexact(value, path);
+  }
+  const within = [...ancestors, value];
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) checkExact(value[index], `${path}[${index}]`, within);
+    return;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if ((prototype !== Object.prototype && prototype !== null) || Object.getOwnPropertySymbols(value).length > 0) {
+    throw inexact(value, path);
+  }
+  for (const [key, part] of Object.entries(value)) checkExact(part, `${path}.${key}`, within);
+}
+
+function inexact(value: unknown, path: string): InvalidCursorError {
+  return new InvalidCursorError(
+    `${path} is ${describe(value)}, which JSON does not give back as it was. ` +
+      'Use strings, finite numbers, booleans, null, and plain arrays and objects of them',
+    path,
+  );
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'bigint') return `the bigint ${value}n (use String(value))`;
+  if (value instanceof Date) return 'a Date (use its ISO string, or the database text for microseconds)';
+  if (typeof value === 'object' && value !== null) return `a ${value.constructor?.name ?? 'object'} that is not plain`;
+  return Object.is(value, -0) ? '-0' : String(value);
+}

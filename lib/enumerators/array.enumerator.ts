@@ -1,0 +1,46 @@
+import { InvalidCursorError } from '../iteration.errors.js';
+import {
+  type At,
+  type Bounds,
+  type Enumerator,
+  type PageReader,
+  type Source,
+  SourceEnumerator,
+} from './contract/index.js';
+
+/** The items of an array in memory; the cursor is the index. */
+export function arrayEnumerator<T>(items: readonly T[], { cursor }: At): Enumerator<T, number> {
+  return new SourceEnumerator(new ArraySource(items), indexCursor(cursor));
+}
+
+/** Checks that a cursor is an index. */
+export function indexCursor(cursor: unknown): number | null {
+  if (cursor === null || (Number.isInteger(cursor) && (cursor as number) >= 0)) return cursor as number | null;
+  throw new InvalidCursorError(
+    `The cursor ${JSON.stringify(cursor)} is not an index: a whole number from 0, or null`,
+    'cursor',
+  );
+}
+
+class ArraySource<T> implements Source<T, number> {
+  constructor(private readonly items: readonly T[]) {}
+
+  read({ after, until }: Bounds<number>): PageReader<T, number> {
+    const start = after === null ? 0 : after + 1;
+    const end = until === null ? this.items.length : until + 1;
+    let items: readonly T[] | undefined =
+      start === 0 && end >= this.items.length ? this.items : this.items.slice(start, end);
+    return {
+      next() {
+        const page = items?.length ? { items, cursorAt: (index: number) => start + index } : undefined;
+        items = undefined;
+        return page;
+      },
+      close() {},
+    };
+  }
+
+  size(): number {
+    return this.items.length;
+  }
+}

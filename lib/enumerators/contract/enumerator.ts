@@ -1,0 +1,31 @@
+import type { Cursor } from '../../cursor.js';
+
+/** What every source's options carry: where to start. */
+export interface At<C extends Cursor = Cursor> {
+  /** The last finished item's cursor; `null` starts at the beginning. */
+  cursor: C | null;
+}
+
+/** A sequence of `[item, cursor]` that can be followed from any of its cursors. */
+export interface Enumerator<Item, C extends Cursor = Cursor> extends AsyncIterable<readonly [Item, C]> {
+  /** How many items the whole job has, not only what is left; undefined = unknown. Asked once in a job's life. */
+  size?(): Promise<number | undefined> | number | undefined;
+  /** A batch in two, each with its cursor; undefined: it is one record. Only batches have it. */
+  halve?(
+    item: Item,
+    before: C | null,
+    cursor: C,
+  ): Promise<readonly [readonly [Item, C], readonly [Item, C]] | undefined>;
+}
+
+/** What `@BuildEnumerator` may return: any iterable of `[item, cursor]`, or an {@link Enumerator} of the builder. */
+export type EnumeratorLike<Item, C extends Cursor = Cursor> =
+  | Enumerator<Item, C>
+  | AsyncIterable<readonly [Item, C]>
+  | Iterable<readonly [Item, C]>;
+
+/** What `@BuildEnumerator` returns; `null` says that there is nothing to do. */
+export type Built<Item, C extends Cursor = Cursor> =
+  | EnumeratorLike<Item, C>
+  | null
+  | Promise<EnumeratorLike<Item, C> | null>;

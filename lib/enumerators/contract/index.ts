@@ -1,0 +1,4 @@
+export type { At, Built, Enumerator, EnumeratorLike } from './enumerator.js';
+export { type KeyedRow, type KeysetQuery, type KeyValues, keysetPages } from './keyset-pages.js';
+export { readAhead } from './read-ahead.js';
+export { type Bounds, type Page, type PageReader, readPages, type Source, SourceEnumerator } from './source.js';

@@ -1,0 +1,83 @@
+/** Base of every error this library throws; its subclasses name what was found, where, and what to do. */
+export class IterationError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A misuse of the decorators, found when the application starts. */
+export class InvalidProcessorError extends IterationError {
+  constructor(
+    /** The class at fault. */
+    readonly processor: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${processor}: ${message}`, options);
+  }
+}
+
+/** An option that is unknown, of the wrong type, or out of range. */
+export class InvalidOptionsError extends IterationError {}
+
+/** `@BuildEnumerator` returned something that cannot be iterated, or a source that cannot be followed. */
+export class InvalidEnumeratorError extends IterationError {}
+
+/** A cursor (or state) that JSON would change, or that is too large to be saved with the job. */
+export class InvalidCursorError extends IterationError {
+  constructor(
+    message: string,
+    /** Where in the cursor the value stands, such as `cursor[0].at`. */
+    readonly path: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The source, or the meaning of the processor's cursors, is no longer what the checkpoint was made from. */
+export class SourceChangedError extends IterationError {}
+
+/** The job was cancelled. Its BullMQ state is `failed`. */
+export class IterationCancelledError extends IterationError {
+  constructor(
+    /** What the canceller gave as the reason. */
+    readonly reason?: string,
+  ) {
+    super(reason ? `The job was cancelled: ${reason}` : 'The job was cancelled');
+  }
+}
+
+/** No processor of this application handles a job of this name. */
+export class UnknownJobError extends IterationError {
+  constructor(
+    readonly queue: string,
+    readonly jobName: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The queue holds no job of this id. */
+export class JobNotFoundError extends IterationError {
+  constructor(
+    readonly queue: string,
+    readonly id: string,
+  ) {
+    super(`Queue "${queue}" has no job "${id}": it never existed, or was removed (see removeOnComplete)`);
+  }
+}
+
+/** An optional package that a feature needs is not installed. */
+export class MissingDependencyError extends IterationError {
+  constructor(
+    /** The package to install. */
+    readonly dependency: string,
+    feature: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${feature} needs the package "${dependency}", which is not installed: npm install ${dependency}`, options);
+  }
+}

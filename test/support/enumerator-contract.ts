@@ -1,0 +1,111 @@
+import { expect, it } from 'vitest';
+import { type Cursor, checkJson } from '../../lib/cursor.js';
+import type { At, Enumerator, PageReader } from '../../lib/enumerators/contract/index.js';
+import { SourceEnumerator } from '../../lib/enumerators/contract/index.js';
+
+export interface ContractCase<Item> {
+  /** Builds the enumerator as a processor would, anew for each run. */
+  build(at: At): Enumerator<Item> | Promise<Enumerator<Item>>;
+  /** What names an item; by default the item itself. */
+  identify?(item: Item): unknown;
+  /** The names of all items, in order. */
+  expected: readonly unknown[] | (() => readonly unknown[] | Promise<readonly unknown[]>);
+  /** Bounds are tried between this many evenly spaced positions. */
+  stretches?: number;
+}
+
+/** What every source must do. Call it once for each way a source can be built. */
+export function itKeepsTheEnumeratorContract<Item>(name: string, contract: ContractCase<Item>): void {
+  const { identify = (item: Item) => item, stretches = 12 } = contract;
+  const expectedItems = async () => (typeof contract.expected === 'function' ? contract.expected() : contract.expected);
+  const from = async (cursor: Cursor) => contract.build({ cursor: throughJson(cursor) });
+
+  it(`${name}: gives every item once, in order`, async () => {
+    expect((await all(await from(null))).map(([item]) => identify(item))).toEqual(await expectedItems());
+  });
+
+  it(`R1: ${name}: interrupted after every position and resumed, loses and repeats nothing`, async () => {
+    const seen: unknown[] = [];
+    let cursor: Cursor = null;
+    for (;;) {
+      const next: readonly [Item, Cursor] | undefined = await first(await from(cursor));
+      if (!next) break;
+      seen.push(identify(next[0]));
+      if (seen.length > (await expectedItems()).length) break;
+      cursor = next[1];
+    }
+    expect(seen).toEqual(await expectedItems());
+  });
+
+  it(`R8: ${name}: its cursors are exact in JSON and differ`, async () => {
+    const cursors = (await all(await from(null))).map(([, cursor]) => cursor);
+    for (const cursor of cursors) checkJson(cursor);
+    expect(new Set(cursors.map((cursor) => JSON.stringify(cursor))).size).toBe(cursors.length);
+  });
+
+  it(`${name}: starts behind any cursor and ends at any`, async () => {
+    const items = await all(await from(null));
+    const positions = evenly(items.length, stretches);
+    for (const start of positions) {
+      const after = start === 0 ? null : (items[start - 1] as readonly [Item, Cursor])[1];
+      expect((await all(await from(after))).map(([item]) => identify(item))).toEqual(
+        items.slice(start).map(([item]) => identify(item)),
+      );
+      for (const end of positions.filter((position) => position >= start && position < items.length)) {
+        const enumerator = await from(after);
+        if (!(enumerator instanceof SourceEnumerator)) continue;
+        const until = throughJson((items[end] as readonly [Item, Cursor])[1]);
+        expect((await drained(enumerator.read(until))).map(identify)).toEqual(
+          items.slice(start, end + 1).map(([item]) => identify(item)),
+        );
+      }
+    }
+  });
+
+  it(`${name}: has its whole size wherever it starts, or none`, async () => {
+    const items = await all(await from(null));
+    const middle = items[Math.floor(items.length / 2)];
+    for (const cursor of [null, middle ? middle[1] : null]) {
+      const size = await (await from(cursor)).size?.();
+      if (size !== undefined) expect(size).toBe((await expectedItems()).length);
+    }
+  });
+
+  it(`${name}: is at its end behind its last cursor`, async () => {
+    const last = (await all(await from(null))).at(-1);
+    if (last) expect(await all(await from(last[1]))).toEqual([]);
+  });
+}
+
+function throughJson(cursor: Cursor): Cursor {
+  return JSON.parse(JSON.stringify(cursor)) as Cursor;
+}
+
+async function all<Item>(enumerator: Enumerator<Item>): Promise<(readonly [Item, Cursor])[]> {
+  const items: (readonly [Item, Cursor])[] = [];
+  for await (const pair of enumerator) items.push(pair);
+  return items;
+}
+
+async function first<Item>(enumerator: Enumerator<Item>): Promise<readonly [Item, Cursor] | undefined> {
+  for await (const pair of enumerator) return pair;
+  return undefined;
+}
+
+async function drained<Item>(reader: PageReader<Item>): Promise<Item[]> {
+  const items: Item[] = [];
+  try {
+    for (let page = await reader.next(); page; page = await reader.next()) {
+      expect(page.items.length).toBeGreaterThan(0);
+      items.push(...page.items);
+    }
+  } finally {
+    await reader.close();
+  }
+  return items;
+}
+
+function evenly(length: number, count: number): number[] {
+  const step = Math.max(1, Math.floor(length / count));
+  return Array.from({ length: Math.ceil(length / step) }, (_, index) => index * step);
+}
