@@ -1,8 +1,8 @@
-import { InvalidCursorError } from '../iteration.errors.js';
 import {
   type At,
   type Bounds,
   type Enumerator,
+  indexCursor,
   type PageReader,
   type Source,
   SourceEnumerator,
@@ -11,15 +11,6 @@ import {
 /** The items of an array in memory; the cursor is the index. */
 export function arrayEnumerator<T>(items: readonly T[], { cursor }: At): Enumerator<T, number> {
   return new SourceEnumerator(new ArraySource(items), indexCursor(cursor));
-}
-
-/** Checks that a cursor is an index. */
-export function indexCursor(cursor: unknown): number | null {
-  if (cursor === null || (Number.isInteger(cursor) && (cursor as number) >= 0)) return cursor as number | null;
-  throw new InvalidCursorError(
-    `The cursor ${JSON.stringify(cursor)} is not an index: a whole number from 0, or null`,
-    'cursor',
-  );
 }
 
 class ArraySource<T> implements Source<T, number> {

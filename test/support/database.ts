@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { until } from './until.js';
 
 export interface TestDatabase {
   readonly url: string;
@@ -24,6 +25,9 @@ export async function createDatabase(): Promise<TestDatabase> {
       (await pool.query<Row>(sql, values)).rows,
     async drop() {
       await pool.end();
+      // Clients that were told to end may still be at it; forced, each of them would report an error.
+      const gone = 'SELECT 1 FROM pg_stat_activity WHERE datname = $1';
+      await until('the database is left by all', async () => (await admin.query(gone, [name])).rowCount === 0);
       await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
       await admin.end();
     },

@@ -1,0 +1,91 @@
+import { Injectable, type Type } from '@nestjs/common';
+import type { Job, JobsOptions } from 'bullmq';
+import { checkJson, type Cursor } from '../cursor.js';
+import { processorOptionsOf } from '../decorators/marks.js';
+import type { DataOf } from '../decorators/processor.types.js';
+import { QueueFinder, type RegisteredQueue } from '../discovery/queue.finder.js';
+import { InvalidOptionsError, InvalidProcessorError, JobNotFoundError } from '../iteration.errors.js';
+import { INITIAL_CURSOR } from '../run/checkpoint.js';
+import { WorkerRegistrar } from '../worker/worker.registrar.js';
+import { type IterationStatus, statusOf } from './status.js';
+
+/** A job, or where it is. */
+export type JobRef = Job | { queue: string; id: string };
+
+/** BullMQ's options of a job, and where it starts: behind `cursor`. */
+export type EnqueueOptions = JobsOptions & { cursor?: Cursor };
+
+/** Adds iterative jobs and tells about them, from any process that registered the queue. */
+@Injectable()
+export class IterationService {
+  constructor(
+    private readonly queues: QueueFinder,
+    private readonly registrar: WorkerRegistrar,
+  ) {}
+
+  /**
+   * Adds a job of a processor to its queue. The job's name is the processor's `name`, else the class name.
+   *
+   * @param options BullMQ's job options. `cursor` is stored with the job, before a worker can take it.
+   * @throws InvalidOptionsError for `deduplication.replace`, which could delete a job that has started (R5).
+   * @throws InvalidProcessorError when the class is no processor, its queue is not registered, or this application's
+   *   worker of that queue does not know it.
+   * @throws InvalidCursorError for a cursor that JSON would change.
+   */
+  async enqueue<P>(
+    processor: Type<P>,
+    ...[data, { cursor, ...options } = {}]: unknown extends DataOf<P>
+      ? [data?: DataOf<P>, options?: EnqueueOptions]
+      : [data: DataOf<P>, options?: EnqueueOptions]
+  ): Promise<Job<DataOf<P>>> {
+    const { queue, jobName } = this.#placeOf(processor);
+    if (options.deduplication?.replace) {
+      throw new InvalidOptionsError(
+        `enqueue(${processor.name}): "deduplication.replace" could delete a job that has started. Leave it out: then a job ` +
+          'of the same deduplication id is not added while one is there',
+      );
+    }
+    const start = cursor === undefined || cursor === null ? {} : { [INITIAL_CURSOR]: cursor };
+    if (cursor !== undefined) checkJson(cursor);
+    return (await queue.queue.add(jobName, data ?? {}, { ...options, ...start })) as Job<DataOf<P>>;
+  }
+
+  /**
+   * What is known of a job, as of its last checkpoint.
+   *
+   * @throws JobNotFoundError when the queue holds no such job.
+   */
+  async status(ref: JobRef): Promise<IterationStatus> {
+    const [queueName, id] = 'queueName' in ref ? [ref.queueName, ref.id as string] : [ref.queue, ref.id];
+    const { queue } = this.#queue(queueName);
+    const state = await queue.getJobState(id);
+    const job = (await queue.getJob(id)) as Job | undefined;
+    if (!job) throw new JobNotFoundError(queueName, id);
+    return statusOf(job, state);
+  }
+
+  #placeOf(processor: Type): { queue: RegisteredQueue; jobName: string } {
+    const options = typeof processor === 'function' ? processorOptionsOf(processor) : undefined;
+    if (!options) {
+      throw new InvalidProcessorError(processor?.name ?? String(processor), 'it is no processor: decorate it with @IterativeProcessor');
+    }
+    const queue = this.#queue(options.queue);
+    const jobName = options.name ?? processor.name;
+    const served = this.registrar.processors.find((candidate) => candidate.queue.name === queue.name);
+    if (served && !served.definitions.some((known) => known.jobName === undefined || known.jobName === jobName)) {
+      throw new InvalidProcessorError(
+        processor.name,
+        `it is no provider of any module, though this application handles its queue "${queue.name}": its jobs would fail as unknown. Add it to a module's providers`,
+      );
+    }
+    return { queue, jobName };
+  }
+
+  #queue(name: string): RegisteredQueue {
+    const queue = this.queues.find(name);
+    if (queue) return queue;
+    throw new InvalidOptionsError(
+      `The queue "${name}" is not registered in this application: BullModule.registerQueue({ name: '${name}' })`,
+    );
+  }
+}

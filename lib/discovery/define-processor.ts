@@ -1,0 +1,88 @@
+import type { Type } from '@nestjs/common';
+import { type Mark, marksOf, type Role } from '../decorators/marks.js';
+import { InvalidProcessorError } from '../iteration.errors.js';
+import {
+  checkProcessorOptions,
+  nearest,
+  type ProcessorOptions,
+  type ResolvedIterationOptions,
+  resolveRunOptions,
+} from '../iteration.options.js';
+import type { IterationContext, IterationEvent } from '../run/iteration.context.js';
+import type { Hook, ProcessorDefinition } from '../run/processor.definition.js';
+
+type Method = (...args: unknown[]) => unknown;
+
+const EVENTS: readonly IterationEvent[] = ['start', 'resume', 'complete', 'end', 'interrupt', 'skip', 'fail', 'cancel'];
+
+/**
+ * Marks -> a definition.
+ *
+ * @throws InvalidProcessorError, InvalidOptionsError for every misuse that the class alone shows.
+ */
+export function defineProcessor(
+  { type, instance, options }: { type: Type; instance: object; options: ProcessorOptions },
+  module: ResolvedIterationOptions,
+): ProcessorDefinition {
+  checkProcessorOptions(type.name, options);
+  const marks = marksOf(type);
+  if ('process' in instance && typeof instance.process === 'function') {
+    throw new InvalidProcessorError(
+      type.name,
+      'it has a method "process", which BullMQ\'s own processors have. Iterate in @EachIteration, and rename or remove it',
+    );
+  }
+  const build = only(type, marks, 'build', '@BuildEnumerator()');
+  const each = only(type, marks, 'each', '@EachIteration()');
+  const bound = (method: string | symbol) => ((...args) => (instance as Record<string | symbol, Method>)[method]?.(...args)) as Method;
+  const around = marks.filter(({ role }) => role.type === 'around').map(({ method }) => bound(method));
+
+  return {
+    name: type.name,
+    queue: options.queue,
+    jobName: options.name,
+    version: options.version ?? null,
+    onChange: options.onChange ?? 'fail',
+    options: resolveRunOptions(module.run, options),
+    builderName: `${type.name}.${String(build)}`,
+    handlerName: `${type.name}.${String(each)}`,
+    build: bound(build) as ProcessorDefinition['build'],
+    handle: around.reduceRight(wrap, handlerOf(instance, each)),
+    hooks: Object.fromEntries(EVENTS.map((event) => [event, hooksOf(type, marks, event, bound)])) as ProcessorDefinition['hooks'],
+  };
+}
+
+type Handle = ProcessorDefinition['handle'];
+
+/** The one call that every item takes: no spread arguments. */
+function handlerOf(instance: object, method: string | symbol): Handle {
+  const processor = instance as Record<string | symbol, Handle>;
+  return (item, context) => (processor[method] as Handle).call(processor, item, context);
+}
+
+function wrap(inner: Handle, around: Method): Handle {
+  return (item: unknown, context: IterationContext) => around(context, async () => void (await inner(item, context)));
+}
+
+function only(type: Type, marks: readonly Mark[], role: Role['type'], decorator: string): string | symbol {
+  const methods = marks.filter((mark) => mark.role.type === role).map(({ method }) => method);
+  const [method, ...others] = methods;
+  if (method === undefined) throw new InvalidProcessorError(type.name, `no method has ${decorator}. Decorate one`);
+  if (others.length > 0) {
+    throw new InvalidProcessorError(type.name, `${methods.map(String).join(' and ')} have ${decorator}. Keep one`);
+  }
+  return method;
+}
+
+function hooksOf(type: Type, marks: readonly Mark[], event: IterationEvent, bound: (method: string | symbol) => Method): readonly Hook[] {
+  return marks.flatMap(({ method, role }) => {
+    if (role.type !== 'on') return [];
+    if (!EVENTS.includes(role.event)) {
+      throw new InvalidProcessorError(
+        type.name,
+        `${String(method)} has @OnIteration('${role.event}'), an unknown event. Did you mean '${nearest(String(role.event), EVENTS)}'?`,
+      );
+    }
+    return role.event === event ? [{ name: `${type.name}.${String(method)}`, call: bound(method) }] : [];
+  });
+}

@@ -1,0 +1,24 @@
+import type { Type } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+
+/** Nest's own description of a module and of a provider: types that `@nestjs/core` does not export by name. */
+export type NestModule = ModulesContainer extends Map<string, infer Module> ? Module : never;
+export type NestProvider = NestModule['providers'] extends Map<unknown, infer Provider> ? Provider : never;
+
+/** A provider's class; for a factory or a value, the class of what it gave. */
+export function classOf(provider: NestProvider): Type | undefined {
+  const { inject, instance, metatype } = provider;
+  const type = !metatype || inject ? (instance as object | undefined)?.constructor : metatype;
+  return typeof type === 'function' ? (type as Type) : undefined;
+}
+
+/** What a module provides under `token`, its own before that of its imports, the nearest first. */
+export function findProvided<T>(module: NestModule, token: string): T | undefined {
+  const seen = new Set([module]);
+  for (const { imports, providers } of seen) {
+    const provided = providers.get(token)?.instance as T | undefined;
+    if (provided) return provided;
+    for (const imported of imports) seen.add(imported);
+  }
+  return undefined;
+}

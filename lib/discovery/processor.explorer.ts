@@ -1,0 +1,127 @@
+import { Injectable, Logger, type Type } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { processorOptionsOf } from '../decorators/marks.js';
+import { InvalidProcessorError } from '../iteration.errors.js';
+import { type ResolvedIterationOptions, sameWorkerOptions } from '../iteration.options.js';
+import type { ProcessorDefinition } from '../run/processor.definition.js';
+import { defineProcessor } from './define-processor.js';
+import { classOf, type NestModule, type NestProvider } from './nest.js';
+import { QueueFinder, type RegisteredQueue, sameQueue } from './queue.finder.js';
+
+/** One queue and the processors that share its worker. */
+export interface QueueProcessors {
+  readonly queue: RegisteredQueue;
+  readonly definitions: readonly ProcessorDefinition[];
+}
+
+/** The key under which `@nestjs/bullmq` keeps what `@Processor` was given. */
+const BULL_PROCESSOR = 'bullmq:processor_metadata';
+
+/** Finds the processors among the providers of all modules; every misuse that the application shows is refused here. */
+@Injectable()
+export class ProcessorExplorer {
+  readonly #logger = new Logger('Iteration');
+
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly queues: QueueFinder,
+  ) {}
+
+  /** @throws InvalidProcessorError, InvalidOptionsError */
+  explore(options: ResolvedIterationOptions): readonly QueueProcessors[] {
+    const found: { queue: RegisteredQueue; definitions: ProcessorDefinition[] }[] = [];
+    for (const [type, { module, provider }] of this.#processors()) {
+      const definition = defineProcessor(
+        { type, instance: provider.instance as object, options: processorOptionsOf(type) as never },
+        options,
+      );
+      const queue = this.#queueOf(definition, module);
+      const group = found.find((candidate) => sameQueue(candidate.queue, queue));
+      if (group) {
+        refuseConflicts(definition, group.definitions);
+        group.definitions.push(definition);
+      } else {
+        found.push({ queue, definitions: [definition] });
+      }
+    }
+    for (const { queue, definitions } of found) this.#refusePlainProcessors(queue, definitions);
+    return found;
+  }
+
+  /** Each processor class once, with where it is provided first. */
+  #processors(): ReadonlyMap<Type, { module: NestModule; provider: NestProvider }> {
+    const processors = new Map<Type, { module: NestModule; provider: NestProvider }>();
+    for (const module of this.modules.values()) {
+      for (const provider of module.providers.values()) {
+        const type = classOf(provider);
+        if (!type || provider.isAlias || !processorOptionsOf(type)) continue;
+        if (!provider.isDependencyTreeStatic() || provider.isTransient) {
+          throw new InvalidProcessorError(
+            type.name,
+            'it, or something it injects, is request-scoped or transient; jobs have no request. Make it a singleton, and resolve such providers in the handler with ModuleRef',
+          );
+        }
+        if (!provider.instance) continue;
+        const first = processors.get(type);
+        if (!first) processors.set(type, { module, provider });
+        else if (first.provider.instance !== provider.instance) {
+          this.#logger.warn(
+            `${type.name} is provided more than once, by ${first.module.name} and ${module.name}: the one of ${first.module.name} handles its jobs. Provide it once and export it`,
+          );
+        }
+      }
+    }
+    return processors;
+  }
+
+  #queueOf({ name, queue }: ProcessorDefinition, module: NestModule): RegisteredQueue {
+    const registered = this.queues.find(queue, module);
+    if (registered) return registered;
+    throw new InvalidProcessorError(
+      name,
+      `its queue "${queue}" is not registered. Add BullModule.registerQueue({ name: '${queue}' }) to the imports of ${module.name}`,
+    );
+  }
+
+  #refusePlainProcessors(queue: RegisteredQueue, [definition]: readonly ProcessorDefinition[]): void {
+    const iterative = (definition as ProcessorDefinition).name;
+    if (queue.hasInlineProcessors) {
+      throw new InvalidProcessorError(
+        iterative,
+        `BullModule.registerQueue gives the queue "${queue.name}" "processors" of its own; both would take the same jobs. Use another queue`,
+      );
+    }
+    for (const module of this.modules.values()) {
+      for (const provider of module.providers.values()) {
+        const type = classOf(provider);
+        const processor = type && (Reflect.getMetadata(BULL_PROCESSOR, type) as { name?: string } | undefined);
+        const registered = processor?.name === queue.name ? this.queues.find(queue.name, module) : undefined;
+        if (registered && sameQueue(registered, queue)) {
+          throw new InvalidProcessorError(
+            iterative,
+            `${type?.name} is a plain @Processor('${queue.name}') of the same queue; both would take the same jobs. Use another queue`,
+          );
+        }
+      }
+    }
+  }
+}
+
+function refuseConflicts(definition: ProcessorDefinition, others: readonly ProcessorDefinition[]): void {
+  for (const other of others) {
+    if (other.jobName === definition.jobName) {
+      const jobs = definition.jobName === undefined ? 'all other jobs' : `the jobs "${definition.jobName}"`;
+      throw new InvalidProcessorError(
+        definition.name,
+        `${other.name} handles ${jobs} of the queue "${definition.queue}" too. Give them different names`,
+      );
+    }
+    if (!sameWorkerOptions(other.options, definition.options)) {
+      throw new InvalidProcessorError(
+        definition.name,
+        `it and ${other.name} share the worker of the queue "${definition.queue}", but differ in "worker". Give both the same, or set it for the module`,
+      );
+    }
+  }
+}
+

@@ -1,0 +1,131 @@
+import { InvalidCursorError } from '../iteration.errors.js';
+import { ByteReader, type CsvBytes } from './csv.bytes.js';
+import {
+  type CsvCursor,
+  changed,
+  checkFile,
+  checkTail,
+  type FileMark,
+  fileMark,
+  HEAD_BYTES,
+  TAIL_BYTES,
+} from './csv.fingerprint.js';
+import type { ParserOptions } from './csv.options.js';
+import { CsvParser, type loadCsvParse } from './csv.parser.js';
+
+/** An opened CSV, and how it is to be parsed. */
+export interface OpenCsv {
+  readonly name: string;
+  readonly bytes: CsvBytes;
+  readonly csv: Awaited<ReturnType<typeof loadCsvParse>>;
+  readonly options: ParserOptions;
+}
+
+/** What is to be parsed from here on, and the parser in the state for it. */
+export interface Stretch<Row> {
+  readonly body: ByteReader;
+  readonly parser: CsvParser<Row>;
+  readonly mark: FileMark;
+  /** The bytes before `body`, {@link TAIL_BYTES} at most; they end at the byte `offset`. */
+  readonly tail: Buffer;
+  readonly offset: number;
+}
+
+/** The whole file. */
+export async function begin<Row>({ bytes, csv, options }: OpenCsv): Promise<Stretch<Row>> {
+  const body = new ByteReader(bytes.from(0));
+  const mark = fileMark(await body.peek(HEAD_BYTES), bytes.size);
+  return { body, parser: new CsvParser(csv, options), mark, tail: Buffer.alloc(0), offset: 0 };
+}
+
+/**
+ * What is behind the cursor's record. Reads the head of the file, and then from just before the cursor on.
+ *
+ * @throws SourceChangedError when the file is no longer the cursor's (R10).
+ */
+export async function resume<Row>(open: OpenCsv, cursor: CsvCursor): Promise<Stretch<Row>> {
+  const { name, bytes, csv, options } = open;
+  const { mark, primer, delimiters } = await readHead(open, cursor);
+  const body = new ByteReader(bytes.from(Math.max(0, cursor.offset - TAIL_BYTES)));
+  try {
+    const tail = await body.take(Math.min(TAIL_BYTES, cursor.offset));
+    checkTail(name, cursor, tail);
+    const finished = delimiters.some((delimiter) => endsWith(tail, delimiter));
+    if (!finished) await checkLineEnd(open, { body, cursor, delimiters });
+    const lead = finished ? primer : unfinished(primer, delimiters);
+    // Found anew, the delimiter could be taken for another: behind the primer stands not what stood there in the file.
+    const settled = { ...options, record_delimiter: delimiters.length > 0 ? delimiters : undefined };
+    const parser = new CsvParser<Row>(csv, settled, { at: cursor, primer: lead });
+    await parser.write(lead);
+    return { body, parser, mark, tail, offset: cursor.offset };
+  } catch (error) {
+    await body.close();
+    throw error;
+  }
+}
+
+interface Head {
+  readonly mark: FileMark;
+  /** The file up to the end of its first record. */
+  readonly primer: Buffer;
+  /** The record delimiters; none as long as the file's only line has no end. */
+  readonly delimiters: Buffer[];
+}
+
+async function readHead({ name, bytes, csv, options }: OpenCsv, cursor: CsvCursor): Promise<Head> {
+  const reader = new ByteReader(bytes.from(0));
+  try {
+    const head = await reader.peek(HEAD_BYTES);
+    checkFile(name, cursor, { head, size: bytes.size });
+    const parser = new CsvParser(csv, { ...options, from: 1, to: 1, on_record: undefined, on_skip: undefined });
+    const primer = await primerOf(parser, { reader, limit: cursor.offset });
+    if (primer) return { mark: fileMark(head, bytes.size), primer, delimiters: [...parser.delimiters] };
+  } finally {
+    await reader.close();
+  }
+  throw new InvalidCursorError(
+    `${name} has no record before the cursor ${JSON.stringify(cursor)} with these options. ` +
+      'Were they changed? Then raise the processor\'s "version"',
+    'cursor',
+  );
+}
+
+/** Undefined when the first `limit` bytes hold no record. */
+async function primerOf(
+  parser: CsvParser<unknown>,
+  { reader, limit }: { reader: ByteReader; limit: number },
+): Promise<Buffer | undefined> {
+  const read: Buffer[] = [];
+  const upTo = (end: number | undefined) => (end === undefined ? undefined : Buffer.concat(read).subarray(0, end));
+  for (let left = limit; left > 0 && !parser.stopped; ) {
+    const chunk = (await reader.next())?.subarray(0, left);
+    if (!chunk) break;
+    read.push(chunk);
+    left -= chunk.length;
+    const { offsets } = await parser.write(chunk);
+    if (offsets.length > 0) return upTo(offsets[0]);
+  }
+  return parser.stopped ? undefined : upTo((await parser.end()).offsets[0]);
+}
+
+/** The cursor's record ended with the file. When that was appended to, the record must have ended there. */
+async function checkLineEnd(
+  { name, options }: OpenCsv,
+  { body, cursor, delimiters }: { body: ByteReader; cursor: CsvCursor; delimiters: readonly Buffer[] },
+): Promise<void> {
+  const encoding = typeof options.encoding === 'string' ? options.encoding : 'utf8';
+  const ends = delimiters.length > 0 ? delimiters : ['\n', '\r'].map((end) => Buffer.from(end, encoding));
+  const next = await body.peek(Math.max(...ends.map((end) => end.length)));
+  if (next.length === 0 || ends.some((end) => next.subarray(0, end.length).equals(end))) return;
+  throw changed(name, cursor, 'its last record, which had no line end, now goes on');
+}
+
+/** The primer as a line without an end, which then ends as the cursor's record does. */
+function unfinished(primer: Buffer, delimiters: readonly Buffer[]): Buffer {
+  const end = Math.max(0, ...delimiters.filter((delimiter) => endsWith(primer, delimiter)).map(({ length }) => length));
+  return primer.subarray(0, primer.length - end);
+}
+
+function endsWith(bytes: Buffer, end: Buffer): boolean {
+  return bytes.subarray(-end.length).equals(end);
+}

@@ -1,0 +1,45 @@
+import { InvalidOptionsError } from '../iteration.errors.js';
+import {
+  type At,
+  type Bounds,
+  type Enumerator,
+  indexCursor,
+  type PageReader,
+  type Source,
+  SourceEnumerator,
+} from './contract/index.js';
+
+/** The numbers 0 to `count` - 1; the cursor is the number. */
+export function timesEnumerator(count: number, { cursor }: At): Enumerator<number, number> {
+  if (!Number.isSafeInteger(count) || count < 0) {
+    throw new InvalidOptionsError(`times(${count}): give it a whole number, 0 or more`);
+  }
+  return new SourceEnumerator(new TimesSource(count), indexCursor(cursor));
+}
+
+const PAGE_SIZE = 1_000;
+
+class TimesSource implements Source<number, number> {
+  constructor(private readonly count: number) {}
+
+  read({ after, until }: Bounds<number>): PageReader<number, number> {
+    const end = until === null ? this.count : Math.min(until + 1, this.count);
+    let next = after === null ? 0 : after + 1;
+    return {
+      next() {
+        if (next >= end) return undefined;
+        const start = next;
+        next = Math.min(start + PAGE_SIZE, end);
+        return {
+          items: Array.from({ length: next - start }, (_, index) => start + index),
+          cursorAt: (index) => start + index,
+        };
+      },
+      close() {},
+    };
+  }
+
+  size(): number {
+    return this.count;
+  }
+}

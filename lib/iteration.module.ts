@@ -1,0 +1,87 @@
+import {
+  ConfigurableModuleBuilder,
+  type ConfigurableModuleAsyncOptions,
+  type DynamicModule,
+  Global,
+  Module,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { IterationService } from './control/iteration.service.js';
+import type { NestModule } from './discovery/nest.js';
+import { ProcessorExplorer } from './discovery/processor.explorer.js';
+import { QueueFinder } from './discovery/queue.finder.js';
+import { CsvEnumeratorBuilder } from './enumerators/csv.enumerator.js';
+import { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
+import { PrismaEnumeratorBuilder } from './enumerators/prisma.enumerator.js';
+import { TypeOrmEnumeratorBuilder } from './enumerators/typeorm.enumerator.js';
+import { InvalidOptionsError } from './iteration.errors.js';
+import { checkIterationOptions, type IterationOptions, resolveIterationOptions } from './iteration.options.js';
+import { ITERATION_OPTIONS } from './iteration.tokens.js';
+import { WorkerRegistrar } from './worker/worker.registrar.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<IterationOptions>({
+  moduleName: 'Iteration',
+})
+  .setClassMethodName('forRoot')
+  .build();
+
+export type IterationAsyncOptions = ConfigurableModuleAsyncOptions<IterationOptions>;
+
+const SERVICES = [IterationService, EnumeratorBuilder, TypeOrmEnumeratorBuilder, PrismaEnumeratorBuilder, CsvEnumeratorBuilder];
+
+/**
+ * Finds the application's processors, runs their queues' workers, and provides {@link IterationService} and
+ * {@link EnumeratorBuilder} everywhere. `imports: [IterationModule]` takes every default.
+ */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: ITERATION_OPTIONS,
+      useFactory: (options: unknown = {}) => {
+        checkIterationOptions(options);
+        return resolveIterationOptions(options);
+      },
+      inject: [{ token: MODULE_OPTIONS_TOKEN, optional: true }],
+    },
+    QueueFinder,
+    ProcessorExplorer,
+    WorkerRegistrar,
+    ...SERVICES,
+  ],
+  exports: SERVICES,
+})
+export class IterationModule extends ConfigurableModuleClass implements OnModuleInit {
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly registrar: WorkerRegistrar,
+  ) {
+    super();
+  }
+
+  /** @throws InvalidOptionsError */
+  static override forRoot(options: IterationOptions = {}): DynamicModule {
+    checkIterationOptions(options);
+    return super.forRoot(options);
+  }
+
+  static override forRootAsync(options: IterationAsyncOptions): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  /** The bare module may stand beside the configured one, in a feature's imports: only one of them runs the workers. */
+  onModuleInit(): void {
+    const all = [...this.modules.values()].filter(({ metatype }) => metatype === IterationModule);
+    const configured = all.filter(isConfigured);
+    if (configured.length > 1) {
+      throw new InvalidOptionsError('IterationModule is configured more than once. Call forRoot or forRootAsync once, in the root module');
+    }
+    const [running] = configured.length > 0 ? configured : all;
+    if ((running?.instance as object | undefined) === this) this.registrar.register();
+  }
+}
+
+function isConfigured({ providers }: NestModule): boolean {
+  return providers.has(MODULE_OPTIONS_TOKEN);
+}

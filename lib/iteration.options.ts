@@ -1,0 +1,191 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { WorkerOptions } from 'bullmq';
+import type { Cursor } from './cursor.js';
+import { InvalidOptionsError } from './iteration.errors.js';
+
+/** Options of BullMQ's worker, but for those that the registered queue or this library sets. */
+export type IterationWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix' | 'autorun' | 'maxStartedAttempts'>;
+
+/** How often the cursor is saved while a run goes on; it is always saved when a run ends. */
+export interface CheckpointOptions {
+  /** Most milliseconds between two checkpoints. Default 1000. */
+  everyMs?: number;
+  /** Most items between two checkpoints. Default: no such limit. */
+  everyItems?: number;
+}
+
+/** Options of the module and of a processor; the processor's win, of two time limits the stricter. */
+export interface RunOptions {
+  /** A run ends after this many milliseconds, counted from its first finished item (R3). Default: no limit. */
+  maxRuntimeMs?: number;
+  /** How many milliseconds a job waits after a fair yield (not after a shutdown). Default 0. */
+  resumeDelayMs?: number;
+  checkpoint?: CheckpointOptions;
+  /** BullMQ's options of the queue's worker, such as `concurrency`. All processors of one queue must agree. */
+  worker?: IterationWorkerOptions;
+}
+
+export interface IterationOptions extends RunOptions {
+  /** `deadlineMs`: how long a shutdown waits for items in flight, in milliseconds. Default 25,000. */
+  shutdown?: { deadlineMs?: number };
+  /** How many milliseconds a job of a name that nobody handles is put back before it fails. Default 300,000. */
+  unknownJobMs?: number;
+  /** `false`: this process only adds and controls jobs. Default `true`. */
+  workers?: boolean;
+}
+
+export interface ProcessorOptions extends RunOptions {
+  /** The queue, as registered with `BullModule.registerQueue`. */
+  queue: string;
+  /** The job name; without it, every name of the queue. */
+  name?: string;
+  /** Of the meaning of this processor's cursors: raise it when old cursors mean something else (R10). */
+  version?: string | number;
+  /** What to do with a job whose checkpoint is of another `version`, or whose source changed. Default `'fail'`. */
+  onChange?: 'fail' | 'restart' | ((old: { version: string | number | null; cursor: Cursor }) => Cursor);
+}
+
+/** Every run option, resolved. */
+export interface ResolvedRunOptions {
+  readonly maxRuntimeMs: number;
+  readonly resumeDelayMs: number;
+  readonly checkpoint: { readonly everyMs: number; readonly everyItems: number };
+  readonly worker: IterationWorkerOptions;
+}
+
+/** Every module option, resolved. */
+export interface ResolvedIterationOptions {
+  readonly run: RunOptions;
+  readonly shutdownDeadlineMs: number;
+  readonly unknownJobMs: number;
+  readonly workers: boolean;
+}
+
+/**
+ * Defaults of BullMQ's worker that let another worker take over a killed one's job within 10 s: the lock ends at most
+ * `lockDuration` after the kill, and is then found within two `stalledInterval`s. A job may stall any number of times.
+ */
+const WORKER_DEFAULTS = { lockDuration: 6_000, stalledInterval: 1_000, maxStalledCount: 2 ** 31 - 1 } as const;
+
+/** Where each option stands beside its default. */
+export function resolveIterationOptions(options: IterationOptions = {}): ResolvedIterationOptions {
+  return {
+    run: options,
+    shutdownDeadlineMs: options.shutdown?.deadlineMs ?? 25_000,
+    unknownJobMs: options.unknownJobMs ?? 300_000,
+    workers: options.workers ?? true,
+  };
+}
+
+export function resolveRunOptions(module: RunOptions, processor: RunOptions): ResolvedRunOptions {
+  const everyMs = processor.checkpoint?.everyMs ?? module.checkpoint?.everyMs ?? 1_000;
+  const everyItems = processor.checkpoint?.everyItems ?? module.checkpoint?.everyItems ?? Infinity;
+  return {
+    maxRuntimeMs: Math.min(module.maxRuntimeMs ?? Infinity, processor.maxRuntimeMs ?? Infinity),
+    resumeDelayMs: processor.resumeDelayMs ?? module.resumeDelayMs ?? 0,
+    checkpoint: { everyMs, everyItems: everyMs === 0 ? 1 : everyItems },
+    worker: { ...WORKER_DEFAULTS, ...module.worker, ...processor.worker },
+  };
+}
+
+/** @throws InvalidOptionsError for what `IterationModule.forRoot` was given. */
+export function checkIterationOptions(options: unknown): asserts options is IterationOptions {
+  check('IterationModule', options, {
+    ...RUN_RULES,
+    shutdown: object({ deadlineMs: milliseconds }),
+    unknownJobMs: milliseconds,
+    workers: (value) => typeof value === 'boolean' || 'true or false',
+  });
+}
+
+/** @throws InvalidOptionsError for what `@IterativeProcessor` on the class `name` was given. */
+export function checkProcessorOptions(name: string, options: unknown): asserts options is ProcessorOptions {
+  check(`@IterativeProcessor of ${name}`, options, {
+    ...RUN_RULES,
+    queue: (value) => nonEmptyString(value),
+    name: nonEmptyString,
+    version: (value) => typeof value === 'string' || Number.isFinite(value) || 'a string or a number',
+    onChange: (value) =>
+      value === 'fail' || value === 'restart' || typeof value === 'function' || "'fail', 'restart' or a function",
+  });
+  if ((options as ProcessorOptions).queue === undefined) {
+    throw new InvalidOptionsError(`@IterativeProcessor of ${name}: it names no queue. Give it one: { queue: '...' }`);
+  }
+}
+
+/** Whether two processors ask the same of their common worker. */
+export function sameWorkerOptions(one: ResolvedRunOptions, other: ResolvedRunOptions): boolean {
+  return isDeepStrictEqual(one.worker, other.worker);
+}
+
+/** True, or what would have been right. */
+type Rule = (value: unknown, where: string) => true | string;
+type Rules = Readonly<Record<string, Rule>>;
+
+const milliseconds: Rule = (value) =>
+  (typeof value === 'number' && value >= 0 && !Number.isNaN(value)) || 'a number of milliseconds, 0 or more';
+const count: Rule = (value) => (Number.isInteger(value) && (value as number) >= 1) || 'a whole number, 1 or more';
+const nonEmptyString = (value: unknown): true | string =>
+  (typeof value === 'string' && value !== '') || 'a string that is not empty';
+const object =
+  (rules: Rules): Rule =>
+  (value, where) => {
+    check(where, value, rules);
+    return true;
+  };
+const worker: Rule = (value, where) => {
+  if (typeof value !== 'object' || value === null) return "an object of BullMQ's worker options";
+  const reasons: Record<string, string> = {
+    connection: 'it is taken from the registered queue',
+    prefix: 'it is taken from the registered queue',
+    autorun: 'workers start after the whole application has bootstrapped',
+    maxStartedAttempts: 'BullMQ counts interruptions as starts, so it would fail healthy jobs. Use the job\'s "attempts"',
+  };
+  for (const name of Object.keys(value)) {
+    if (reasons[name]) throw new InvalidOptionsError(`${where}: "${name}" cannot be set here: ${reasons[name]}`);
+  }
+  return true;
+};
+
+const RUN_RULES: Rules = {
+  maxRuntimeMs: milliseconds,
+  resumeDelayMs: milliseconds,
+  checkpoint: object({ everyMs: milliseconds, everyItems: count }),
+  worker,
+};
+
+function check(where: string, options: unknown, rules: Rules): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InvalidOptionsError(`${where}: the options are ${JSON.stringify(options)}; they must be an object`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (!rule) {
+      throw new InvalidOptionsError(`${where}: unknown option "${name}". Did you mean "${nearest(name, Object.keys(rules))}"?`);
+    }
+    if (value === undefined) continue;
+    const verdict = rule(value, `${where}, option "${name}"`);
+    if (verdict !== true) {
+      throw new InvalidOptionsError(`${where}: option "${name}" is ${String(JSON.stringify(value))}; it must be ${verdict}`);
+    }
+  }
+}
+
+/** The name with the fewest edits to `name`. */
+export function nearest(name: string, known: readonly string[]): string {
+  const distances = known.map((candidate) => editDistance(name.toLowerCase(), candidate.toLowerCase()));
+  return known[distances.indexOf(Math.min(...distances))] ?? '';
+}
+
+function editDistance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= from.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const substitution = (previous[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      current.push(Math.min((previous[j] as number) + 1, (current[j - 1] as number) + 1, substitution));
+    }
+    previous = current;
+  }
+  return previous.at(-1) as number;
+}

@@ -1,0 +1,32 @@
+import type { Job, Worker } from 'bullmq';
+import { IterationError } from '../iteration.errors.js';
+import { PostgresCheckpointStore } from './checkpoint.postgres.js';
+import { RedisCheckpointStore } from './checkpoint.redis.js';
+
+export interface SaveOptions {
+  readonly yields?: boolean;
+}
+
+/**
+ * The only code that writes a job's progress, and with its two backends the only code that touches BullMQ's storage
+ * itself: BullMQ's own `updateProgress` does not look at the lock, so a zombie could move a checkpoint.
+ */
+export interface CheckpointStore {
+  /**
+   * Writes `document` as the job's progress if `token` still holds its lock, in one step.
+   *
+   * @param options `yields`: the job is about to be delayed, and must then go behind the others of its priority (R6).
+   * @returns false when the lock is another's, or nobody's: nothing was written.
+   */
+  save(job: Pick<Job, 'id'>, token: string, document: object, options?: SaveOptions): Promise<boolean>;
+}
+
+/** The store for a worker's backend. */
+export function checkpointStoreOf(worker: Pick<Worker, 'getBackend'>): CheckpointStore {
+  const backend: unknown = worker.getBackend();
+  if (RedisCheckpointStore.serves(backend)) return new RedisCheckpointStore(backend);
+  if (PostgresCheckpointStore.serves(backend)) return new PostgresCheckpointStore(backend);
+  throw new IterationError(
+    `The queue's backend is a ${(backend as object).constructor.name}; checkpoints can be kept in BullMQ's Redis and PostgreSQL backends`,
+  );
+}

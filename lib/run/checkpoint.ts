@@ -1,0 +1,128 @@
+import type { Job } from 'bullmq';
+import type { Cursor, Json } from '../cursor.js';
+import { IterationError } from '../iteration.errors.js';
+import type { Interruption } from './interruption.js';
+
+/** The version of the document below that this library writes. */
+const DOCUMENT_VERSION = 1;
+
+/**
+ * A job's saved state: BullMQ's `progress` field, written by the checkpoint store alone. Unknown fields are kept.
+ *
+ * `progress` is the percentage, by the name that Bull Board draws its ring from.
+ */
+export interface Checkpoint {
+  readonly iteration: typeof DOCUMENT_VERSION;
+  readonly progress: number;
+  /** Of the last finished item. */
+  readonly cursor: Cursor;
+  /** Items finished in the job's life. */
+  readonly processed: number;
+  readonly skipped: number;
+  readonly size?: number;
+  /** The user's own. */
+  readonly state?: Json;
+  /** The processor's `version` that the cursor was made with. */
+  readonly version: string | number | null;
+  /** Whether the `start` hook has returned. */
+  readonly started: boolean;
+  /** The last run; 0 before the first. */
+  readonly run: number;
+  readonly interruptions: number;
+  /** Consecutive failures without a finished item between them (R23). */
+  readonly failures: number;
+  /** All runs together, in milliseconds. */
+  readonly runtimeMs: number;
+  /** Host and process of the last run. */
+  readonly worker?: string;
+  readonly lastInterruption?: Interruption;
+  /** Recent `[runtimeMs, processed]`, oldest first, for the rate. */
+  readonly pace?: readonly (readonly [number, number])[];
+  readonly ended?: Ended;
+  /** Since when no worker knew the job's name, in milliseconds since 1970. */
+  readonly unknownSince?: number;
+  readonly [unknownField: string]: unknown;
+}
+
+/** How the last run of a job ended it, saved just before BullMQ is told. */
+interface Ended {
+  readonly outcome: 'complete' | 'fail' | 'cancel';
+  /** What BullMQ had counted then. More of either since means that it was never told. */
+  readonly stalls: number;
+  readonly traces: number;
+}
+
+/** What a run begins with. */
+export interface Restored {
+  readonly checkpoint: Checkpoint;
+  /** Progress of another kind, which is dropped: from before the library was adopted. */
+  readonly foreign?: unknown;
+  /** A cancellation that was saved, but that BullMQ was never told. */
+  readonly cancelled?: boolean;
+}
+
+/** Reads a job's checkpoint, and what became of the job since it was saved. */
+export function restoreCheckpoint(job: Job): Restored {
+  const saved = readCheckpoint(job.progress);
+  if (!saved) return { checkpoint: firstCheckpoint(job), ...(isEmpty(job.progress) ? {} : { foreign: job.progress }) };
+
+  const { ended, unknownSince: _, ...checkpoint } = saved;
+  if (!ended) return { checkpoint };
+  const settled = job.stalledCounter === ended.stalls && (job.stacktrace?.length ?? 0) === ended.traces;
+  switch (ended.outcome) {
+    case 'complete': // retried by hand when BullMQ was told, else not yet known as complete
+      return { checkpoint: settled ? firstCheckpoint(job) : checkpoint };
+    case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
+      return { checkpoint: job.stalledCounter === ended.stalls ? { ...checkpoint, failures: 0 } : checkpoint };
+    case 'cancel':
+      return { checkpoint, cancelled: job.stalledCounter > ended.stalls };
+  }
+}
+
+/** The checkpoint in a job's `progress`; undefined when it holds none. */
+export function readCheckpoint(progress: unknown): Checkpoint | undefined {
+  if (typeof progress !== 'object' || progress === null || !('iteration' in progress)) return undefined;
+  const { iteration } = progress;
+  if (iteration === DOCUMENT_VERSION) return progress as Checkpoint;
+  if (typeof iteration !== 'number') return undefined;
+  throw new IterationError(
+    `The job's checkpoint is of version ${iteration}, made by a newer nestjs-iteration; this one reads version ` +
+      `${DOCUMENT_VERSION}. Let a worker of the newer release run it`,
+  );
+}
+
+/** How a run ends its job, as the checkpoint remembers it. */
+export function endedNow(outcome: Ended['outcome'], job: Job): Ended {
+  return { outcome, stalls: job.stalledCounter, traces: job.stacktrace?.length ?? 0 };
+}
+
+/** Before the first run: at the cursor that `enqueue` was given, if any. */
+function firstCheckpoint(job: Job): Checkpoint {
+  return {
+    iteration: DOCUMENT_VERSION,
+    progress: 0,
+    cursor: initialCursor(job),
+    processed: 0,
+    skipped: 0,
+    version: null,
+    started: false,
+    run: 0,
+    interruptions: 0,
+    failures: 0,
+    runtimeMs: 0,
+  };
+}
+
+/** The job option that carries `enqueue`'s cursor: added with the job in one step, before a worker can take it. */
+export const INITIAL_CURSOR = 'iterationCursor';
+
+function initialCursor(job: Job): Cursor {
+  return (job.opts as { [INITIAL_CURSOR]?: Cursor })[INITIAL_CURSOR] ?? null;
+}
+
+function isEmpty(progress: unknown): boolean {
+  if (typeof progress === 'object' && progress !== null) {
+    return Object.keys(progress).every((name) => name === 'unknownSince' || name === 'progress');
+  }
+  return !progress;
+}

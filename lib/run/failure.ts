@@ -1,0 +1,56 @@
+import { Backoffs, type Job, type WorkerOptions } from 'bullmq';
+import { IterationError } from '../iteration.errors.js';
+
+/** BullMQ keeps every failure's stack; so many keep the cost of a failure constant. */
+const MAX_STACKTRACES = 10;
+
+/** What BullMQ is to do with a failure. */
+export type Verdict = { readonly type: 'retry'; readonly delayMs: number } | { readonly type: 'fail' };
+
+/** BullMQ's own ways to end a run that is no failure (R22), known by name as BullMQ knows them: it may be installed twice. */
+export type ControlError = 'RateLimitError' | 'DelayedError' | 'WaitingError' | 'WaitingChildrenError';
+
+export function controlErrorOf(error: unknown): ControlError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (error.message === 'bullmq:rateLimitExceeded') return 'RateLimitError';
+  return (['DelayedError', 'WaitingError', 'WaitingChildrenError'] as const).find((name) => error.name === name);
+}
+
+/** The error as it is, or one around what is no error: BullMQ reads `message` of whatever was thrown. */
+export function toError(thrown: unknown, by: string): Error {
+  if (thrown instanceof Error) return thrown;
+  if (typeof thrown === 'object' && thrown !== null && typeof (thrown as Error).message === 'string') return thrown as Error;
+  return new IterationError(`${by} threw ${String(thrown)}, which is no Error: throw one, so that it can be told apart`, {
+    cause: thrown,
+  });
+}
+
+/**
+ * Whether the job is tried again after its `failures`-th failure in a row without progress (R23), by its `attempts` and
+ * `backoff`. A strategy is asked once for each failure.
+ */
+export async function judge(
+  error: Error,
+  failures: number,
+  { job, settings }: { job: Job; settings: WorkerOptions['settings'] },
+): Promise<Verdict> {
+  if (error.name === 'UnrecoverableError' || failures >= (job.opts.attempts ?? 0)) return { type: 'fail' };
+  const { backoff } = job.opts;
+  if (typeof backoff !== 'object') return { type: 'retry', delayMs: 0 };
+  const delayMs = await Backoffs.calculate(backoff, failures, error, job, settings?.backoffStrategy);
+  return delayMs === -1 ? { type: 'fail' } : { type: 'retry', delayMs: delayMs ?? 0 };
+}
+
+/**
+ * Prepares the job in memory so that BullMQ, which counts attempts over the whole life and would ask the backoff
+ * strategy anew, does what the verdict says.
+ */
+export function prepareForFailure(job: Job, { failures, verdict }: { failures: number; verdict: Verdict }): void {
+  job.stacktrace = (job.stacktrace ?? []).slice(1 - MAX_STACKTRACES);
+  if (verdict.type === 'fail') {
+    job.attemptsMade = Math.max(failures, job.opts.attempts ?? 0) - 1;
+  } else {
+    job.attemptsMade = failures - 1;
+    job.opts.backoff = { type: 'fixed', delay: verdict.delayMs };
+  }
+}

@@ -1,0 +1,70 @@
+import { IterationCancelledError } from '../iteration.errors.js';
+
+/** Why a run ended, or is about to end, before its job did. */
+export interface Interruption {
+  /** `bullmq`: the handler threw one of BullMQ's control errors (R22). */
+  readonly reason: 'shutdown' | 'maxRuntime' | 'retryIn' | 'throttle' | 'pause' | 'cancel' | 'lockLost' | 'bullmq';
+  /** How long the job asked to wait, in milliseconds. */
+  readonly retryInMs?: number;
+}
+
+/**
+ * The only answer to "must this run stop, and why?". The first request wins, except that a lost lock overrides all:
+ * nothing can be saved after it.
+ */
+export class InterruptionRequest {
+  /** Read before every item. */
+  pending: Interruption | undefined;
+  /** Set with a cancellation. */
+  cancelled: IterationCancelledError | undefined;
+
+  /** Resolves with the first request. */
+  readonly requested: Promise<void>;
+  /** Resolves when the run must not wait for user code any longer. */
+  readonly abandoned: Promise<void>;
+
+  readonly #abort = new AbortController();
+  #resolveRequested!: () => void;
+  #resolveAbandoned!: () => void;
+
+  constructor() {
+    this.requested = new Promise((resolve) => {
+      this.#resolveRequested = resolve;
+    });
+    this.abandoned = new Promise((resolve) => {
+      this.#resolveAbandoned = resolve;
+    });
+  }
+
+  /** Aborts when work must stop now: shutdown deadline, cancellation, lost lock. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Asks the run to end after the item in flight. */
+  request(interruption: Interruption): void {
+    this.pending ??= interruption;
+    this.#resolveRequested();
+  }
+
+  /** The job belongs to another worker, or soon will: nothing that this run does may count any more. */
+  loseLock(): void {
+    this.pending = { reason: 'lockLost' };
+    this.#resolveRequested();
+    this.#abort.abort(new Error('The lock of the job is lost'));
+  }
+
+  cancel(reason?: string): void {
+    this.cancelled = new IterationCancelledError(reason);
+    this.request({ reason: 'cancel' });
+    this.#abort.abort(this.cancelled);
+  }
+
+  /** The shutdown's deadline has passed: aborts the signal and stops waiting for the handler. */
+  abandon(): void {
+    this.request({ reason: 'shutdown' });
+    this.#abort.abort(new Error('The shutdown deadline has passed'));
+    // One turn, so that a handler that heeds the signal still ends its run by itself.
+    setImmediate(() => this.#resolveAbandoned());
+  }
+}

@@ -1,0 +1,77 @@
+import type { Job } from 'bullmq';
+import type { Cursor, Json } from '../cursor.js';
+import { InvalidOptionsError } from '../iteration.errors.js';
+import type { Interruption, InterruptionRequest } from './interruption.js';
+import type { BuildContext, IterationContext } from './iteration.context.js';
+import type { Position } from './position.js';
+
+export interface RunContextParts {
+  readonly job: Job;
+  readonly position: Position;
+  readonly interruption: InterruptionRequest;
+  readonly run: number;
+  readonly interruptions: number;
+  readonly state: Json;
+}
+
+/** What user code sees of a run. */
+export class RunContext implements BuildContext, IterationContext {
+  item: unknown;
+  state: Json;
+  /** Set by {@link stop}. */
+  stopped: { readonly silent: boolean } | undefined;
+
+  readonly #parts: RunContextParts;
+
+  constructor(parts: RunContextParts) {
+    this.#parts = parts;
+    this.state = parts.state;
+  }
+
+  get data(): unknown {
+    return this.#parts.job.data;
+  }
+
+  get job(): Job {
+    return this.#parts.job;
+  }
+
+  get cursor(): Cursor {
+    return this.#parts.position.cursor;
+  }
+
+  get processed(): number {
+    return this.#parts.position.processed;
+  }
+
+  get run(): number {
+    return this.#parts.run;
+  }
+
+  get interruptions(): number {
+    return this.#parts.interruptions;
+  }
+
+  get interruption(): Interruption | undefined {
+    return this.#parts.interruption.pending;
+  }
+
+  get signal(): AbortSignal {
+    return this.#parts.interruption.signal;
+  }
+
+  get transaction(): never {
+    throw new InvalidOptionsError('context.transaction: this processor has no transaction host');
+  }
+
+  stop({ silent = false }: { silent?: boolean } = {}): void {
+    this.stopped = { silent };
+  }
+
+  retryIn(ms: number): void {
+    if (typeof ms !== 'number' || !(ms >= 0) || ms === Infinity) {
+      throw new InvalidOptionsError(`context.retryIn(${ms}): give it a number of milliseconds, 0 or more`);
+    }
+    this.#parts.interruption.request({ reason: 'retryIn', retryInMs: ms });
+  }
+}

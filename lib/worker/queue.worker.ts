@@ -1,0 +1,140 @@
+import { Logger } from '@nestjs/common';
+import type { Job, Worker, WorkerOptions } from 'bullmq';
+import type { Clock } from '../clock.js';
+import type { QueueProcessors } from '../discovery/processor.explorer.js';
+import type { CheckpointStore } from '../run/checkpoint.store.js';
+import { checkpointStoreOf } from '../run/checkpoint.store.js';
+import { InterruptionRequest } from '../run/interruption.js';
+import { JobRun } from '../run/job.run.js';
+import { Lock } from '../run/lock.js';
+import type { ProcessorDefinition } from '../run/processor.definition.js';
+import { RunLog } from '../run/run.log.js';
+import { type Settlement, settle } from '../run/settlement.js';
+import { putBackUnknown } from './unknown-job.js';
+
+export type WorkerClass = new (
+  name: string,
+  processor: (job: Job, token?: string, signal?: AbortSignal) => Promise<unknown>,
+  options: WorkerOptions,
+) => Worker;
+
+interface ActiveRun {
+  readonly job: Job;
+  readonly lock: Lock;
+  readonly interruption: InterruptionRequest;
+}
+
+/** After the shutdown's deadline, telling BullMQ may take this long. */
+const LAST_MOVE_MS = 1_000;
+
+/** The one BullMQ worker of a queue: it takes jobs, finds their processor by name, and knows what runs and holds which lock. */
+export class QueueWorker {
+  readonly #logger = new Logger('Iteration');
+  readonly #active = new Set<ActiveRun>();
+  readonly #worker: Worker;
+  readonly #store: CheckpointStore;
+  readonly #lockDuration: number;
+  #stopping = false;
+
+  constructor(
+    private readonly processors: QueueProcessors,
+    private readonly parts: { readonly clock: Clock; readonly unknownJobMs: number; readonly workerClass: WorkerClass },
+  ) {
+    const { queue, definitions } = processors;
+    const { worker: options } = (definitions[0] as ProcessorDefinition).options;
+    // BullMQ gives the signal only to a function of three parameters.
+    const process = (job: Job, token?: string, signal?: AbortSignal) => this.#process(job, token as string, signal);
+    this.#worker = new parts.workerClass(queue.name, process, {
+      ...options,
+      connection: queue.connection,
+      prefix: queue.prefix,
+      telemetry: options.telemetry ?? queue.telemetry,
+      autorun: false,
+    });
+    this.#worker.on('error', (error) => this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack));
+    this.#store = checkpointStoreOf(this.#worker);
+    this.#lockDuration = options.lockDuration as number;
+    this.#watchLocks();
+  }
+
+  /** The jobs that run now, for the log. */
+  get activeJobs(): readonly Job[] {
+    return [...this.#active].map(({ job }) => job);
+  }
+
+  start(): void {
+    this.#worker.run().catch((error: Error) => this.#logger.error(`Worker of ${this.#worker.name}: ${error.message}`, error.stack));
+  }
+
+  /**
+   * Takes no further job and asks every run to end. Closing comes first: BullMQ then does not fetch the job again that
+   * a run puts back (R16).
+   */
+  stop(): Promise<void> {
+    this.#stopping = true;
+    const closed = this.#worker.close();
+    for (const { interruption } of this.#active) interruption.request({ reason: 'shutdown' });
+    return closed;
+  }
+
+  /** The shutdown's deadline has passed. */
+  abandon(): void {
+    for (const { interruption } of this.#active) interruption.abandon();
+  }
+
+  async #process(job: Job, token: string, signal: AbortSignal | undefined): Promise<unknown> {
+    const { clock } = this.parts;
+    const interruption = new InterruptionRequest();
+    const lock = new Lock(token, job.processedOn ?? clock.now(), this.#lockDuration, interruption);
+    const run = { job, lock, interruption };
+    this.#active.add(run);
+    signal?.addEventListener('abort', () => interruption.cancel(reasonOf(signal)), { once: true });
+    if (this.#stopping) interruption.request({ reason: 'shutdown' });
+    try {
+      const log = new RunLog(job);
+      const settlement = await this.#run(run, log);
+      const told = settle({ job, token, warn: (message) => log.warn(message) }, settlement);
+      // Redis may be away: the process must be free to exit all the same.
+      return await Promise.race([told, interruption.abandoned.then(() => settleLater())]);
+    } finally {
+      this.#active.delete(run);
+    }
+  }
+
+  async #run({ job, lock, interruption }: ActiveRun, log: RunLog): Promise<Settlement> {
+    const { clock, unknownJobMs } = this.parts;
+    const { definitions } = this.processors;
+    const definition =
+      definitions.find(({ jobName }) => jobName === job.name) ?? definitions.find(({ jobName }) => jobName === undefined);
+    const store = this.#store;
+    if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
+    const settings = this.#worker.opts.settings;
+    return new JobRun({ definition, job, lock, interruption, store, clock, log, settings }).execute();
+  }
+
+  /** BullMQ tells nobody which locks it renewed, nor when it asked: the run needs both. */
+  #watchLocks(): void {
+    const worker = this.#worker;
+    const extend = worker.extendJobLocks.bind(worker);
+    worker.extendJobLocks = async (ids, tokens, duration) => {
+      const sentAt = this.parts.clock.now();
+      const lost = await extend(ids, tokens, duration);
+      for (const { job, lock } of this.#active) {
+        const index = ids.indexOf(job.id as string);
+        if (index < 0 || tokens[index] !== lock.token) continue;
+        if (lost.includes(job.id as string)) lock.lose();
+        else lock.confirm(sentAt);
+      }
+      return lost;
+    };
+  }
+}
+
+function reasonOf({ reason }: AbortSignal): string | undefined {
+  if (typeof reason === 'string') return reason;
+  return reason instanceof Error && reason.name !== 'AbortError' ? reason.message : undefined;
+}
+
+function settleLater(): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, LAST_MOVE_MS, undefined).unref());
+}

@@ -1,0 +1,51 @@
+import type { Job } from 'bullmq';
+import { UnknownJobError } from '../iteration.errors.js';
+import type { CheckpointStore } from '../run/checkpoint.store.js';
+import type { Lock } from '../run/lock.js';
+import type { ProcessorDefinition } from '../run/processor.definition.js';
+import type { RunLog } from '../run/run.log.js';
+import type { Settlement } from '../run/settlement.js';
+
+/** A job of an unknown name is looked at again after so long. */
+const LOOK_AGAIN_MS = 5_000;
+
+/**
+ * A job name that nobody here handles is put back: during a rolling deploy another worker knows it. Since when is kept
+ * with the job, beside whatever progress it has; past `unknownJobMs` the job fails.
+ */
+export async function putBackUnknown(
+  job: Job,
+  { lock, store, log, now, unknownJobMs, definitions }: {
+    lock: Lock;
+    store: CheckpointStore;
+    log: RunLog;
+    now: number;
+    unknownJobMs: number;
+    definitions: readonly ProcessorDefinition[];
+  },
+): Promise<Settlement> {
+  const since = unknownSince(job.progress) ?? now;
+  const remainingMs = since + unknownJobMs - now;
+  if (remainingMs <= 0) {
+    const known = definitions.map(({ jobName, name }) => `"${jobName}" (${name})`).join(', ');
+    const error = new UnknownJobError(
+      job.queueName,
+      job.name,
+      `No processor of queue "${job.queueName}" handles jobs named "${job.name}"; this application's are ${known}. ` +
+        `It was put back for ${unknownJobMs} ms (unknownJobMs)`,
+    );
+    return { type: 'failed', error, failures: 1, verdict: { type: 'fail' } };
+  }
+  if (since === now) {
+    log.warn(`no processor of this application handles jobs of its name; it is put back, and fails in ${unknownJobMs} ms (unknownJobMs)`);
+    const progress = typeof job.progress === 'object' ? job.progress : { progress: job.progress };
+    if (!(await store.save(job, lock.token, { ...progress, unknownSince: since }))) return { type: 'lost' };
+  }
+  return { type: 'delay', delayMs: Math.min(LOOK_AGAIN_MS, remainingMs) };
+}
+
+function unknownSince(progress: unknown): number | undefined {
+  const since = typeof progress === 'object' && progress !== null && 'unknownSince' in progress ? progress.unknownSince : undefined;
+  return typeof since === 'number' ? since : undefined;
+}
+

@@ -1,0 +1,127 @@
+import { BullModule, BullRegistrar } from '@nestjs/bullmq';
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { systemClock } from '../clock.js';
+import type { NestModule } from '../discovery/nest.js';
+import { ProcessorExplorer, type QueueProcessors } from '../discovery/processor.explorer.js';
+import type { ResolvedIterationOptions } from '../iteration.options.js';
+import { ITERATION_OPTIONS } from '../iteration.tokens.js';
+import { QueueWorker, type WorkerClass } from './queue.worker.js';
+import { Shutdown } from './shutdown.js';
+
+/** With `createApplicationContext` and `app.enableShutdownHooks()`, the listener is there only a moment after bootstrap. */
+const LOOK_FOR_SIGTERM_MS = 1_000;
+
+/** Starts the workers when the whole application has bootstrapped (R17), and ends them before anything is destroyed (R14). */
+@Injectable()
+export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
+  readonly #logger = new Logger('Iteration');
+  readonly #shutdown: Shutdown;
+  #processors: readonly QueueProcessors[] = [];
+  #workers: readonly QueueWorker[] = [];
+  #bootstrapped = false;
+  #registered = true;
+
+  constructor(
+    @Inject(ITERATION_OPTIONS) private readonly options: ResolvedIterationOptions,
+    private readonly explorer: ProcessorExplorer,
+    private readonly modules: ModulesContainer,
+    private readonly moduleRef: ModuleRef,
+  ) {
+    this.#shutdown = new Shutdown(() => this.#workers, options.shutdownDeadlineMs);
+  }
+
+  /** The processors of this application. */
+  get processors(): readonly QueueProcessors[] {
+    return this.#processors;
+  }
+
+  /** Finds the processors, and sees to it that their workers start in time. @throws InvalidProcessorError, InvalidOptionsError */
+  register(): void {
+    this.#processors = this.explorer.explore(this.options);
+    if (!this.options.workers || this.#processors.length === 0) return;
+    this.#waitForRegistration();
+    this.#whenBootstrapped(() => {
+      this.#bootstrapped = true;
+      this.#start();
+    });
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.#shutdown.drain();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#shutdown.drain();
+    process.off('uncaughtExceptionMonitor', this.#tellOfCrash);
+  }
+
+  #start(): void {
+    // On Nest 11 a SIGTERM may end the application while it still bootstraps.
+    if (!this.#bootstrapped || !this.#registered || this.#workers.length > 0 || this.#shutdown.begun) return;
+    this.#shutdown.guard(this.modules);
+    const { unknownJobMs } = this.options;
+    const workerClass = workerClassOf(BullModule);
+    this.#workers = this.#processors.map((processors) => new QueueWorker(processors, { clock: systemClock, unknownJobMs, workerClass }));
+    for (const worker of this.#workers) worker.start();
+    process.on('uncaughtExceptionMonitor', this.#tellOfCrash);
+    this.#lookForSigterm();
+  }
+
+  /** `extraOptions.manualRegistration`: workers start when the application calls `BullRegistrar.register()`. */
+  #waitForRegistration(): void {
+    if (!this.#find<{ manualRegistration?: boolean }>('BULLMQ_EXTRA_OPTIONS')?.manualRegistration) return;
+    const registrar = this.#find<BullRegistrar>(BullRegistrar);
+    if (!registrar) return;
+    this.#registered = false;
+    const register = registrar.register.bind(registrar);
+    registrar.register = () => {
+      register();
+      this.#registered = true;
+      this.#start();
+    };
+  }
+
+  /** Nest bootstraps the module of the smallest distance last, and in it the module's own class. */
+  #whenBootstrapped(start: () => void): void {
+    const [last] = [...this.modules.values()].reverse().sort((one, other) => one.distance - other.distance);
+    const root = (last as NestModule).instance as { onApplicationBootstrap?: () => unknown };
+    const bootstrap = root.onApplicationBootstrap;
+    root.onApplicationBootstrap = async () => {
+      await bootstrap?.call(root);
+      start();
+    };
+  }
+
+  #lookForSigterm(): void {
+    setTimeout(() => {
+      if (this.#shutdown.begun || process.listenerCount('SIGTERM') > 0) return;
+      this.#logger.warn(
+        'Nothing in this process listens for SIGTERM: a deploy would kill its jobs instead of interrupting them. Call app.enableShutdownHooks()',
+      );
+    }, LOOK_FOR_SIGTERM_MS).unref();
+  }
+
+  /** An error that nobody handled ends the process; what it interrupts is said, and Node does as it would. */
+  readonly #tellOfCrash = (error: unknown, origin: string): void => {
+    const jobs = this.#workers.flatMap((worker) => worker.activeJobs).map(({ id, queueName, name }) => `${id} (${queueName}, ${name})`);
+    if (jobs.length === 0) return;
+    this.#logger.error(
+      `${origin}: ${error instanceof Error ? error.message : String(error)}. It ends this process while these jobs run, which are taken over at their last checkpoint: ${jobs.join(', ')}`,
+      error instanceof Error ? error.stack : undefined,
+    );
+  };
+
+  #find<T>(token: string | typeof BullRegistrar): T | undefined {
+    try {
+      return this.moduleRef.get(token, { strict: false }) as T;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** What was set as `BullModule.workerClass`, which can be written but not read. */
+function workerClassOf(module: typeof BullModule): WorkerClass {
+  return (module as unknown as { readonly _workerClass: WorkerClass })._workerClass;
+}

@@ -1,0 +1,230 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { posix } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/** What the files of each station may import, besides their own station. Downward only; a new folder takes its place here. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  index: ['module', 'control', 'worker', 'discovery', 'decorators', 'run', 'sources', 'contract', 'base'],
+  module: ['control', 'worker', 'discovery', 'sources', 'base'],
+  control: ['worker', 'discovery', 'decorators', 'run', 'base'],
+  worker: ['discovery', 'run', 'base'],
+  discovery: ['decorators', 'run', 'base'],
+  decorators: ['run', 'contract', 'base'],
+  run: ['contract', 'base'],
+  sources: ['contract', 'base'],
+  contract: ['base'],
+  base: [],
+};
+
+/** Files of `lib` itself that import nothing above them. */
+const BASE = ['clock', 'cursor', 'iteration.errors', 'iteration.options', 'iteration.tokens'];
+
+const BUILDER = 'enumerators/enumerator.builder';
+const CONTRACT = 'enumerators/contract/index';
+const MAX_LINES = 400;
+
+interface Import {
+  readonly from: string;
+  /** A file of `lib` without its ending, or a package. */
+  readonly to: string;
+  readonly kind: 'type' | 'value' | 'dynamic';
+}
+
+const lib = new URL('../lib/', import.meta.url);
+const files = readdirSync(lib, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => path.replaceAll('\\', '/').replace(/\.ts$/, ''))
+  .sort();
+const texts = new Map(files.map((file) => [file, readFileSync(new URL(`${file}.ts`, lib), 'utf8')]));
+const allImports = files.flatMap(importsOf);
+const imports = allImports.filter(({ to }) => texts.has(to));
+const packageImports = allImports.filter(({ to }) => !texts.has(to) && !to.startsWith('.'));
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional?: boolean }>;
+};
+
+describe('the layers of lib', () => {
+  it('are read: each relative import names a file', () => {
+    expect(imports.length).toBeGreaterThan(files.length);
+    expect(allImports.filter(({ to }) => to.startsWith('.')).map(describeImport)).toEqual([]);
+  });
+
+  it('hold every file: each belongs to a station', () => {
+    expect(files.filter((file) => stationOf(file) === undefined)).toEqual([]);
+  });
+
+  it('import downward only', () => {
+    const upward = imports.filter(({ from, to }) => {
+      const [station, target] = [stationOf(from) as string, stationOf(to) as string];
+      return station !== target && !MAY_IMPORT[station]?.includes(target);
+    });
+    expect(upward.map(describeImport)).toEqual([]);
+  });
+
+  it('have no cycle, not even of types', () => {
+    expect(cycles()).toEqual([]);
+  });
+
+  it('leave the running to others: decorators import a run and the contract as types only', () => {
+    const running = imports.filter(
+      ({ from, to, kind }) =>
+        stationOf(from) === 'decorators' && ['run', 'contract'].includes(stationOf(to) as string) && kind !== 'type',
+    );
+    expect(running.map(describeImport)).toEqual([]);
+  });
+
+  it("have one door to the contract's files: contract/index", () => {
+    const around = imports.filter(
+      ({ from, to }) => stationOf(to) === 'contract' && to !== CONTRACT && stationOf(from) !== 'contract',
+    );
+    expect(around.map(describeImport)).toEqual([]);
+  });
+});
+
+describe('a source', () => {
+  const sources = files.filter((file) => stationOf(file) === 'sources' && file !== BUILDER);
+
+  it('has its files named after it, one of them <source>.enumerator.ts', () => {
+    expect(sources.filter((file) => !texts.has(`enumerators/${sourceOf(file)}.enumerator`))).toEqual([]);
+  });
+
+  it('imports the contract, cursors, errors and its own files, never a sibling or the builder', () => {
+    const others = imports
+      .filter(({ from }) => sources.includes(from))
+      .filter(({ to }) => ![CONTRACT, 'cursor', 'iteration.errors'].includes(to))
+      .filter(({ from, to }) => to === BUILDER || stationOf(to) !== 'sources' || sourceOf(from) !== sourceOf(to));
+    expect(others.map(describeImport)).toEqual([]);
+  });
+
+  it('is entered by its <source>.enumerator.ts; only its public types are named by the index', () => {
+    const inside = imports
+      .filter(({ to }) => sources.includes(to) && !to.endsWith('.enumerator'))
+      .filter(({ from, to }) => !sources.includes(from) || sourceOf(from) !== sourceOf(to))
+      .filter(({ from, kind }) => from !== 'index' || kind !== 'type');
+    expect(inside.map(describeImport)).toEqual([]);
+  });
+});
+
+describe('packages', () => {
+  it('that lib imports are the ones its users install: peers and Node itself', () => {
+    const peers = Object.keys(manifest.peerDependencies);
+    const others = packageImports.filter(({ to }) => !isBuiltin(to) && !peers.includes(packageOf(to)));
+    expect(others.map(describeImport)).toEqual([]);
+  });
+
+  it('that are optional are imported as types, or when they are used', () => {
+    const eager = packageImports.filter(
+      ({ to, kind }) => manifest.peerDependenciesMeta[packageOf(to)]?.optional && kind === 'value',
+    );
+    expect(eager.map(describeImport)).toEqual([]);
+  });
+});
+
+describe('a file of lib', () => {
+  it('keeps no state at module level or in a class: two applications in one process never meet', () => {
+    const mutable =
+      /^(export )?(let|var) |^(export )?const [^=]+= (new (Map|Set|Weak\w+)(<.*>)?\(\)|\[\];|\{\};)|^\s+(public |private |protected )?static (?!.*\breadonly\b)[^(]+[=;]/;
+    expect(linesThat((line) => mutable.test(line))).toEqual([]);
+  });
+
+  it('has no "any"', () => {
+    expect(linesThat((line) => /(?<![.\w$])any(?![\w$(])/.test(line))).toEqual([]);
+  });
+
+  it(`has at most ${MAX_LINES} lines`, () => {
+    const long = [...texts].filter(([, text]) => text.trimEnd().split('\n').length > MAX_LINES);
+    expect(long.map(([file]) => file)).toEqual([]);
+  });
+});
+
+function stationOf(file: string): string | undefined {
+  if (BASE.includes(file)) return 'base';
+  if (file === 'index') return 'index';
+  if (file === 'iteration.module') return 'module';
+  if (file.startsWith('enumerators/contract/')) return 'contract';
+  if (file.startsWith('enumerators/')) return 'sources';
+  const folder = file.includes('/') ? (file.split('/')[0] as string) : '';
+  return folder in MAY_IMPORT ? folder : undefined;
+}
+
+/** `csv` of enumerators/csv.bytes, `typeorm` of enumerators/typeorm-key. */
+function sourceOf(file: string): string {
+  return posix.basename(file).split(/[.-]/)[0] as string;
+}
+
+function importsOf(from: string): Import[] {
+  const text = withoutComments(texts.get(from) as string);
+  const statements = /^(?:import|export)\s+(?:(type\s)?([^'";]*?)\s*from\s+)?['"]([^'"]+)['"]/gm;
+  const calls = /\bimport\(\s*['"]([^'"]+)['"]/g;
+  return [
+    ...[...text.matchAll(statements)].map(([, type, names, specifier]): Import => {
+      const kind = type || isTypesOnly(names) ? 'type' : 'value';
+      return { from, to: resolve(from, specifier as string), kind };
+    }),
+    ...[...text.matchAll(calls)].map(
+      ([, specifier]): Import => ({ from, to: resolve(from, specifier as string), kind: 'dynamic' }),
+    ),
+  ];
+}
+
+/** Of `{ type A, type B }`; TypeScript leaves such an import out. */
+function isTypesOnly(names = ''): boolean {
+  const list = /^\{(.*)\}$/s
+    .exec(names.trim())?.[1]
+    ?.split(',')
+    .map((name) => name.trim());
+  return list?.filter(Boolean).every((name) => name.startsWith('type ')) ?? false;
+}
+
+function resolve(from: string, specifier: string): string {
+  if (!specifier.startsWith('.')) return specifier;
+  const path = posix.join(posix.dirname(from), specifier).replace(/\.js$/, '');
+  return texts.has(path) ? path : specifier;
+}
+
+/** Keeps the lines where they are. */
+function withoutComments(text: string, keepStrings = true): string {
+  return text.replace(
+    /('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
+    (match, string: string | undefined) => (string && keepStrings ? match : match.replace(/[^\n]/g, '')),
+  );
+}
+
+function linesThat(test: (line: string) => boolean): string[] {
+  return [...texts].flatMap(([file, text]) =>
+    withoutComments(text, false)
+      .split('\n')
+      .flatMap((line, index) => (test(line) ? [`${file}.ts:${index + 1} ${line.trim()}`] : [])),
+  );
+}
+
+/** Each cycle as the path that closes it. */
+function cycles(): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) found.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+    if (path.includes(file) || done.has(file)) return;
+    for (const { to } of imports.filter(({ from }) => from === file)) visit(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  return found;
+}
+
+function isBuiltin(specifier: string): boolean {
+  return specifier.startsWith('node:') || builtinModules.includes(specifier);
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+function describeImport({ from, to, kind }: Import): string {
+  return `${from}.ts imports ${to}${kind === 'value' ? '' : ` (${kind})`}`;
+}

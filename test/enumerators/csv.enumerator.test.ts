@@ -1,0 +1,818 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFile, readdir, readFile, readlink, rename, truncate, writeFile } from 'node:fs/promises';
+import { createServer, get, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
+import type { Options } from 'csv-parse';
+import { parse } from 'csv-parse/sync';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Cursor } from '../../lib/cursor.js';
+import type { Enumerator, Page, PageReader } from '../../lib/enumerators/contract/index.js';
+import { SourceEnumerator } from '../../lib/enumerators/contract/index.js';
+import { CsvEnumeratorBuilder, type CsvSource } from '../../lib/enumerators/csv.enumerator.js';
+import { loadCsvParse } from '../../lib/enumerators/csv.parser.js';
+import {
+  InvalidCursorError,
+  InvalidEnumeratorError,
+  InvalidOptionsError,
+  MissingDependencyError,
+  SourceChangedError,
+} from '../../lib/iteration.errors.js';
+import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
+
+type CsvCursor = { offset: number; row: number; line: number; size: number | null; headBytes: number };
+
+const csv = new CsvEnumeratorBuilder();
+const directory = mkdtempSync(join(tmpdir(), 'nestjs-iteration-csv-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+let files = 0;
+function fileOf(content: string | Buffer): string {
+  const path = join(directory, `${++files}.csv`);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe('csv.rows', () => {
+  const plain = 'id,name\n1,one\n2,two\n3,three\n4,four\n';
+  const large = largeCsv();
+
+  describe('reads what csv-parse reads', () => {
+    const cases: Record<string, { content: string | Buffer; options?: Options }> = {
+      'plain file': { content: plain },
+      'CRLF file': { content: plain.replaceAll('\n', '\r\n') },
+      'CR file': { content: plain.replaceAll('\n', '\r') },
+      'file with a BOM': { content: `\ufeff${plain}` },
+      'file with quoted newlines and quotes': {
+        content: 'id,text\n1,"a\nb"\n2,"say ""hi"", \r\nand\n\ngo"\n3,""\n4,"\n"\n5,x\n',
+      },
+      'file of emoji': { content: 'näme,🙂\nüber,👩‍👩‍👧‍👦\n"🙂\n🙃",ÿ\n漢字,x\n' },
+      'file without a last line end': { content: plain.slice(0, -1) },
+      'file of one line without an end': { content: 'a,b', options: { columns: false } },
+      'file whose last field is quoted': { content: 'a,b\n1,"2"\n3,"4"' },
+      'file with empty lines': { content: 'a,b\n\n1,2\n\n\n3,4\n\n', options: { skip_empty_lines: true } },
+      'file that begins with empty lines': { content: '\n\na\n1\n\n2\n', options: { skip_empty_lines: true } },
+      'file of one column, some empty': { content: 'a\n1\n\n2\n\n' },
+      'file with comments': {
+        content: '# first\na,b\n# second\n1,2\n3,4 # third\n#\n5,6\n# last',
+        options: { comment: '#' },
+      },
+      'file without columns': { content: plain, options: { columns: false } },
+      'file without columns that begins with an empty line': { content: '\n1\n2\n', options: { columns: false } },
+      'file with given columns': {
+        content: plain,
+        options: { columns: ['first', false, 'x'], relax_column_count: true },
+      },
+      'file with a function for columns': {
+        content: plain,
+        options: { columns: (header) => header.map((name) => name.toUpperCase()) },
+      },
+      'file with ragged rows': {
+        content: 'a,b\n1\n2,3\n4,5,6\n\n7,8\n',
+        options: { relax_column_count: true, skip_empty_lines: true },
+      },
+      'ragged file without columns': {
+        content: '1,2,3\n4\n5,6\n',
+        options: { columns: false, relax_column_count_less: true },
+      },
+      'file with tabs': { content: plain.replaceAll(',', '\t'), options: { delimiter: '\t' } },
+      'file with several delimiters': { content: 'a;b\n1,2\n3;4\n', options: { delimiter: [',', ';'] } },
+      'file with long delimiters': {
+        content: 'a::b||1::"x||y"||3::4||5::6',
+        options: { delimiter: '::', record_delimiter: '||' },
+      },
+      'file of mixed line ends': { content: '1,2\r3,4\r\n5,6\r', options: { columns: false } },
+      'file with two record delimiters': {
+        content: 'a,b\n1,2\r\n3,4\n5,6',
+        options: { record_delimiter: ['\n', '\r\n'] },
+      },
+      'latin1 file': { content: Buffer.from('näme,b\nü,ÿ\né,2\n', 'latin1'), options: { encoding: 'latin1' } },
+      'UTF-16 file': {
+        content: Buffer.from('näme,b\r\nü,"x\r\ny"\r\n🙂,2', 'utf16le'),
+        options: { encoding: 'utf16le' },
+      },
+      'UTF-16 file with a BOM': { content: Buffer.from('\ufeffnäme,b\nü,"x\ny"\n🙂,2\n', 'utf16le') },
+      'file of another quote and escape': {
+        content: "a,b\n'x\n\\'y',1\n'\\\\',2\n",
+        options: { quote: "'", escape: '\\' },
+      },
+      'file without quotes': { content: 'a,b\n"1,2"\n3,"\n', options: { quote: false } },
+      'file with loose quotes': { content: 'a,b\n1 "x",2\n3,4"\n5,6\n', options: { relax_quotes: true } },
+      'file to be trimmed': { content: ' a , b\n 1 , "2" \n\t3,4\t\n', options: { trim: true } },
+      'file with duplicate columns': { content: 'a,a,b\n1,2,3\n4,5,6\n', options: { group_columns_by_name: true } },
+      'file with broken records': {
+        content: 'a,b\n1,2\n3\n4,5\n6,7,8\n9,0\n',
+        options: { skip_records_with_error: true },
+      },
+      'file with records without values': {
+        content: 'a,b\n,\n1,2\n , \n3,4\n,\n',
+        options: { skip_records_with_empty_values: true },
+      },
+      'file with dangling delimiters': { content: 'a,b\n1,2,3\n4,5,6\n', options: { ignore_last_delimiters: true } },
+      'file cast by a function': {
+        content: 'a,b\n1,"2\n"\n3,4\n5,6\n',
+        options: {
+          cast: (value, { column, header, lines, records }) =>
+            header ? value : `${value}@${String(column)}.${lines}.${records}`,
+        },
+      },
+      'file cast by csv-parse': { content: 'a,b\n1,2026-11-01\n2.5,x\n', options: { cast: true, cast_date: true } },
+      'file with its raw lines': { content: 'a,b\r\n1,2\r\n"3\n",4', options: { raw: true } },
+      'file filtered by on_record': {
+        content: 'a\n1\n2\n3\n4\n5\n6\n',
+        options: {
+          on_record: (record: unknown, { records }) =>
+            records % 2 ? undefined : ([JSON.stringify(record), String(records)] as string[]),
+        },
+      },
+      'file from a record to another': { content: numbers(9), options: { from: 3, to: 6 } },
+      'file from a line to another': { content: `preamble, x\n\n${numbers(9)}`, options: { from_line: 3, to_line: 8 } },
+      'file in camel case options': { content: 'a;b|1;2|3;4|', options: { recordDelimiter: '|', delimiter: ';' } },
+      'file with a header only': { content: 'a,b\n' },
+      'empty file': { content: '' },
+      'file of a BOM only': { content: '\ufeff' },
+      'file of empty lines only': { content: '\n\n\n', options: { skip_empty_lines: true } },
+    };
+    for (const [name, { content, options }] of Object.entries(cases)) {
+      const bytes = Buffer.from(content);
+      const expected = expectedRows(bytes, options);
+      const path = fileOf(bytes);
+      itKeepsTheEnumeratorContract(name, { build: (at) => csv.rows<unknown>(path, { ...at, ...options }), expected });
+
+      it(`${name}: a resumed run has the cursors of one that was never interrupted, whatever the chunks`, async () => {
+        const whole = await all(csv.rows(chunked(bytes), { cursor: null, ...options }));
+        for (const size of [1, 2, 3, 5, 7]) {
+          expect(await all(csv.rows(chunked(bytes, size), { cursor: null, ...options }))).toEqual(whole);
+          for (const [index, [, cursor]] of whole.entries()) {
+            const rest = await all(csv.rows(chunked(bytes, size), { cursor, ...options }));
+            expect(rest).toEqual(whole.slice(index + 1));
+          }
+        }
+      });
+    }
+  });
+
+  describe('sources', () => {
+    let path: string | undefined;
+    const largePath = () => {
+      path ??= fileOf(large);
+      return path;
+    };
+    itKeepsTheEnumeratorContract('file of several chunks', {
+      build: (at) => csv.rows(largePath(), at),
+      expected: expectedRows(large),
+    });
+    itKeepsTheEnumeratorContract('Buffer', { build: (at) => csv.rows(large, at), expected: expectedRows(large) });
+    itKeepsTheEnumeratorContract('file URL', {
+      build: (at) => csv.rows(pathToFileURL(largePath()), at),
+      expected: expectedRows(large),
+    });
+    itKeepsTheEnumeratorContract('function whose chunks split characters', {
+      build: (at) => csv.rows(chunked(large, 4099), at),
+      expected: expectedRows(large),
+    });
+    itKeepsTheEnumeratorContract('function that promises a stream of one chunk', {
+      build: (at) => csv.rows(async (range) => chunked(large, large.length)(range), at),
+      expected: expectedRows(large),
+    });
+
+    describe('over HTTP', () => {
+      const http = httpServer(large);
+      itKeepsTheEnumeratorContract('HTTP range requests', {
+        build: (at) => csv.rows(http.source, at),
+        expected: expectedRows(large),
+        stretches: 4,
+      });
+
+      it('rejects with the connection error when the response is cut off', async () => {
+        const reader = readerOf(csv.rows(http.cutOff, { cursor: null }));
+        await expect(drain(reader)).rejects.toThrow('aborted');
+        await reader.close();
+      });
+    });
+
+    it('takes Uint8Arrays that are no Buffers, and empty chunks', async () => {
+      const source = () => Readable.from([new TextEncoder().encode('a\n1'), new Uint8Array(), Buffer.from('\n2\n')]);
+      expect(await items(csv.rows(source, { cursor: null }))).toEqual([{ a: '1' }, { a: '2' }]);
+    });
+
+    it.each<[string, () => unknown, string]>([
+      ['no stream', () => undefined, 'returned undefined, not a Readable'],
+      ['a string', () => 'a,b', 'returned a string, not a Readable'],
+      ['a stream of strings', () => Readable.from(['a\n', '1\n']), 'gave a string, not bytes'],
+    ])('refuses a function that gives %s', async (_, source, message) => {
+      const reader = readerOf(csv.rows(source as CsvSource, { cursor: null }));
+      await expect(reader.next()).rejects.toThrow(InvalidEnumeratorError);
+      await expect(items(csv.rows(source as CsvSource, { cursor: null }))).rejects.toThrow(message);
+    });
+
+    it.each<[string, unknown, string]>([
+      ['a Readable', Readable.from([]), 'csv.rows cannot read a Readable'],
+      ['an http URL', new URL('https://example.com/a.csv'), 'csv.rows cannot read https://example.com/a.csv'],
+      ['nothing', undefined, 'csv.rows cannot read undefined'],
+    ])('refuses %s, and says what can be read', (_, source, message) => {
+      expect(() => csv.rows(source as CsvSource, { cursor: null })).toThrow(InvalidOptionsError);
+      expect(() => csv.rows(source as CsvSource, { cursor: null })).toThrow(message);
+    });
+  });
+
+  it('R1: any records, in chunks of any size, cut at every record, give the rest exactly', async () => {
+    const field = fc.oneof(
+      fc.constantFrom('', '"', ',', '\n', '\r\n', '\r', ' ', '""', ',\n"', '🙂', 'é', '漢', '0', '\ufeff'),
+      fc.string({ unit: 'grapheme', maxLength: 6 }),
+    );
+    const table = fc
+      .integer({ min: 1, max: 3 })
+      .chain((width) =>
+        fc.array(fc.array(field, { minLength: width, maxLength: width }), { minLength: 1, maxLength: 7 }),
+      );
+    const quoted = (value: string, always: boolean) =>
+      always || /[",\r\n\ufeff]/.test(value) || value === '' ? `"${value.replaceAll('"', '""')}"` : value;
+    await fc.assert(
+      fc.asyncProperty(
+        table,
+        fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8 }),
+        fc.record({
+          end: fc.constantFrom('\n', '\r\n', '\r'),
+          always: fc.boolean(),
+          open: fc.boolean(),
+          bom: fc.boolean(),
+        }),
+        async (records, sizes, { end, always, open, bom }) => {
+          const lines = records.map((record) => record.map((value) => quoted(value, always)).join(','));
+          const text = `${bom ? '\ufeff' : ''}${lines.join(end)}${open ? '' : end}`;
+          const source = chunked(Buffer.from(text), ...sizes);
+          const whole = await all(csv.rows<string[]>(source, { cursor: null, columns: false }));
+          expect(whole.map(([record]) => record)).toEqual(records);
+          for (const [index, [, cursor]] of whole.entries()) {
+            expect(await all(csv.rows(source, { cursor, columns: false }))).toEqual(whole.slice(index + 1));
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  describe('the cursor', () => {
+    it('holds the byte behind the record, the row, the line, and the fingerprint, in less than 1 KB', async () => {
+      const [first, second] = await all(csv.rows(Buffer.from('a,b\r\n1,"x\ny"\r\n33,4\r\n'), { cursor: null }));
+      expect(first?.[1]).toEqual({
+        offset: 14,
+        row: 1,
+        line: 3,
+        size: 20,
+        headBytes: 20,
+        head: expect.stringMatching(/^[\w-]{22}$/),
+        tail: expect.stringMatching(/^[\w-]{22}$/),
+      });
+      expect(second?.[1]).toMatchObject({ offset: 20, row: 2, line: 4 });
+      const last = (await all(csv.rows(large, { cursor: null }))).at(-1)?.[1];
+      expect(JSON.stringify(last).length).toBeLessThan(200);
+    });
+
+    it('stays under 1 KB with a header of 100 KB, which is read again from the file', async () => {
+      const header = Array.from({ length: 20_000 }, (_, index) => `c${index}`).join(',');
+      const row = ','.repeat(19_999);
+      const path = fileOf(`${header}\n${row}\n1${row}\n2${row}\n`);
+      const whole = await all(csv.rows(path, { cursor: null }));
+      for (const [index, [, cursor]] of whole.entries()) {
+        expect(JSON.stringify(cursor).length).toBeLessThan(1000);
+        expect(await all(csv.rows(path, { cursor }))).toEqual(whole.slice(index + 1));
+      }
+    });
+
+    it.each([1, 'x', {}, { offset: 1 }, { ...cursorLike, offset: -1 }, { ...cursorLike, tail: 1 }, undefined])(
+      'refuses %j, which is none of csv.rows',
+      (cursor) => {
+        expect(() => csv.rows('x.csv', { cursor: cursor as Cursor })).toThrow(InvalidCursorError);
+        expect(() => csv.rows('x.csv', { cursor: cursor as Cursor })).toThrow('is not one of csv.rows');
+      },
+    );
+
+    it('is refused when the options leave no record before it', async () => {
+      const cursor = await cursorOf(csv.rows(Buffer.from('a\n1\n'), { cursor: null, columns: false }), 0);
+      const reader = readerOf(csv.rows(Buffer.from('a\n1\n'), { cursor, columns: true }));
+      await expect(reader.next()).rejects.toThrow(InvalidCursorError);
+    });
+
+    it('may end a stretch while another begins it, also at the very same record', async () => {
+      const path = fileOf(numbers(9));
+      const cursors = (await all(csv.rows(path, { cursor: null }))).map(([, cursor]) => cursor);
+      const enumerator = csv.rows(path, { cursor: cursors[4] as Cursor }) as SourceEnumerator<unknown>;
+      expect(await drain(enumerator.read(cursors[4]))).toEqual([]);
+      expect(await drain(enumerator.read(cursors[1]))).toEqual([]);
+      expect(await drain(enumerator.read(cursors[6]))).toEqual([{ n: '6' }, { n: '7' }]);
+    });
+  });
+
+  describe('R10: a changed file', () => {
+    /** Finishes half of a file, changes it, and gives the rest. */
+    async function changedAtHalf(content: string | Buffer, change: (path: string, cursor: CsvCursor) => unknown) {
+      const path = fileOf(content);
+      const whole = await all(csv.rows(path, { cursor: null }));
+      const half = Math.floor(whole.length / 2) - 1;
+      const cursor = whole[half]?.[1] as CsvCursor;
+      await change(path, cursor);
+      const rest = items(csv.rows(path, { cursor }));
+      return { path, cursor, rest, expected: whole.slice(half + 1).map(([item]) => item) };
+    }
+
+    async function overwrite(path: string, at: number, text: string): Promise<void> {
+      const bytes = await readFile(path);
+      bytes.write(text, at);
+      await writeFile(path, bytes);
+    }
+
+    it('resumes in a file that is as it was', async () => {
+      const { rest, expected } = await changedAtHalf(large, () => {});
+      expect(await rest).toEqual(expected);
+      expect(expected).toHaveLength(50);
+    });
+
+    it.each([0, 100, 65_535])('is refused when byte %i of the head is another', async (at) => {
+      const { rest, path, cursor } = await changedAtHalf(large, (path) => overwrite(path, at, '~'));
+      await expect(rest).rejects.toThrow(SourceChangedError);
+      await expect(rest).rejects.toThrow(
+        `${path} was changed since the checkpoint behind row ${cursor.row} (byte ${cursor.offset}): ` +
+          'its first 65536 bytes are not what they were',
+      );
+    });
+
+    it.each([1, 4096])('is refused when the byte %i before the cursor is another', async (before) => {
+      const { rest } = await changedAtHalf(large, (path, { offset }) => overwrite(path, offset - before, '~'));
+      await expect(rest).rejects.toThrow(SourceChangedError);
+      await expect(rest).rejects.toThrow('the 4096 bytes before the cursor are not what they were');
+    });
+
+    it.each([
+      ['of several chunks', large],
+      ['smaller than its head', Buffer.from(plain)],
+    ])('is the same when it was appended to: one %s', async (_, content) => {
+      const { rest, expected } = await changedAtHalf(content, (path) => appendFile(path, '8,eight\n9,nine\n'));
+      expect(await rest).toEqual([...expected, ...expectedRows(Buffer.from('id,name\n8,eight\n9,nine\n'))]);
+    });
+
+    it('is the same when it is appended to behind its last record', async () => {
+      const path = fileOf(plain);
+      const cursor = await cursorOf(csv.rows(path, { cursor: null }), 3);
+      await appendFile(path, '5,five\n');
+      expect(await items(csv.rows(path, { cursor }))).toEqual([{ id: '5', name: 'five' }]);
+    });
+
+    it.each([
+      ['behind the cursor', (size: number, _: CsvCursor) => size - 1],
+      ['before the cursor', (_: number, { offset }: CsvCursor) => offset - 1],
+      ['to nothing', () => 0],
+    ])('is refused when it was cut %s', async (_, length) => {
+      const { rest } = await changedAtHalf(large, (path, cursor) => truncate(path, length(large.length, cursor)));
+      await expect(rest).rejects.toThrow(SourceChangedError);
+      await expect(rest).rejects.toThrow(`and had ${large.length}`);
+    });
+
+    it('is refused when a stream, whose size is unknown, ends before the cursor', async () => {
+      const cursor = await cursorOf(csv.rows(chunked(large, 9999), { cursor: null }), 70);
+      const shorter = chunked(large.subarray(0, (cursor as CsvCursor).offset - 1), 9999);
+      const reader = readerOf(csv.rows(shorter, { cursor }));
+      await expect(reader.next()).rejects.toThrow('the CSV stream was changed');
+      await expect(items(csv.rows(shorter, { cursor }))).rejects.toThrow('it ends before the cursor');
+    });
+
+    it('is refused when another file took its place', async () => {
+      const { rest } = await changedAtHalf(large, async (path) => {
+        const other = fileOf(large.toString().replaceAll('1', '2'));
+        await rename(other, path);
+      });
+      await expect(rest).rejects.toThrow(SourceChangedError);
+    });
+
+    it('is refused before the first item, by the first next, and nothing stays open', async () => {
+      const { rest, path, cursor } = await changedAtHalf(large, (path) => overwrite(path, 0, '~'));
+      await expect(rest).rejects.toThrow();
+      const reader = readerOf(csv.rows(path, { cursor }));
+      await expect(reader.next()).rejects.toThrow(SourceChangedError);
+      expect(await descriptors(path)).toBe(0);
+      await reader.close();
+    });
+
+    describe('whose last record had no line end', () => {
+      const open = plain.slice(0, -1);
+      const lastCursor = (source: CsvSource, options: Options = {}) =>
+        all(csv.rows(source, { cursor: null, ...options })).then((pairs) => pairs.at(-1)?.[1] as Cursor);
+
+      it('goes on behind it when a line end came first', async () => {
+        const path = fileOf(open);
+        const cursor = await lastCursor(path);
+        await appendFile(path, '\n5,five\n');
+        const rest = await all(csv.rows(path, { cursor }));
+        expect(rest).toMatchObject([
+          [
+            { id: '5', name: 'five' },
+            { row: 5, line: 6, offset: plain.length + 7 },
+          ],
+        ]);
+      });
+
+      it('goes on behind it when it was the only record', async () => {
+        const path = fileOf('1,2');
+        const cursor = await lastCursor(path, { columns: false });
+        await appendFile(path, '\r\n3,4\r\n');
+        expect(await items(csv.rows(path, { cursor, columns: false }))).toEqual([['3', '4']]);
+      });
+
+      it.each(['s\n5,five\n', ',x\n', '"'])('is refused when the record itself goes on: %j', async (more) => {
+        const path = fileOf(open);
+        const cursor = await lastCursor(path);
+        await appendFile(path, more);
+        await expect(items(csv.rows(path, { cursor }))).rejects.toThrow(SourceChangedError);
+        await expect(items(csv.rows(path, { cursor }))).rejects.toThrow('its last record, which had no line end');
+      });
+
+      it('is refused when the only record goes on', async () => {
+        const path = fileOf('1,2');
+        const cursor = await lastCursor(path, { columns: false });
+        await appendFile(path, '3\n4,5\n');
+        await expect(items(csv.rows(path, { cursor, columns: false }))).rejects.toThrow(SourceChangedError);
+      });
+    });
+  });
+
+  describe('reading', () => {
+    it('opens a stream at 0 for its head, and then just before the cursor, and reads nothing else', async () => {
+      const cursor = (await cursorOf(csv.rows(large, { cursor: null }), 80)) as CsvCursor;
+      const starts: number[] = [];
+      const streams: Readable[] = [];
+      const served: number[] = [];
+      const source: CsvSource = ({ start }) => {
+        const index = starts.push(start) - 1;
+        served[index] = 0;
+        const stream = Readable.from(
+          slices(large.subarray(start), [8192], (size) => (served[index] = (served[index] ?? 0) + size)),
+          {
+            highWaterMark: 1,
+          },
+        );
+        streams.push(stream);
+        return stream;
+      };
+      const reader = readerOf(csv.rows(source, { cursor: { ...cursor, size: null } }));
+      expect((await reader.next())?.items.length).toBeGreaterThan(0);
+      expect(starts).toEqual([0, cursor.offset - 4096]);
+      expect(served[0]).toBeLessThanOrEqual(65_536 + 3 * 8192);
+      expect(streams[0]?.destroyed).toBe(true);
+      await reader.close();
+      expect(streams[1]?.destroyed).toBe(true);
+    });
+
+    it('reads no further ahead than its pages', async () => {
+      let served = 0;
+      const endless = function* () {
+        yield Buffer.from('n\n');
+        for (;;) {
+          served += 65_536;
+          yield Buffer.alloc(65_536, 'x\n');
+        }
+      };
+      const reader = readerOf(csv.rows(() => Readable.from(endless(), { highWaterMark: 1 }), { cursor: null }));
+      for (let page = 1; page <= 20; page++) {
+        const { items } = (await reader.next()) as Page<unknown>;
+        expect(items.length).toBeLessThanOrEqual(65_536 / 2 + 1);
+        expect(served).toBeLessThanOrEqual((page + 4) * 65_536);
+      }
+      await reader.close();
+    });
+
+    it('gives the records of one large chunk in several pages', async () => {
+      const reader = readerOf(csv.rows(chunked(large, large.length), { cursor: null }));
+      let pages = 0;
+      while (await reader.next()) pages++;
+      expect(pages).toBeGreaterThanOrEqual(Math.ceil(large.length / 65_536));
+      await reader.close();
+    });
+
+    it('lets the event loop turn while a Buffer gives no records', async () => {
+      let turns = 0;
+      const timer = setInterval(() => turns++, 1);
+      const long = Buffer.concat([Buffer.from('a\n"'), Buffer.alloc(2_000_000, 'x'), Buffer.from('"\n')]);
+      expect((await items(csv.rows(long, { cursor: null }))).length).toBe(1);
+      clearInterval(timer);
+      expect(turns).toBeGreaterThan(3);
+    });
+
+    it('does not change the options it is given', async () => {
+      const options = { cursor: null, columns: ['a'], delimiter: [','], comment: undefined };
+      const before = structuredClone(options);
+      await items(csv.rows(Buffer.from('1\n2\n'), options));
+      expect(options).toEqual(before);
+    });
+  });
+
+  describe('errors', () => {
+    it('rejects with the system error, which names the path, when there is no file', async () => {
+      const path = join(directory, 'missing.csv');
+      await expect(readerOf(csv.rows(path, { cursor: null })).next()).rejects.toThrow(
+        `ENOENT: no such file or directory, open '${path}'`,
+      );
+    });
+
+    it('rejects when the path is a directory', async () => {
+      const next = readerOf(csv.rows(directory, { cursor: null })).next();
+      await expect(next).rejects.toThrow(InvalidEnumeratorError);
+      await expect(next).rejects.toThrow(`${directory} is a directory`);
+      expect(await descriptors(directory)).toBe(0);
+    });
+
+    it('gives the records before a stream failed, and then its error untouched', async () => {
+      const failure = new Error('the network is away');
+      const source = () =>
+        Readable.from(
+          (function* () {
+            yield Buffer.concat([large.subarray(0, 70_000)]);
+            yield large.subarray(70_000, 140_000);
+            throw failure;
+          })(),
+        );
+      const reader = readerOf(csv.rows(source, { cursor: null }));
+      const seen: unknown[] = [];
+      const reading = (async () => {
+        for (let page = await reader.next(); page; page = await reader.next()) seen.push(...page.items);
+      })();
+      await expect(reading).rejects.toBe(failure);
+      expect(seen).toEqual(expectedRows(large).slice(0, seen.length));
+      expect(seen.length).toBeGreaterThan(30);
+      await reader.close();
+    });
+
+    it('rejects with what the function throws', async () => {
+      const failure = new Error('no such bucket');
+      const reader = readerOf(
+        csv.rows(
+          () => {
+            throw failure;
+          },
+          { cursor: null },
+        ),
+      );
+      await expect(reader.next()).rejects.toBe(failure);
+    });
+
+    it('names the same line for a broken record, wherever the run started', async () => {
+      const broken = Buffer.from('a,b\n1,"x\ny"\n2,3\n4\n5,6\n');
+      const message = 'Invalid Record Length: columns length is 2, got 1 on line 5';
+      await expect(items(csv.rows(broken, { cursor: null }))).rejects.toThrow(message);
+      for (const index of [0, 1]) {
+        const source = Buffer.from(broken.toString().replace('4\n', '4,4\n'));
+        const cursor = (await cursorOf(csv.rows(chunked(source, 99), { cursor: null }), index)) as CsvCursor;
+        const head = (await cursorOf(csv.rows(chunked(broken.subarray(0, 16), 99), { cursor: null }), index)) as object;
+        const reader = readerOf(csv.rows(chunked(broken, 99), { cursor: { ...cursor, ...head } }));
+        await expect(drain(reader)).rejects.toMatchObject({ message, code: 'CSV_RECORD_INCONSISTENT_COLUMNS' });
+        await reader.close();
+      }
+    });
+
+    it('keeps a resumed run as strict about the number of fields as the first one', async () => {
+      const path = fileOf('1,2\n3,4\n');
+      const cursor = await cursorOf(csv.rows(path, { cursor: null, columns: false }), 1);
+      await appendFile(path, '5\n6\n');
+      await expect(items(csv.rows(path, { cursor, columns: false }))).rejects.toThrow('expect 2, got 1 on line 3');
+    });
+
+    it('rejects with what a cast throws, also at the end of the file', async () => {
+      for (const content of ['a\n1\n2\n', 'a\n1\n2']) {
+        const cast_date = (value: string) => {
+          if (value === 'x') return new Date();
+          throw new Error(`bad ${value}`);
+        };
+        const reading = items(
+          csv.rows(Buffer.from(content.replace('1', 'x')), { cursor: null, cast: true, cast_date }),
+        );
+        await expect(reading).rejects.toThrow('bad a');
+      }
+    });
+
+    it('rejects when a quote is never closed', async () => {
+      await expect(items(csv.rows(Buffer.from('a\n1\n"2\n'), { cursor: null }))).rejects.toThrow('Quote Not Closed');
+    });
+  });
+
+  describe('closing', () => {
+    const states: Record<string, (reader: PageReader<unknown>) => Promise<unknown>> = {
+      'before the first page': async () => {},
+      'behind the first page': async (reader) => reader.next(),
+      'behind the second page': async (reader) => [await reader.next(), await reader.next()],
+      'at the end': async (reader) => drain(reader),
+    };
+    for (const [state, reach] of Object.entries(states)) {
+      it(`${state} closes the file`, async () => {
+        const path = fileOf(large);
+        const reader = readerOf(csv.rows(path, { cursor: null }));
+        await reach(reader);
+        await reader.close();
+        expect(await descriptors(path)).toBe(0);
+      });
+
+      it(`${state} destroys the stream`, async () => {
+        const streams: Readable[] = [];
+        const source: CsvSource = (range) => {
+          const stream = chunked(large, 8192)(range);
+          streams.push(stream);
+          return stream;
+        };
+        const reader = readerOf(csv.rows(source, { cursor: null }));
+        await reach(reader);
+        await reader.close();
+        expect(streams.map(({ destroyed }) => destroyed)).toEqual(streams.map(() => true));
+      });
+    }
+
+    it('keeps the file open while there is more to read', async () => {
+      const path = fileOf(large);
+      const reader = readerOf(csv.rows(path, { cursor: null }));
+      await reader.next();
+      expect(await descriptors(path)).toBe(1);
+      await reader.close();
+      expect(await descriptors(path)).toBe(0);
+    });
+
+    it('comes with the error of a handler', async () => {
+      const path = fileOf(large);
+      const failure = new Error('handler');
+      const handling = (async () => {
+        for await (const [row] of csv.rows(path, { cursor: null })) if (row.id === '5') throw failure;
+      })();
+      await expect(handling).rejects.toBe(failure);
+      expect(await descriptors(path)).toBe(0);
+    });
+
+    it('comes with a broken record, and an end in the middle', async () => {
+      const path = fileOf(`${large.toString()}x,y,z\n`);
+      await expect(items(csv.rows(path, { cursor: null }))).rejects.toThrow('Invalid Record Length');
+      expect(await descriptors(path)).toBe(0);
+      expect(await items(csv.rows(path, { cursor: null, to: 3 }))).toHaveLength(3);
+      expect(await descriptors(path)).toBe(0);
+    });
+  });
+
+  describe('options', () => {
+    it.each<[string, object, string]>([
+      ['info', { info: true }, 'csv.rows cannot take "info"'],
+      ['delimiter_auto', { delimiter_auto: true }, 'csv.rows cannot take "delimiter_auto"'],
+      ['auto_parse', { autoParse: true }, 'csv.rows cannot take "autoParse": csv-parse no longer knows it. Use "cast"'],
+      ['auto_parse_date', { auto_parse_date: true }, 'Use "cast_date"'],
+      ['range', { range: {} }, 'csv.rows has no option "range"'],
+      ['batchSize', { batchSize: 10 }, 'csv.rows has no option "batchSize"'],
+      ['a misspelt one', { seperator: ';' }, 'csv.rows has no option "seperator". It has: cursor, bom, cast'],
+      ['one of streams', { highWaterMark: 1 }, 'csv.rows has no option "highWaterMark"'],
+      ['a name of every object', { constructor: 1 }, 'csv.rows has no option "constructor"'],
+      ['trim, skipping errors', { trim: true, skip_records_with_error: true }, 'csv.rows cannot take "trim" together'],
+      ['rtrim, skipping errors', { rtrim: true, skipRecordsWithError: true }, 'csv.rows cannot take "rtrim" together'],
+      [
+        'max_record_size, skipping errors',
+        { max_record_size: 9, skip_records_with_error: true },
+        'csv.rows cannot take "max_record_size" together',
+      ],
+    ])('refuses %s, and says why', (_, options, message) => {
+      expect(() => csv.rows('x.csv', { cursor: null, ...options })).toThrow(InvalidOptionsError);
+      expect(() => csv.rows('x.csv', { cursor: null, ...options })).toThrow(message);
+    });
+
+    it('lets csv-parse refuse a value of the wrong type', async () => {
+      const reader = readerOf(csv.rows(Buffer.from(plain), { cursor: null, columns: 'yes' as never }));
+      await expect(reader.next()).rejects.toThrow('Invalid option columns');
+    });
+
+    it('takes the maximum size of a record', async () => {
+      const reading = items(csv.rows(Buffer.from('a\n12345\n1234567890\n'), { cursor: null, max_record_size: 5 }));
+      await expect(reading).rejects.toThrow('Max Record Size');
+    });
+
+    it('calls on_skip for a broken record, but not again when resumed behind it', async () => {
+      const broken = Buffer.from('a,b\n0\n1,2\n3\n4,5\n6\n7,8\n');
+      const skipped: string[] = [];
+      const options: Options = {
+        skip_records_with_error: true,
+        on_skip: (error) => void skipped.push(error?.message.slice(-6) ?? ''),
+      };
+      const whole = await all(csv.rows(broken, { cursor: null, ...options }));
+      expect(skipped.splice(0)).toEqual(['line 2', 'line 4', 'line 6']);
+      await items(csv.rows(broken, { cursor: whole[0]?.[1] as Cursor, ...options }));
+      expect(skipped).toEqual(['line 4', 'line 6']);
+    });
+
+    it('gives records of the type that is asked for', async () => {
+      const strings: Enumerator<Record<string, string>> = csv.rows(Buffer.from(plain), { cursor: null });
+      const typed: Enumerator<{ id: number }> = csv.rows<{ id: number }>(Buffer.from(plain), {
+        cursor: null,
+        cast: true,
+      });
+      // @ts-expect-error a partition's range is not an option of rows
+      expect(() => csv.rows(Buffer.from(plain), { cursor: null, range: 1 })).toThrow(InvalidOptionsError);
+      expect((await items(strings))[0]).toEqual({ id: '1', name: 'one' });
+      expect((await items(typed))[0]?.id).toBe(1);
+    });
+  });
+
+  it('names the package to install when csv-parse is missing', async () => {
+    const missing = 'csv-parse-that-is-not-installed';
+    const loading = loadCsvParse(() => import(missing));
+    await expect(loading).rejects.toThrow(MissingDependencyError);
+    await expect(loading).rejects.toThrow('csv.rows needs the package "csv-parse", which is not installed');
+    const failure = new Error('broken package');
+    await expect(loadCsvParse(() => Promise.reject(failure))).rejects.toBe(failure);
+  });
+});
+
+const cursorLike = { offset: 1, row: 1, line: 1, size: 1, headBytes: 1, head: '', tail: '' };
+
+/** 300 KB: long records of characters of several bytes, quotes and newlines. */
+function largeCsv(): Buffer {
+  const rows = Array.from({ length: 100 }, (_, index) => `${index},"${'🙂é"",\n漢'.repeat(230 + (index % 7))}"\n`);
+  return Buffer.from(`id,name\n${rows.join('')}`);
+}
+
+function numbers(count: number): string {
+  return `n\n${Array.from({ length: count }, (_, index) => `${index + 1}\n`).join('')}`;
+}
+
+/** What csv-parse itself reads. */
+function expectedRows(bytes: Buffer, options: Options = {}): unknown[] {
+  return parse(bytes, { bom: true, columns: true, ...options } as Options);
+}
+
+/** A source that gives its bytes in chunks of these sizes, over and over. */
+function chunked(bytes: Buffer, ...sizes: number[]): (range: { start: number }) => Readable {
+  return ({ start }) => Readable.from(slices(bytes.subarray(start), sizes.length ? sizes : [65_536]));
+}
+
+function* slices(bytes: Buffer, sizes: readonly number[], served: (size: number) => void = () => {}) {
+  for (let at = 0, index = 0; at < bytes.length; index++) {
+    const size = sizes[index % sizes.length] as number;
+    served(size);
+    yield bytes.subarray(at, at + size);
+    at += size;
+  }
+}
+
+/** Serves the bytes as S3 does. */
+function httpServer(bytes: Buffer) {
+  let server: Server;
+  beforeAll(async () => {
+    server = createServer(({ headers, url }, response) => {
+      const start = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1]);
+      if (!(start < bytes.length)) return response.writeHead(416).end();
+      response.writeHead(206, { 'content-length': bytes.length - start });
+      if (url === '/cut') return response.write(bytes.subarray(start, start + 100_000), () => response.destroy());
+      return response.end(bytes.subarray(start));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const request =
+    (path: string) =>
+    ({ start }: { start: number }) =>
+      new Promise<Readable>((resolve, reject) => {
+        const { port } = server.address() as AddressInfo;
+        get({ port, path, headers: { range: `bytes=${start}-` }, agent: false }, (response) =>
+          response.statusCode === 206 ? resolve(response) : reject(new Error(`status ${response.statusCode}`)),
+        ).on('error', reject);
+      });
+  return { source: request('/'), cutOff: request('/cut') };
+}
+
+function readerOf<Item>(enumerator: Enumerator<Item>): PageReader<Item> {
+  return (enumerator as SourceEnumerator<Item>).read();
+}
+
+async function drain<Item>(reader: PageReader<Item>): Promise<Item[]> {
+  const drained: Item[] = [];
+  for (let page = await reader.next(); page; page = await reader.next()) drained.push(...page.items);
+  return drained;
+}
+
+async function all<Item>(enumerator: Enumerator<Item>): Promise<(readonly [Item, Cursor])[]> {
+  const pairs: (readonly [Item, Cursor])[] = [];
+  for await (const pair of enumerator) pairs.push(pair);
+  return pairs;
+}
+
+async function items<Item>(enumerator: Enumerator<Item>): Promise<Item[]> {
+  return (await all(enumerator)).map(([item]) => item);
+}
+
+async function cursorOf(enumerator: Enumerator<unknown>, index: number): Promise<Cursor> {
+  let position = 0;
+  for await (const [, cursor] of enumerator) if (position++ === index) return cursor;
+  throw new Error(`there is no record ${index}`);
+}
+
+/** How many descriptors of this process are open on the path. */
+async function descriptors(path: string): Promise<number> {
+  const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
+  return (await Promise.all(links)).filter((link) => link === path).length;
+}

@@ -1,0 +1,641 @@
+import { readFileSync } from 'node:fs';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from 'vitest';
+import type { Cursor } from '../../lib/cursor.js';
+import type { Enumerator, KeysetOptions } from '../../lib/enumerators/contract/index.js';
+import { PrismaEnumeratorBuilder } from '../../lib/enumerators/prisma.enumerator.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
+import { type Author, type Prisma, PrismaClient } from '../support/prisma/generated/client.js';
+
+const prismaRecords = new PrismaEnumeratorBuilder();
+const byCreatedAt = [{ column: 'createdAt', order: 'asc' }] as const;
+const byCreatedAtDown = [{ column: 'createdAt', order: 'desc' }] as const;
+const ids = (rows: readonly { id: unknown }[]) => rows.map(({ id }) => id);
+const to = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+describe('prisma.records', () => {
+  let database: TestDatabase;
+  let prisma: ReturnType<typeof connect>;
+  let queries: string[];
+
+  function connect(url: string, options?: string) {
+    const client = new PrismaClient({
+      adapter: new PrismaPg({ connectionString: url, ...(options ? { options } : {}) }),
+      log: [{ emit: 'event', level: 'query' }],
+    });
+    client.$on('query', ({ query }) => queries.push(query));
+    return client;
+  }
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    await database.query(readFileSync(new URL('../support/prisma/schema.sql', import.meta.url), 'utf8'));
+    await database.query(`
+      INSERT INTO "Author" (id, email, name, score, rate, ratio, active, born)
+        SELECT i, 'a' || i || '@x.org', CASE WHEN i % 2 = 0 THEN 'n' || i END, i % 4, (i % 5) / 3::numeric, sqrt(i % 7),
+          i % 3 = 0, '2000-01-01'::date + i % 3 FROM generate_series(1, 40) i;
+      INSERT INTO "Post" SELECT i, 'p' || i, (i - 1) / 2 + 1 FROM generate_series(1, 80) i;
+      INSERT INTO "Account" SELECT 9007199254740993 + i FROM generate_series(1, 30) i;
+      INSERT INTO "Token" SELECT md5(i::text)::uuid FROM generate_series(1, 30) i;
+      INSERT INTO "Word" VALUES (''), (' '), ('%'), ('''; DROP TABLE "Word"; --'), ('"'), ('\\'), ('ä'), ('ß'), ('🙂'), ('a'), ('A'),
+        ('a' || chr(10) || 'b'), ('null'), ('1'), ('-0'), ('{}'), ('2024-01-01T00:00:00.000Z'), ('$1');
+      INSERT INTO "Membership" SELECT i / 9, chr(97 + i % 9) FROM generate_series(1, 60) i;
+      INSERT INTO "Visit" SELECT i / 9, chr(97 + i % 9), '2024-01-01T00:00:00Z'::timestamptz + i / 4 * interval '300 microseconds'
+        FROM generate_series(1, 60) i;
+      INSERT INTO "Code" SELECT 's' || i / 5, i % 5, NULL FROM generate_series(1, 20) i;
+    `);
+    queries = [];
+    prisma = connect(database.url);
+  }, 60_000);
+
+  afterAll(async () => {
+    await prisma.$disconnect();
+    await database.drop();
+  });
+
+  beforeEach(() => {
+    queries = [];
+  });
+
+  /** Rows `apartUs` apart from 2024 on, three of them sharing `localTime`; their ids are in no order of time. */
+  async function makeEvents(count: number, apartUs: number): Promise<void> {
+    await database.query('TRUNCATE "event log"');
+    await database.query(
+      `INSERT INTO "event log" SELECT (i * 7919) % 1000003, '2024-01-01T00:00:00.000017Z'::timestamptz + i * $2 * interval '1 microsecond',
+         '2024-01-01T00:00:00.000017'::timestamp + i / 3 * $2 * interval '1 microsecond', i % 4 FROM generate_series(1, $1) i`,
+      [count, apartUs],
+    );
+  }
+
+  async function eventIds(order: string): Promise<number[]> {
+    return ids(await database.query<{ id: number }>(`SELECT id FROM "event log" ORDER BY ${order}`)) as number[];
+  }
+
+  const events = (options: KeysetOptions) => prismaRecords.records(prisma.event, {}, options);
+
+  describe('keys', () => {
+    itKeepsTheEnumeratorContract('Int id', {
+      build: (at) => prismaRecords.records(prisma.post, {}, { ...at, pageSize: 7 }),
+      identify: ({ id }) => id,
+      expected: to(80),
+    });
+
+    itKeepsTheEnumeratorContract('BigInt id beyond 2^53', {
+      build: (at) => prismaRecords.records(prisma.account, {}, { ...at, pageSize: 7 }),
+      identify: ({ id }) => id,
+      expected: to(30).map((index) => 9007199254740993n + BigInt(index)),
+    });
+
+    itKeepsTheEnumeratorContract('uuid', {
+      build: (at) => prismaRecords.records(prisma.token, {}, { ...at, pageSize: 7 }),
+      identify: ({ id }) => id,
+      expected: async () => ids(await database.query<{ id: string }>('SELECT id FROM "Token" ORDER BY id')),
+    });
+
+    itKeepsTheEnumeratorContract('String with odd characters', {
+      build: (at) => prismaRecords.records(prisma.word, {}, { ...at, pageSize: 7 }),
+      identify: ({ id }) => id,
+      expected: async () => ids(await database.query<{ id: string }>('SELECT id FROM "Word" ORDER BY id')),
+    });
+
+    for (const pageSize of [1, 2, 7, 1000]) {
+      itKeepsTheEnumeratorContract(`composite @@id in pages of ${pageSize}`, {
+        build: (at) => prismaRecords.records(prisma.membership, {}, { ...at, pageSize }),
+        identify: ({ team, member }) => `${team}${member}`,
+        expected: to(60).map((i) => `${Math.floor(i / 9)}${String.fromCharCode(97 + (i % 9))}`),
+      });
+    }
+
+    itKeepsTheEnumeratorContract('a model without @id, by its first unique constraint', {
+      build: (at) => prismaRecords.records(prisma.code, {}, { ...at, pageSize: 3 }),
+      identify: ({ series, number }) => `${series}${number}`,
+      expected: to(20)
+        .map((i) => `s${Math.floor(i / 5)}${i % 5}`)
+        .sort(),
+    });
+
+    itKeepsTheEnumeratorContract('Decimal, which repeats, beyond the digits of a number', {
+      build: (at) => prismaRecords.records(prisma.author, {}, { ...at, key: 'rate', pageSize: 7 }),
+      identify: ({ id }) => id,
+      expected: async () => ids(await database.query<{ id: number }>('SELECT id FROM "Author" ORDER BY rate, id')),
+    });
+
+    itKeepsTheEnumeratorContract('Float descending', {
+      build: (at) =>
+        prismaRecords.records(prisma.author, {}, { ...at, key: [{ column: 'ratio', order: 'desc' }], pageSize: 7 }),
+      identify: ({ id }) => id,
+      expected: async () =>
+        ids(await database.query<{ id: number }>('SELECT id FROM "Author" ORDER BY ratio DESC, id DESC')),
+    });
+
+    for (const [active, score, id] of [
+      ['asc', 'desc', 'asc'],
+      ['desc', 'asc', 'asc'],
+      ['desc', 'desc', 'desc'],
+    ] as const) {
+      itKeepsTheEnumeratorContract(`mixed directions: Boolean ${active}, Int ${score}, id ${id}`, {
+        build: (at) => {
+          const key = [
+            { column: 'active', order: active },
+            { column: 'score', order: score },
+            { column: 'id', order: id },
+          ];
+          return prismaRecords.records(prisma.author, {}, { ...at, key: key as KeysetOptions['key'], pageSize: 3 });
+        },
+        identify: ({ id }) => id,
+        expected: async () =>
+          ids(
+            await database.query<{ id: number }>(
+              `SELECT id FROM "Author" ORDER BY active ${active}, score ${score}, id ${id}`,
+            ),
+          ),
+      });
+    }
+
+    itKeepsTheEnumeratorContract('DateTime that is a date', {
+      build: (at) =>
+        prismaRecords.records(
+          prisma.author,
+          {},
+          { ...at, key: [{ column: 'born', order: 'desc' }, 'id'], pageSize: 7 },
+        ),
+      identify: ({ id }) => id,
+      expected: async () => ids(await database.query<{ id: number }>('SELECT id FROM "Author" ORDER BY born DESC, id')),
+    });
+  });
+
+  describe('arguments', () => {
+    itKeepsTheEnumeratorContract('select without the key', {
+      build: (at) => prismaRecords.records(prisma.author, { select: { email: true } }, { ...at, pageSize: 7 }),
+      identify: (row) => JSON.stringify(row),
+      expected: to(40).map((id) => JSON.stringify({ email: `a${id}@x.org` })),
+    });
+
+    itKeepsTheEnumeratorContract('omit of the key', {
+      build: (at) => prismaRecords.records(prisma.post, { omit: { id: true, authorId: true } }, { ...at, pageSize: 7 }),
+      identify: (row) => JSON.stringify(row),
+      expected: to(80).map((id) => JSON.stringify({ title: `p${id}` })),
+    });
+
+    itKeepsTheEnumeratorContract('include', {
+      build: (at) =>
+        prismaRecords.records(prisma.author, { include: { posts: true } }, { ...at, key: 'email', pageSize: 7 }),
+      identify: ({ email, posts }) => [email, ...ids(posts)],
+      expected: to(40)
+        .map((id) => [`a${id}@x.org`, 2 * id - 1, 2 * id])
+        .sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1)),
+    });
+
+    itKeepsTheEnumeratorContract('where with OR', {
+      build: (at) =>
+        prismaRecords.records(
+          prisma.author,
+          { where: { OR: [{ score: 3 }, { name: 'n2' }, { id: { gt: 37 } }] } },
+          { ...at, key: [{ column: 'score', order: 'desc' }, 'id'], pageSize: 3 },
+        ),
+      identify: ({ id }) => id,
+      expected: async () =>
+        ids(
+          await database.query<{ id: number }>(
+            `SELECT id FROM "Author" WHERE score = 3 OR name = 'n2' OR id > 37 ORDER BY score DESC, id`,
+          ),
+        ),
+    });
+
+    it('asks one query a page and no OFFSET beyond 0, and only for the fields of the select and the key', async () => {
+      await rowsOf(prismaRecords.records(prisma.post, { select: { title: true } }, { cursor: 3, pageSize: 20 }));
+      expect(queries).toHaveLength(4);
+      for (const query of queries) {
+        expect(query).toMatch(
+          /^SELECT "public"."Post"."id", "public"."Post"."title" FROM .* WHERE "public"."Post"."id" > \$1/,
+        );
+      }
+    });
+
+    it('leaves the arguments as they are', async () => {
+      const args = { where: { id: { gt: 70 } }, select: { title: true } } as const;
+      const before = structuredClone(args);
+      await rowsOf(prismaRecords.records(prisma.post, args, { cursor: null }));
+      expect(args).toEqual(before);
+    });
+
+    it('works in a transaction, in which it sees what was written', async () => {
+      await makeEvents(5, 100);
+      const seen = await prisma.$transaction(async (transaction) => {
+        await transaction.event.updateMany({ data: { rank: 9 } });
+        return rowsOf(prismaRecords.records(transaction.event, {}, { cursor: null, key: 'createdAt', pageSize: 2 }));
+      });
+      expect(seen.map(({ rank }) => rank)).toEqual([9, 9, 9, 9, 9]);
+    });
+
+    it('works with an extended client: its computed fields are in the rows, also without the fields they need', async () => {
+      const extended = prisma.$extends({
+        result: { post: { label: { needs: { id: true }, compute: ({ id }) => `#${id}` } } },
+        query: { $allModels: { findMany: ({ args, query }) => query(args) } },
+      });
+      const enumerator = prismaRecords.records(
+        extended.post,
+        { where: { id: { lt: 4 } }, select: { label: true } },
+        { cursor: null },
+      );
+      expect(await rowsOf(enumerator)).toEqual([{ label: '#1' }, { label: '#2' }, { label: '#3' }]);
+      const whole = prismaRecords.records(extended.post, { where: { id: 1 } }, { cursor: null });
+      expect(await rowsOf(whole)).toMatchObject([{ id: 1, label: '#1', title: 'p1' }]);
+    });
+
+    it('leaves out what the client omits from every row, the key too', async () => {
+      const omitting = new PrismaClient({
+        adapter: new PrismaPg({ connectionString: database.url }),
+        omit: { post: { id: true, authorId: true } },
+      });
+      const enumerator = prismaRecords.records(omitting.post, {}, { cursor: null, pageSize: 30 });
+      expect(await rowsOf(enumerator)).toEqual(to(80).map((id) => ({ title: `p${id}` })));
+      await omitting.$disconnect();
+    });
+
+    it('follows the schema that the adapter is given', async () => {
+      await database.query('CREATE SCHEMA other; CREATE TABLE other."event log" (LIKE public."event log")');
+      await database.query(
+        `INSERT INTO other."event log" VALUES (5, '2024-01-01T00:00:00.000900Z', now(), 1), (4, '2024-01-01T00:00:00.000901Z', now(), 1)`,
+      );
+      const other = new PrismaClient({
+        adapter: new PrismaPg({ connectionString: database.url }, { schema: 'other' }),
+      });
+      const enumerator = prismaRecords.records(other.event, {}, { cursor: null, key: 'createdAt', pageSize: 1 });
+      expect(ids(await rowsOf(enumerator))).toEqual([5, 4]);
+      await other.$disconnect();
+    });
+  });
+
+  describe('DateTime', () => {
+    describe('1,000 rows 100 microseconds apart', () => {
+      beforeAll(() => makeEvents(1000, 100));
+
+      itKeepsTheEnumeratorContract('ascending', {
+        build: (at) => events({ ...at, key: byCreatedAt, pageSize: 25 }),
+        identify: ({ id }) => id,
+        expected: () => eventIds('"created at", id'),
+        stretches: 6,
+      });
+
+      itKeepsTheEnumeratorContract('descending', {
+        build: (at) => events({ ...at, key: byCreatedAtDown, pageSize: 25 }),
+        identify: ({ id }) => id,
+        expected: () => eventIds('"created at" DESC, id DESC'),
+        stretches: 6,
+      });
+
+      for (const pageSize of [1, 2, 7, 1000]) {
+        it.each([byCreatedAt, byCreatedAtDown])(
+          `are all there once, in pages of ${pageSize}, by %j`,
+          async (...key) => {
+            const order = `"created at" ${key[0].order}`;
+            expect(ids(await rowsOf(events({ cursor: null, key, pageSize })))).toEqual(await eventIds(order));
+          },
+        );
+      }
+    });
+
+    describe('180 rows 100 microseconds apart', () => {
+      beforeAll(() => makeEvents(180, 100));
+
+      itKeepsTheEnumeratorContract('ties of a timestamp without a time zone, of a selection', {
+        build: (at) =>
+          prismaRecords.records(
+            prisma.event,
+            { where: { rank: { not: 2 } }, select: { id: true } },
+            { ...at, key: [{ column: 'localTime', order: 'desc' }, 'id'], pageSize: 7 },
+          ),
+        identify: ({ id }) => id,
+        expected: async () =>
+          ids(
+            await database.query<{ id: number }>(
+              `SELECT id FROM "event log" WHERE rank <> 2 ORDER BY "localTime" DESC, id`,
+            ),
+          ),
+      });
+
+      itKeepsTheEnumeratorContract('between other fields, in mixed directions', {
+        build: (at) =>
+          events({
+            ...at,
+            key: ['rank', { column: 'localTime', order: 'desc' }, { column: 'createdAt', order: 'asc' }],
+            pageSize: 7,
+          }),
+        identify: ({ id }) => id,
+        expected: () => eventIds('rank, "localTime" DESC, "created at", id'),
+      });
+    });
+
+    itKeepsTheEnumeratorContract('composite @@id, of which rows are found by both fields', {
+      build: (at) => prismaRecords.records(prisma.visit, {}, { ...at, key: 'at', pageSize: 5 }),
+      identify: ({ site, visitor }) => `${site}${visitor}`,
+      expected: async () =>
+        (
+          await database.query<{ name: string }>(
+            'SELECT site || visitor AS name FROM "Visit" ORDER BY at, site, visitor',
+          )
+        ).map(({ name }) => name),
+    });
+
+    it('2,500 rows of one instant are all there once, in their order', async () => {
+      await makeEvents(2500, 0);
+      expect(ids(await rowsOf(events({ cursor: null, key: 'createdAt', pageSize: 400 })))).toEqual(
+        await eventIds('id'),
+      );
+    });
+
+    it('asks two short queries more a page', async () => {
+      await makeEvents(100, 10_000);
+      await rowsOf(events({ cursor: null, key: 'createdAt', pageSize: 25 }));
+      expect(queries.length).toBeLessThanOrEqual(3 * 5);
+    });
+
+    it.each(['-c TimeZone=America/New_York', '-c TimeZone=Asia/Kolkata'])(
+      'in a session with %s, which Prisma misreads, is refused rather than lost',
+      async (options) => {
+        await makeEvents(10, 100);
+        const abroad = connect(database.url, options);
+        const enumerator = prismaRecords.records(abroad.event, {}, { cursor: null, key: 'createdAt' });
+        await expect(rowsOf(enumerator)).rejects.toThrow("options: '-c TimeZone=UTC'");
+        await abroad.$disconnect();
+      },
+    );
+
+    it('rows that SQL does not see, for their row-level security, are refused rather than lost', async () => {
+      await makeEvents(10, 100);
+      await database.query(`
+        DO $$ BEGIN CREATE ROLE iteration_guest LOGIN PASSWORD 'guest'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        GRANT SELECT ON "event log" TO iteration_guest;
+        ALTER TABLE "event log" ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON "event log" USING (current_setting('app.tenant', true) = 'mine');`);
+      const url = new URL(database.url);
+      [url.username, url.password] = ['iteration_guest', 'guest'];
+      const guest = new PrismaClient({ adapter: new PrismaPg({ connectionString: url.href }) });
+      const tenant = guest.$extends({
+        query: {
+          $allModels: {
+            async $allOperations({ args, query }) {
+              const set = guest.$executeRaw`SELECT set_config('app.tenant', 'mine', true)`;
+              return (await guest.$transaction([set, query(args)]))[1];
+            },
+          },
+        },
+      });
+      expect(await rowsOf(prismaRecords.records(tenant.event, {}, { cursor: null }))).toHaveLength(10);
+      const enumerator = prismaRecords.records(tenant.event, {}, { cursor: null, key: 'createdAt' });
+      await expect(rowsOf(enumerator)).rejects.toThrow('SQL on this client does not see the row 7919, unlike Prisma');
+      await guest.$disconnect();
+      await database.query('ALTER TABLE "event log" DISABLE ROW LEVEL SECURITY; DROP POLICY tenant ON "event log"');
+    });
+  });
+
+  describe('rows that change meanwhile', () => {
+    const keys: [string, KeysetOptions['key']][] = [
+      ['the primary key', 'id'],
+      ['DateTime ascending', byCreatedAt],
+      ['DateTime descending', byCreatedAtDown],
+      ['a DateTime with ties', 'localTime'],
+      ['Int and DateTime, mixed', [{ column: 'rank', order: 'desc' }, 'createdAt']],
+    ];
+
+    describe.each(keys)('by %s', (_, key) => {
+      let all: number[];
+
+      beforeEach(async () => {
+        await makeEvents(60, 100);
+        all = ids(await rowsOf(events({ cursor: null, ...(key ? { key } : {}) }))) as number[];
+        expect(new Set(all).size).toBe(60);
+      });
+
+      it.each([1, 2, 7, 1000])(
+        'R1: a handler that deletes every row it gets gets each once, in pages of %i',
+        async (pageSize) => {
+          const seen: number[] = [];
+          for await (const [{ id }] of events({ cursor: null, key, pageSize })) {
+            seen.push(id);
+            await prisma.event.delete({ where: { id } });
+          }
+          expect(seen).toEqual(all);
+        },
+      );
+
+      it.each([1, 7])(
+        'R1: rows deleted between runs, the one of the cursor too, cost no other row, in pages of %i',
+        async (pageSize) => {
+          const seen: number[] = [];
+          for (let cursor: Cursor = null, more = true; more; ) {
+            more = false;
+            for await (const [{ id }, reached] of events({ cursor, key, pageSize })) {
+              seen.push(id);
+              [cursor, more] = [JSON.parse(JSON.stringify(reached)), true];
+              break;
+            }
+            await database.query('DELETE FROM "event log" WHERE id = ANY($1)', [seen]);
+          }
+          expect(seen).toEqual(all);
+        },
+      );
+
+      it('rows inserted or deleted behind the cursor change nothing; those ahead come and go', async () => {
+        const seen: number[] = [];
+        for await (const [{ id }] of events({ cursor: null, key, pageSize: 5 })) {
+          seen.push(id);
+          if (seen.length !== 20) continue;
+          const [behind, ahead, gone] = [all[2], all[50], all[55]] as [number, number, number];
+          await database.query('DELETE FROM "event log" WHERE id = ANY($1)', [[gone, all[3]]]);
+          await copyNextTo(behind, -1);
+          await copyNextTo(ahead, -2);
+        }
+        const expected = ids(await rowsOf(events({ cursor: null, ...(key ? { key } : {}) }))) as number[];
+        const kept = expected.filter((id) => id !== -1 && (key !== 'id' || id !== -2));
+        expect(seen.filter((id) => id !== all[3])).toEqual(kept);
+      });
+    });
+
+    /** A row with the values of another one, and so right before or behind it. */
+    async function copyNextTo(id: number, as: number): Promise<void> {
+      await database.query(
+        `INSERT INTO "event log" SELECT $2, "created at", "localTime", rank FROM "event log" WHERE id = $1`,
+        [id, as],
+      );
+    }
+
+    it('rows that are deleted, or moved far ahead, while their page is read leave no gap', async () => {
+      await makeEvents(60, 100);
+      const all = await eventIds('"created at"');
+      const [moved, gone] = [all[7], all[11]] as [number, number];
+      let pages = 0;
+      const busy = prisma.$extends({
+        query: {
+          event: {
+            async findMany({ args, query }) {
+              const rows = await query(args);
+              if (++pages === 1) {
+                await database.query('DELETE FROM "event log" WHERE id = $1', [gone]);
+                await database.query(`UPDATE "event log" SET "created at" = now() WHERE id = $1`, [moved]);
+              }
+              return rows;
+            },
+          },
+        },
+      });
+      const enumerator = prismaRecords.records(busy.event, {}, { cursor: null, key: 'createdAt', pageSize: 20 });
+      expect(ids(await rowsOf(enumerator))).toEqual([...all.filter((id) => id !== moved && id !== gone), moved]);
+    });
+
+    it('R2: a cursor is of the row as it was read, whatever the handler does to the object', async () => {
+      const cursors: Cursor[] = [];
+      for await (const pair of prismaRecords.records(prisma.post, {}, { cursor: 77 })) {
+        Object.assign(pair[0], { id: 0 });
+        cursors.push(pair[1]);
+      }
+      expect(cursors).toEqual([78, 79, 80]);
+    });
+  });
+
+  describe('size', () => {
+    it('is the count of the whole where, wherever it starts', async () => {
+      const size = (cursor: Cursor) =>
+        prismaRecords.records(prisma.post, { where: { id: { gt: 30 } } }, { cursor }).size?.();
+      expect([await size(null), await size(60)]).toEqual([50, 50]);
+    });
+  });
+
+  describe('misuse', () => {
+    const author = (key: KeysetOptions['key'], cursor: Cursor = null) =>
+      prismaRecords.records(prisma.author, {}, { cursor, ...(key ? { key } : {}) });
+
+    it.each(['orderBy', 'take', 'skip', 'cursor', 'distinct'])('%s in the arguments is refused at once', (name) => {
+      const args = { [name]: 1 } as Record<never, never>;
+      expect(() => prismaRecords.records(prisma.author, args, { cursor: null })).toThrow(
+        `prisma.records: "${name}" is given for Author, and the source itself sets it`,
+      );
+    });
+
+    it.each([
+      ['name', 'the key field "name" of Author may be null'],
+      ['tags', 'the key field "tags" of Author is a list'],
+      ['extra', 'the key field "extra" of Author is Json'],
+      ['avatar', 'the key field "avatar" of Author is Bytes'],
+      ['mood', 'the key field "mood" of Author is an enum'],
+      ['posts', 'the key field "posts" of Author is of type Post, a relation'],
+      ['rough', 'the key field "rough" of Author is Real'],
+      ['wakes', 'the key field "wakes" of Author is Time(6)'],
+    ])('the key %s is refused at once', (key, message) => {
+      expect(() => author(key)).toThrow(message);
+      expect(() => author(key)).toThrow('{ key: [');
+      expect(queries).toEqual([]);
+    });
+
+    it('an unknown key is refused at once, with the known ones', () => {
+      expect(() => author('nope')).toThrow(
+        'the key field "nope" of Author is unknown. Fields: id, email, score, rate, ratio, active, born',
+      );
+    });
+
+    it('a DateTime in the only unique constraint is refused at once', () => {
+      expect(() => prismaRecords.records(prisma.reading, {}, { cursor: null })).toThrow(
+        'the key of Reading has a DateTime, of which Prisma tells only milliseconds',
+      );
+    });
+
+    it('a view without a unique constraint is refused at once', () => {
+      const tally = prisma.tally as unknown as typeof prisma.post;
+      expect(() => prismaRecords.records(tally, {}, { cursor: null })).toThrow('Tally has neither a primary key nor');
+    });
+
+    it.each([
+      [[1, 2], 'for a key of 1 column(s)'],
+      ['7', 'has "7" for "id", which is no Int'],
+    ])('the cursor %j of another key is refused', async (cursor, message) => {
+      await expect((async () => rowsOf(author(undefined, cursor)))()).rejects.toThrow(message);
+    });
+
+    it.each([undefined, null, {}, { findMany() {} }])('%s instead of a delegate is refused at once', (value) => {
+      expect(() => prismaRecords.records(value as unknown as typeof prisma.post, {}, { cursor: null })).toThrow(
+        'is no delegate of a Prisma model',
+      );
+    });
+
+    it('a client instead of a delegate is refused at once', () => {
+      expect(() => prismaRecords.records(prisma as unknown as typeof prisma.post, {}, { cursor: null })).toThrow(
+        'is no delegate of a Prisma model',
+      );
+    });
+
+    it('no object as arguments is refused at once', () => {
+      expect(() =>
+        prismaRecords.records(prisma.post, undefined as unknown as Record<never, never>, { cursor: null }),
+      ).toThrow('the arguments for Post are no object');
+    });
+
+    it.each(['range', 'batchSize', 'nulls'])('the option %s is refused at once', (name) => {
+      const options = { cursor: null, [name]: 1 };
+      expect(() => prismaRecords.records(prisma.post, {}, options)).toThrow(`has no option "${name}"`);
+    });
+
+    it('a key field that an extension computes otherwise is refused', async () => {
+      const extended = prisma.$extends({ result: { post: { id: { needs: {}, compute: () => 'x' } } } });
+      const enumerator = prismaRecords.records(extended.post as unknown as typeof prisma.post, {}, { cursor: null });
+      await expect(rowsOf(enumerator)).rejects.toThrow('The rows hold x as "id", which is no Int');
+    });
+
+    it('a DateTime that an extension computes otherwise is refused', async () => {
+      await makeEvents(3, 100);
+      for (const compute of [() => new Date(0), () => 'soon']) {
+        const extended = prisma.$extends({ result: { event: { createdAt: { needs: {}, compute } } } });
+        const delegate = extended.event as unknown as typeof prisma.event;
+        const enumerator = prismaRecords.records(delegate, {}, { cursor: null, key: 'createdAt' });
+        await expect(rowsOf(enumerator)).rejects.toThrow('unlike Prisma, so its DateTime cannot be read exactly');
+      }
+    });
+  });
+
+  it('rows have exactly the type of what is selected, included or omitted', () => {
+    const at = { cursor: null };
+    const whole = () => prismaRecords.records(prisma.author, {}, at);
+    expectTypeOf(whole).returns.toEqualTypeOf<Enumerator<Author>>();
+    const selected = () =>
+      prismaRecords.records(prisma.author, { where: { id: 1 }, select: { email: true, name: true } }, at);
+    expectTypeOf(selected).returns.toEqualTypeOf<Enumerator<{ email: string; name: string | null }>>();
+    const omitted = () => prismaRecords.records(prisma.post, { omit: { id: true } }, at);
+    expectTypeOf(omitted).returns.toEqualTypeOf<Enumerator<{ title: string; authorId: number }>>();
+    const included = () => prismaRecords.records(prisma.post, { include: { author: { select: { email: true } } } }, at);
+    expectTypeOf(included).returns.branded.toEqualTypeOf<
+      Enumerator<{ id: number; title: string; authorId: number; author: { email: string } }>
+    >();
+    const inTransaction = (client: Prisma.TransactionClient) =>
+      prismaRecords.records(client.post, { select: { id: true } }, at);
+    expectTypeOf(inTransaction).returns.toEqualTypeOf<Enumerator<{ id: number }>>();
+  });
+
+  it('arguments that findMany does not know, or that the source sets, are compile errors', () => {
+    const compiled = () => [
+      // @ts-expect-error the source orders
+      prismaRecords.records(prisma.post, { orderBy: { id: 'asc' } }, { cursor: null }),
+      // @ts-expect-error the source limits
+      prismaRecords.records(prisma.post, { take: 1 }, { cursor: null }),
+      // @ts-expect-error the source limits
+      prismaRecords.records(prisma.post, { skip: 1 }, { cursor: null }),
+      // @ts-expect-error the source has the cursor
+      prismaRecords.records(prisma.post, { cursor: { id: 1 } }, { cursor: null }),
+      // @ts-expect-error a distinct row has no place
+      prismaRecords.records(prisma.post, { distinct: ['id'] }, { cursor: null }),
+      // @ts-expect-error no such field
+      prismaRecords.records(prisma.post, { where: { nope: 1 } }, { cursor: null }),
+      // @ts-expect-error no such argument
+      prismaRecords.records(prisma.post, { wehre: { id: 1 } }, { cursor: null }),
+      // @ts-expect-error no cursor
+      prismaRecords.records(prisma.post, {}, {}),
+    ];
+    expect(compiled).toBeTypeOf('function');
+  });
+});
+
+async function rowsOf<Row>(enumerator: Enumerator<Row>): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const [row] of enumerator) rows.push(row);
+  return rows;
+}

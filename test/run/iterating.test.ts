@@ -1,0 +1,185 @@
+import { expect, it } from 'vitest';
+import { BOTH, describeQueues } from '../support/app.js';
+import { Hold, storyProcessor } from '../support/story.js';
+
+describeQueues('iterating and resuming', BOTH, (queues) => {
+  it('R1: interrupted after every position and resumed, handles every item once, in order', async () => {
+    const letters = 'abcdef';
+    const { type, story, script } = storyProcessor();
+    const producer = await queues.start({ iteration: { workers: false } });
+    const job = await producer.queue().add('story', { letters });
+    for (const letter of letters) {
+      const hold = new Hold(letter);
+      script.each = hold.each;
+      const app = await queues.start({ processors: [type] });
+      await hold.reached;
+      await app.close();
+    }
+    // The last run saw the end of the source when it was stopped, and completed.
+    const done = await producer.settled(job);
+
+    expect(story.filter((event) => event.length === 1)).toEqual([...letters]);
+    expect(done.returnvalue).toEqual({ processed: 6, skipped: 0 });
+  });
+
+  it('R2: the cursor moves only after the handler of that item succeeded', async () => {
+    const cursors: unknown[] = [];
+    const { type } = storyProcessor({
+      each: async (_letter, context) => {
+        cursors.push(context.cursor);
+        await Promise.resolve();
+        cursors.push(context.cursor);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'abc' }));
+
+    expect(cursors).toEqual([null, null, 0, 0, 1, 1]);
+  });
+
+  it('R2: an item whose handler failed is handled again, and none before it', async () => {
+    let failures = 1;
+    const { type, story } = storyProcessor({
+      each: (letter) => {
+        if (letter === 'c' && failures-- > 0) throw new Error('flaky');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}, { attempts: 2 }));
+
+    expect(story).toEqual(['start', 'a', 'b', 'end retry', 'resume', 'c', 'd', 'e', 'complete', 'end complete']);
+  });
+
+  it('R3: maxRuntimeMs alone never ends a run before its first item is finished, and then soon', async () => {
+    const { type, story } = storyProcessor(
+      { each: () => new Promise((resolve) => setTimeout(resolve, 5)) },
+      { maxRuntimeMs: 1 },
+    );
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'abc' }));
+
+    const cut = ['interrupt maxRuntime', 'end interrupt', 'resume'];
+    expect(story).toEqual(['start', 'a', 'b', ...cut, 'c', 'complete', 'end complete']);
+  });
+
+  it('R6: after maxRuntimeMs a job goes behind the others, after a shutdown it is the next on Redis', async () => {
+    const order: string[] = [];
+    const { type, script } = storyProcessor({}, { maxRuntimeMs: 1 });
+    script.each = async (letter) => {
+      order.push(letter);
+      await new Promise((resolve) => setTimeout(resolve, 3));
+    };
+    const producer = await queues.start({ iteration: { workers: false } });
+    const first = await producer.queue().add('story', { letters: 'abcd' });
+    const second = await producer.queue().add('story', { letters: 'xyz' });
+    const app = await queues.start({ processors: [type] });
+    await Promise.all([app.settled(first), app.settled(second)]);
+    expect(order.join('')).toMatch(/^ab?.*x.*[cd]/);
+    await app.close();
+
+    order.length = 0;
+    const hold = new Hold('a');
+    script.each = (letter, context) => {
+      order.push(letter);
+      return hold.each(letter, context);
+    };
+    const third = await producer.queue().add('story', { letters: 'ab' });
+    const fourth = await producer.queue().add('story', { letters: 'xy' });
+    const stopped = await queues.start({ processors: [type] });
+    await hold.reached;
+    await stopped.close();
+    const resumed = await queues.start({ processors: [type] });
+    await Promise.all([resumed.settled(third), resumed.settled(fourth)]);
+    expect(order).toEqual(queues.backend === 'redis' ? ['a', 'b', 'x', 'y'] : ['a', 'x', 'y', 'b']);
+  });
+
+  it('R7: at the end of a run come checkpoint, hooks, and then the job settles, once', async () => {
+    const seen: string[] = [];
+    const hold = new Hold('b');
+    const { type } = storyProcessor({
+      each: hold.each,
+      hook: async (event, { job }) => {
+        if (!event.startsWith('interrupt') && event !== 'complete' && !event.startsWith('end')) return;
+        const saved = await job.getState();
+        const { progress } = (await queue().getJob(job.id as string)) as { progress: { cursor: unknown } };
+        seen.push(`${event}: ${saved}, cursor ${JSON.stringify(progress.cursor)}`);
+      },
+    });
+    let app = await queues.start({ processors: [type] });
+    const queue = () => app.queue();
+    const job = await app.queue().add('story', { letters: 'abc' });
+    await hold.reached;
+    await app.close();
+    app = await queues.start({ processors: [type] });
+    await app.settled(job);
+
+    expect(seen).toEqual([
+      'interrupt shutdown: active, cursor 1',
+      'end interrupt: active, cursor 1',
+      'complete: active, cursor 2',
+      'end complete: active, cursor 2',
+    ]);
+  });
+
+  it('R7: a hook that throws is logged and keeps no job from settling', async () => {
+    const hold = new Hold('b');
+    const { type, story } = storyProcessor({
+      each: hold.each,
+      hook: (event) => {
+        if (event.startsWith('interrupt') || event.startsWith('end')) throw new Error(`broken in ${event}`);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', { letters: 'abc' });
+    await hold.reached;
+    await app.close();
+    const resumed = await queues.start({ processors: [type] });
+    expect((await resumed.settled(job)).returnvalue).toEqual({ processed: 3, skipped: 0 });
+
+    expect(story).toEqual([
+      ...['start', 'a', 'b', 'interrupt shutdown', 'end interrupt'],
+      ...['resume', 'c', 'complete', 'end complete'],
+    ]);
+    expect(queues.logs.filter((line) => line.includes('broken in')).length).toBe(3);
+  });
+
+  it.each(['start', 'resume', 'complete'])('R7: a %s hook that throws fails the attempt', async (broken) => {
+    let hookFailures = 1;
+    let itemFailures = 1;
+    const { type, story } = storyProcessor({
+      each: (letter) => {
+        if (letter === 'b' && itemFailures-- > 0) throw new Error('flaky');
+      },
+      hook: (event) => {
+        if (event === broken && hookFailures-- > 0) throw new Error('broken hook');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'ab' }, { attempts: 3 }));
+
+    const expected = {
+      start: ['start', 'end retry', 'start', 'a', 'end retry', 'resume', 'b', 'complete', 'end complete'],
+      resume: ['start', 'a', 'end retry', 'resume', 'end retry', 'resume', 'b', 'complete', 'end complete'],
+      complete: ['start', 'a', 'end retry', 'resume', 'b', 'complete', 'end retry', 'resume', 'complete', 'end complete'],
+    }[broken];
+    expect(story).toEqual(expected);
+  });
+
+  it('R12: an empty source completes at once, with its hooks', async () => {
+    const { type, story } = storyProcessor();
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', { letters: '' }));
+
+    expect(job.returnvalue).toEqual({ processed: 0, skipped: 0 });
+    expect(story).toEqual(['start', 'complete', 'end complete']);
+  });
+
+  it('R12: a builder that returns null says "nothing to do": the job completes without hooks', async () => {
+    const { type, story } = storyProcessor({ build: () => null });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+
+    expect(job.returnvalue).toEqual({ processed: 0, skipped: 0 });
+    expect(story).toEqual([]);
+  });
+});

@@ -1,0 +1,19 @@
+CREATE TYPE "Mood" AS ENUM ('calm', 'loud');
+CREATE TABLE "Author" (
+  id int PRIMARY KEY, email text NOT NULL UNIQUE, name text, mood "Mood" NOT NULL DEFAULT 'calm',
+  tags text[] NOT NULL DEFAULT '{}', extra jsonb NOT NULL DEFAULT '{}', avatar bytea NOT NULL DEFAULT '',
+  score int NOT NULL, rate numeric NOT NULL, ratio float8 NOT NULL, rough real NOT NULL DEFAULT 0, active boolean NOT NULL,
+  born date NOT NULL, wakes time(6) NOT NULL DEFAULT '07:00'
+);
+CREATE TABLE "Post" (id int PRIMARY KEY, title text NOT NULL, "authorId" int NOT NULL REFERENCES "Author");
+CREATE TABLE "Account" (id bigint PRIMARY KEY);
+CREATE TABLE "Token" (id uuid PRIMARY KEY);
+CREATE TABLE "Word" (id text PRIMARY KEY);
+CREATE TABLE "Membership" (team int, member text, PRIMARY KEY (team, member));
+CREATE TABLE "event log" (
+  id int PRIMARY KEY, "created at" timestamptz(6) NOT NULL, "localTime" timestamp(6) NOT NULL, rank int NOT NULL
+);
+CREATE TABLE "Reading" (sensor int, at timestamptz(6), PRIMARY KEY (sensor, at));
+CREATE TABLE "Visit" (site int, visitor text, at timestamptz(6) NOT NULL, PRIMARY KEY (site, visitor));
+CREATE TABLE "Code" (series text NOT NULL, number int NOT NULL, other text UNIQUE, UNIQUE (series, number));
+CREATE VIEW "Tally" AS SELECT count(*)::int AS total FROM "Post";
