@@ -3,6 +3,7 @@
  * pages of 1,000. Interleaved, medians of five rounds.
  */
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import type { SourceEnumerator } from '../lib/enumerators/contract/index.js';
 import { TypeOrmEnumeratorBuilder } from '../lib/enumerators/typeorm.enumerator.js';
 import { createDatabase } from '../test/support/database.js';
 import startServers from '../test/support/servers.js';
@@ -58,8 +59,10 @@ try {
 
   async function records(key?: string): Promise<number> {
     let count = 0;
-    const reader = builder.records(rows, { cursor: null, key, pageSize: PAGE });
-    for await (const _ of reader) count++;
+    const enumerator = builder.records(rows, { cursor: null, key, pageSize: PAGE }) as SourceEnumerator<Row>;
+    const reader = enumerator.read(); // by pages, as a run does
+    for (let page = await reader.next(); page; page = await reader.next()) for (const _ of page.items) count++;
+    await reader.close();
     return count;
   }
 

@@ -1,3 +1,23 @@
+export { type EnqueueOptions, IterationService, type JobRef } from './control/iteration.service.js';
+export type { IterationState, IterationStatus } from './control/status.js';
+export type { Cursor, Json } from './cursor.js';
+export { AroundIteration } from './decorators/around-iteration.decorator.js';
+export { BuildEnumerator } from './decorators/build-enumerator.decorator.js';
+export { EachIteration } from './decorators/each-iteration.decorator.js';
+export { IterativeProcessor } from './decorators/iterative-processor.decorator.js';
+export { OnIteration } from './decorators/on-iteration.decorator.js';
+export type { DataOf, ItemOf } from './decorators/processor.types.js';
+export type { At, Built, Enumerator, EnumeratorLike, KeysetOptions } from './enumerators/contract/index.js';
+export { CsvEnumeratorBuilder, type CsvSource } from './enumerators/csv.enumerator.js';
+export { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
+export { PrismaEnumeratorBuilder } from './enumerators/prisma.enumerator.js';
+export type { PrismaArgs, PrismaDelegate, PrismaFlags, PrismaRow } from './enumerators/prisma.types.js';
+export {
+  TypeOrmEnumeratorBuilder,
+  type TypeOrmRepository,
+  type TypeOrmSelect,
+} from './enumerators/typeorm.enumerator.js';
+export * from './iteration.errors.js';
 export { type IterationAsyncOptions, IterationModule } from './iteration.module.js';
 export type {
   CheckpointOptions,
@@ -6,16 +26,6 @@ export type {
   ProcessorOptions,
   RunOptions,
 } from './iteration.options.js';
-export * from './iteration.errors.js';
-export type { Cursor, Json } from './cursor.js';
-
-export { AroundIteration } from './decorators/around-iteration.decorator.js';
-export { BuildEnumerator } from './decorators/build-enumerator.decorator.js';
-export { EachIteration } from './decorators/each-iteration.decorator.js';
-export { IterativeProcessor } from './decorators/iterative-processor.decorator.js';
-export { OnIteration } from './decorators/on-iteration.decorator.js';
-export type { DataOf, ItemOf } from './decorators/processor.types.js';
-
 export type { Interruption } from './run/interruption.js';
 export type {
   BuildContext,
@@ -25,13 +35,3 @@ export type {
   IterationResult,
   RunEnd,
 } from './run/iteration.context.js';
-
-export type { At, Built, Enumerator, EnumeratorLike, KeysetOptions } from './enumerators/contract/index.js';
-export { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
-export { CsvEnumeratorBuilder, type CsvSource } from './enumerators/csv.enumerator.js';
-export { PrismaEnumeratorBuilder } from './enumerators/prisma.enumerator.js';
-export type { PrismaArgs, PrismaDelegate, PrismaFlags, PrismaRow } from './enumerators/prisma.types.js';
-export { TypeOrmEnumeratorBuilder, type TypeOrmRepository, type TypeOrmSelect } from './enumerators/typeorm.enumerator.js';
-
-export { type EnqueueOptions, IterationService, type JobRef } from './control/iteration.service.js';
-export type { IterationState, IterationStatus } from './control/status.js';

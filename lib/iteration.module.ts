@@ -1,6 +1,6 @@
 import {
-  ConfigurableModuleBuilder,
   type ConfigurableModuleAsyncOptions,
+  ConfigurableModuleBuilder,
   type DynamicModule,
   Global,
   Module,
@@ -28,7 +28,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 
 export type IterationAsyncOptions = ConfigurableModuleAsyncOptions<IterationOptions>;
 
-const SERVICES = [IterationService, EnumeratorBuilder, TypeOrmEnumeratorBuilder, PrismaEnumeratorBuilder, CsvEnumeratorBuilder];
+const SERVICES = [
+  IterationService,
+  EnumeratorBuilder,
+  TypeOrmEnumeratorBuilder,
+  PrismaEnumeratorBuilder,
+  CsvEnumeratorBuilder,
+];
 
 /**
  * Finds the application's processors, runs their queues' workers, and provides {@link IterationService} and
@@ -75,7 +81,9 @@ export class IterationModule extends ConfigurableModuleClass implements OnModule
     const all = [...this.modules.values()].filter(({ metatype }) => metatype === IterationModule);
     const configured = all.filter(isConfigured);
     if (configured.length > 1) {
-      throw new InvalidOptionsError('IterationModule is configured more than once. Call forRoot or forRootAsync once, in the root module');
+      throw new InvalidOptionsError(
+        'IterationModule is configured more than once. Call forRoot or forRootAsync once, in the root module',
+      );
     }
     const [running] = configured.length > 0 ? configured : all;
     if ((running?.instance as object | undefined) === this) this.registrar.register();

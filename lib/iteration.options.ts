@@ -139,7 +139,8 @@ const worker: Rule = (value, where) => {
     connection: 'it is taken from the registered queue',
     prefix: 'it is taken from the registered queue',
     autorun: 'workers start after the whole application has bootstrapped',
-    maxStartedAttempts: 'BullMQ counts interruptions as starts, so it would fail healthy jobs. Use the job\'s "attempts"',
+    maxStartedAttempts:
+      'BullMQ counts interruptions as starts, so it would fail healthy jobs. Use the job\'s "attempts"',
   };
   for (const name of Object.keys(value)) {
     if (reasons[name]) throw new InvalidOptionsError(`${where}: "${name}" cannot be set here: ${reasons[name]}`);
@@ -161,12 +162,16 @@ function check(where: string, options: unknown, rules: Rules): void {
   for (const [name, value] of Object.entries(options)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (!rule) {
-      throw new InvalidOptionsError(`${where}: unknown option "${name}". Did you mean "${nearest(name, Object.keys(rules))}"?`);
+      throw new InvalidOptionsError(
+        `${where}: unknown option "${name}". Did you mean "${nearest(name, Object.keys(rules))}"?`,
+      );
     }
     if (value === undefined) continue;
     const verdict = rule(value, `${where}, option "${name}"`);
     if (verdict !== true) {
-      throw new InvalidOptionsError(`${where}: option "${name}" is ${String(JSON.stringify(value))}; it must be ${verdict}`);
+      throw new InvalidOptionsError(
+        `${where}: option "${name}" is ${String(JSON.stringify(value))}; it must be ${verdict}`,
+      );
     }
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable, type Type } from '@nestjs/common';
 import type { Job, JobsOptions } from 'bullmq';
-import { checkJson, type Cursor } from '../cursor.js';
+import { type Cursor, checkJson } from '../cursor.js';
 import { processorOptionsOf } from '../decorators/marks.js';
 import type { DataOf } from '../decorators/processor.types.js';
 import { QueueFinder, type RegisteredQueue } from '../discovery/queue.finder.js';
@@ -67,7 +67,10 @@ export class IterationService {
   #placeOf(processor: Type): { queue: RegisteredQueue; jobName: string } {
     const options = typeof processor === 'function' ? processorOptionsOf(processor) : undefined;
     if (!options) {
-      throw new InvalidProcessorError(processor?.name ?? String(processor), 'it is no processor: decorate it with @IterativeProcessor');
+      throw new InvalidProcessorError(
+        processor?.name ?? String(processor),
+        'it is no processor: decorate it with @IterativeProcessor',
+      );
     }
     const queue = this.#queue(options.queue);
     const jobName = options.name ?? processor.name;

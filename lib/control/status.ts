@@ -52,7 +52,15 @@ export interface IterationStatus {
 /** A job and its BullMQ state, as this library sees them. */
 export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationStatus {
   const checkpoint: Partial<Checkpoint> = readCheckpoint(job.progress) ?? {};
-  const { cursor = null, failures = 0, interruptions = 0, lastInterruption, processed = 0, run = 0, runtimeMs = 0 } = checkpoint;
+  const {
+    cursor = null,
+    failures = 0,
+    interruptions = 0,
+    lastInterruption,
+    processed = 0,
+    run = 0,
+    runtimeMs = 0,
+  } = checkpoint;
   const { pace, size, skipped = 0, worker } = checkpoint;
   const state = stateOf(jobState, checkpoint);
   const rate = itemsPerSecond(pace, runtimeMs, processed);

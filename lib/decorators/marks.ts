@@ -21,7 +21,10 @@ const OPTIONS = Symbol('nestjs-iteration:options');
 /** Records a role of a method of the class that `target` is the prototype of. */
 export function mark(target: object, method: string | symbol, role: Role): void {
   if (typeof target === 'function') {
-    throw new InvalidProcessorError(target.name, `the static method ${String(method)} is decorated; decorate a method of the instance`);
+    throw new InvalidProcessorError(
+      target.name,
+      `the static method ${String(method)} is decorated; decorate a method of the instance`,
+    );
   }
   const type = target.constructor;
   Reflect.defineMetadata(MARKS, [...ownMarks(type), { method, role }], type);
@@ -31,7 +34,8 @@ export function mark(target: object, method: string | symbol, role: Role): void 
 export function marksOf(type: object): readonly Mark[] {
   const base: unknown = Object.getPrototypeOf(type);
   const inherited = typeof base === 'function' && base !== Function.prototype ? marksOf(base) : [];
-  const known = (candidate: Mark) => (mark: Mark) => mark.method === candidate.method && sameRole(mark.role, candidate.role);
+  const known = (candidate: Mark) => (mark: Mark) =>
+    mark.method === candidate.method && sameRole(mark.role, candidate.role);
   // Property decorators run from the first method to the last.
   return [...inherited, ...ownMarks(type).filter((own) => !inherited.some(known(own)))];
 }

@@ -24,11 +24,12 @@ type BareBuilderKeys<P> = {
     : never;
 }[keyof P];
 export type BuilderOf<P> = [BuilderKeys<P>] extends [never] ? P[BareBuilderKeys<P>] : P[BuilderKeys<P>];
-type Yielded<R> = R extends AsyncIterable<readonly [infer Item, unknown]>
-  ? Item
-  : R extends Iterable<readonly [infer Item, unknown]>
+type Yielded<R> =
+  R extends AsyncIterable<readonly [infer Item, unknown]>
     ? Item
-    : never;
+    : R extends Iterable<readonly [infer Item, unknown]>
+      ? Item
+      : never;
 
 /** The item type of a processor: what its `@BuildEnumerator` yields. */
 export type ItemOf<P> = [BuilderOf<P>] extends [never]

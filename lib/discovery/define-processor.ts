@@ -34,7 +34,8 @@ export function defineProcessor(
   }
   const build = only(type, marks, 'build', '@BuildEnumerator()');
   const each = only(type, marks, 'each', '@EachIteration()');
-  const bound = (method: string | symbol) => ((...args) => (instance as Record<string | symbol, Method>)[method]?.(...args)) as Method;
+  const bound = (method: string | symbol) =>
+    ((...args) => (instance as Record<string | symbol, Method>)[method]?.(...args)) as Method;
   const around = marks.filter(({ role }) => role.type === 'around').map(({ method }) => bound(method));
 
   return {
@@ -48,7 +49,9 @@ export function defineProcessor(
     handlerName: `${type.name}.${String(each)}`,
     build: bound(build) as ProcessorDefinition['build'],
     handle: around.reduceRight(wrap, handlerOf(instance, each)),
-    hooks: Object.fromEntries(EVENTS.map((event) => [event, hooksOf(type, marks, event, bound)])) as ProcessorDefinition['hooks'],
+    hooks: Object.fromEntries(
+      EVENTS.map((event) => [event, hooksOf(type, marks, event, bound)]),
+    ) as ProcessorDefinition['hooks'],
   };
 }
 
@@ -74,7 +77,12 @@ function only(type: Type, marks: readonly Mark[], role: Role['type'], decorator:
   return method;
 }
 
-function hooksOf(type: Type, marks: readonly Mark[], event: IterationEvent, bound: (method: string | symbol) => Method): readonly Hook[] {
+function hooksOf(
+  type: Type,
+  marks: readonly Mark[],
+  event: IterationEvent,
+  bound: (method: string | symbol) => Method,
+): readonly Hook[] {
   return marks.flatMap(({ method, role }) => {
     if (role.type !== 'on') return [];
     if (!EVENTS.includes(role.event)) {

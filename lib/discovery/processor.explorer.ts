@@ -124,4 +124,3 @@ function refuseConflicts(definition: ProcessorDefinition, others: readonly Proce
     }
   }
 }
-

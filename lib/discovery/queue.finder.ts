@@ -25,7 +25,14 @@ export class QueueFinder {
     const queue = (module && findProvided<Queue>(module, token)) ?? this.#anywhere(token);
     if (!queue) return undefined;
     const { connection, prefix, telemetry, processors } = queue.opts as Queue['opts'] & { processors?: unknown[] };
-    return { name: queue.name, queue, connection, prefix, telemetry, hasInlineProcessors: (processors?.length ?? 0) > 0 };
+    return {
+      name: queue.name,
+      queue,
+      connection,
+      prefix,
+      telemetry,
+      hasInlineProcessors: (processors?.length ?? 0) > 0,
+    };
   }
 
   #anywhere(token: string): Queue | undefined {

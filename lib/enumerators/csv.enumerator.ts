@@ -85,15 +85,25 @@ async function* pages<Row>(
 ): AsyncGenerator<Page<Row, CsvCursor>, void, void> {
   let bytes = tail;
   let end = offset;
-  for (let more = !parser.stopped; more; ) {
+  while (!parser.stopped) {
     const chunk = await body.next();
-    const records = chunk ? await parser.write(chunk) : await parser.end();
+    const failure = await failureOf(chunk ? parser.write(chunk) : parser.end());
     if (chunk) bytes = Buffer.concat([bytes.subarray(-KEPT_BYTES), chunk]);
     end += chunk?.length ?? 0;
+    const records = parser.take();
     const count = countUpTo(until, records.offsets);
-    more = chunk !== undefined && !parser.stopped && count === records.items.length && records.offsets.at(-1) !== until;
     if (count > 0) yield page(records, { count, mark, bytes, start: end - bytes.length });
+    if (count < records.items.length || records.offsets.at(-1) === until) return;
+    if (failure) throw failure.error; // only now: the records before the broken one can be finished
+    if (!chunk) return;
   }
+}
+
+function failureOf(parsing: Promise<void>): Promise<{ readonly error: unknown } | undefined> {
+  return parsing.then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
 }
 
 function countUpTo(until: number, offsets: readonly number[]): number {

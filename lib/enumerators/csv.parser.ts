@@ -68,20 +68,23 @@ export class CsvParser<Row> {
     return this.#parser.options.record_delimiter;
   }
 
-  /** The records that this chunk finishes. */
-  async write(chunk: Buffer): Promise<Records<Row>> {
+  async write(chunk: Buffer): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#parser.write(chunk, (error) => (error ? reject(error) : resolve()));
     });
-    return this.#collected();
   }
 
-  /** The records that the end finishes. */
-  async end(): Promise<Records<Row>> {
+  async end(): Promise<void> {
     const finished = once(this.#parser, 'finish');
     this.#parser.end();
     await finished;
-    return this.#collected();
+  }
+
+  /** The records that were finished since the last call; those before a broken one too. */
+  take(): Records<Row> {
+    const records = this.#records;
+    this.#records = { items: [], offsets: [], rows: [], lines: [] };
+    return records;
   }
 
   #push(record: Row | null): boolean {
@@ -98,12 +101,6 @@ export class CsvParser<Row> {
       this.#records.lines.push(info.lines);
     }
     return true;
-  }
-
-  #collected(): Records<Row> {
-    const records = this.#records;
-    this.#records = { items: [], offsets: [], rows: [], lines: [] };
-    return records;
   }
 
   /** The user's functions saw the primer's record in an earlier run, and must not drop it. */

@@ -96,16 +96,19 @@ async function primerOf(
   { reader, limit }: { reader: ByteReader; limit: number },
 ): Promise<Buffer | undefined> {
   const read: Buffer[] = [];
-  const upTo = (end: number | undefined) => (end === undefined ? undefined : Buffer.concat(read).subarray(0, end));
   for (let left = limit; left > 0 && !parser.stopped; ) {
     const chunk = (await reader.next())?.subarray(0, left);
     if (!chunk) break;
     read.push(chunk);
     left -= chunk.length;
-    const { offsets } = await parser.write(chunk);
-    if (offsets.length > 0) return upTo(offsets[0]);
+    await parser.write(chunk);
+    const [end] = parser.take().offsets;
+    if (end !== undefined) return Buffer.concat(read).subarray(0, end);
   }
-  return parser.stopped ? undefined : upTo((await parser.end()).offsets[0]);
+  if (parser.stopped) return undefined;
+  await parser.end();
+  const [end] = parser.take().offsets;
+  return end === undefined ? undefined : Buffer.concat(read).subarray(0, end);
 }
 
 /** The cursor's record ended with the file. When that was appended to, the record must have ended there. */

@@ -11,7 +11,8 @@ import {
   type Source,
   SourceEnumerator,
 } from './contract/index.js';
-import { openModel, type PrismaValues } from './prisma.client.js';
+import { type OpenedModel, openModel, type PrismaValues } from './prisma.client.js';
+import { withEnumOrders } from './prisma.enum.js';
 import { ExactKeys } from './prisma.exact.js';
 import { checkCursor, type KeyField, keyFields } from './prisma.key.js';
 import { PrismaKeyset } from './prisma.keyset.js';
@@ -26,7 +27,8 @@ export class PrismaEnumeratorBuilder {
    *
    * The delegate may be of an extended client, or of a transaction's. `args` are those of `findMany` without what the
    * source sets itself; key fields that `select` or `omit` leave out are read, and not handed out. The key's fields,
-   * by default the primary key, may be Int, BigInt, String, Decimal, Float, Boolean and DateTime, never null.
+   * by default the primary key, may be Int, BigInt, String, Decimal, Float, Boolean, DateTime and
+   * enum, never null.
    *
    * A cursor holds the key's values, so nothing depends on its row: a handler may change or delete what it gets, between
    * pages and between runs no other row is lost or repeated. Rows that are inserted behind the cursor, or moved there by
@@ -53,12 +55,13 @@ export class PrismaEnumeratorBuilder {
     const fields = new Set([...key, ...(exact?.identity ?? [])].map(({ field }) => field.name));
     const query = new PrismaQuery(opened, args, { key, fields: [...fields] });
     checkCursor(query.name, key, options.cursor);
-    const source = new PrismaRecords(query, { key, exact, pageSize });
+    const source = new PrismaRecords(query, { opened, key, exact, pageSize });
     return new SourceEnumerator(source, options.cursor) as Enumerator<unknown> as Enumerator<PrismaRow<D, P, A>>;
   }
 }
 
 interface Reading {
+  readonly opened: OpenedModel;
   readonly key: readonly KeyField[];
   readonly exact: ExactKeys | undefined;
   readonly pageSize: number;
@@ -71,14 +74,18 @@ class PrismaRecords implements Source<PrismaValues> {
   ) {}
 
   read(bounds: Bounds): PageReader<PrismaValues> {
-    const { key, exact, pageSize } = this.reading;
-    const keyset = new PrismaKeyset(this.query, key, exact);
+    const { opened, key, exact, pageSize } = this.reading;
+    const open = async () => new PrismaKeyset(this.query, await withEnumOrders(opened, key), exact);
+    let keyset: Promise<PrismaKeyset> | undefined;
     const pages = keysetPages(
       {
         name: this.query.name,
         columns: key.length,
         pageSize,
-        fetch: (between, limit) => keyset.fetch(between, limit),
+        fetch: async (between, limit) => {
+          keyset ??= open();
+          return (await keyset).fetch(between, limit);
+        },
       },
       bounds,
     );

@@ -2,8 +2,9 @@ import type { Json } from '../cursor.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
 import type { KeyValues } from './contract/index.js';
 import type { ModelClient, OpenedModel, PrismaValues } from './prisma.client.js';
-import { fromPrisma, fromText, type KeyField, same, toPrisma, type Where } from './prisma.key.js';
+import { fromPrisma, fromText, type KeyField, same, toPrisma, toText, type Where } from './prisma.key.js';
 import type { PrismaField, PrismaModel } from './prisma.model.js';
+import { among, column, ordered, Sql, tableOf, text } from './prisma.sql.js';
 import { bucketOf } from './prisma.timestamp.js';
 
 export interface ExactKey {
@@ -34,12 +35,12 @@ export class ExactKeys {
   readonly #table: string;
 
   /** @throws InvalidOptionsError when the model has no unique fields that a row can be found by. */
-  constructor({ delegate, model, schema }: OpenedModel, key: readonly KeyField[]) {
-    this.#client = delegate.$parent;
+  constructor(opened: OpenedModel, key: readonly KeyField[]) {
+    this.#client = opened.delegate.$parent;
     this.#key = key;
     this.#rounded = key.filter(({ rounded }) => rounded);
-    this.#table = `${quote(model.table.schema ?? schema)}.${quote(model.table.name)}`;
-    this.identity = identityOf(model);
+    this.#table = tableOf(opened);
+    this.identity = identityOf(opened.model);
   }
 
   /** The keys of rows that Prisma gave; of a row that was deleted meanwhile there is none. */
@@ -51,7 +52,11 @@ export class ExactKeys {
     for (let start = 0; start < identities.length; start += size) {
       const sql = new Sql();
       const select = this.#select(sql, { key: this.#rounded, until });
-      const where = among(sql, this.identity, identities.slice(start, start + size));
+      const where = among(
+        sql,
+        this.identity,
+        identities.slice(start, start + size).map((row) => row.split(SEPARATOR)),
+      );
       for (const exact of await this.#run(`${select} WHERE ${where}`, { sql, key: this.#rounded })) {
         const row = byIdentity.get(exact.identity);
         if (row) found.set(row, { ...exact, key: this.#completed(row, exact.key) });
@@ -71,7 +76,9 @@ export class ExactKeys {
     const { from, to } = bucketOf(String(after[at]));
     const time = column((this.#key[at] as KeyField).field);
     const conditions = [
-      ...this.#key.slice(0, at).map((part, index) => `${column(part.field)} = ${sql.value(after[index])}`),
+      ...this.#key
+        .slice(0, at)
+        .map((part, index) => `${column(part.field)} = ${sql.value(toText(part, after[index]))}`),
       `${time} >= ${sql.value(from.toISOString())}`,
       `${time} < ${sql.value(to.toISOString())}`,
       ordered(sql, this.#key, after),
@@ -131,48 +138,4 @@ function identityOf(model: PrismaModel): readonly KeyField[] {
       'a primary key or unique constraint of required Int, BigInt or String fields, and there is none. ' +
       "Add one, use other fields: { key: [...] }, or the builder's keyset()",
   );
-}
-
-/** The parameters of one statement. */
-class Sql {
-  readonly values: unknown[] = [];
-
-  value(value: unknown): string {
-    return `$${this.values.push(Array.isArray(value) ? value : String(value))}`;
-  }
-}
-
-function among(sql: Sql, identity: readonly KeyField[], identities: readonly string[]): string {
-  const columns = identity.map(({ field }) => column(field));
-  if (columns.length === 1) return `${columns[0]} = ANY(${sql.value(identities)})`;
-  const rows = identities.map((row) => row.split(SEPARATOR).map((value) => sql.value(value)));
-  return `(${columns.join(', ')}) IN (${rows.map((row) => `(${row.join(', ')})`).join(', ')})`;
-}
-
-/** Rows behind `values`: by row value where all directions are equal, which alone can enter an index everywhere. */
-function ordered(sql: Sql, key: readonly KeyField[], values: KeyValues): string {
-  const columns = key.map(({ field }) => column(field));
-  const parameters = values.map((value) => sql.value(value));
-  const signs = key.map(({ order }) => (order === 'asc' ? '>' : '<'));
-  if (new Set(signs).size === 1) return `(${columns.join(', ')}) ${signs[0]} (${parameters.join(', ')})`;
-  const branches = columns.map((name, index) =>
-    [
-      ...columns.slice(0, index).map((same, at) => `${same} = ${parameters[at]}`),
-      `${name} ${signs[index]} ${parameters[index]}`,
-    ].join(' AND '),
-  );
-  return `(${branches.map((branch) => `(${branch})`).join(' OR ')})`;
-}
-
-/** A value's text whatever the session's DateStyle is. */
-function text(field: PrismaField): string {
-  return `to_json(${column(field)}) #>> '{}'`;
-}
-
-function column({ column }: PrismaField): string {
-  return quote(column);
-}
-
-function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
 }

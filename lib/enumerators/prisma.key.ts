@@ -10,6 +10,8 @@ export interface KeyField {
   readonly order: 'asc' | 'desc';
   /** A timestamp: Prisma rounds it to milliseconds, in rows and in `where` alike. */
   readonly rounded: boolean;
+  /** An enum's values in the database's order; known once reading has begun. */
+  readonly values?: readonly string[];
 }
 
 /** A Prisma `where`. */
@@ -53,8 +55,10 @@ function keyField(model: PrismaModel, { column, order }: KeyColumn): KeyField {
 
 function refusal(field: PrismaField, provider: string): string | undefined {
   if (field.kind === 'other') return `is of type ${field.type}, a relation or a type without an order`;
-  if (field.kind === 'enum') return 'is an enum, which Prisma cannot compare';
   if (field.list) return 'is a list, which has no order';
+  if (field.kind === 'enum' && !provider.startsWith('postgres')) {
+    return `is an enum, whose order can be learnt on PostgreSQL, not on ${provider}`;
+  }
   if (field.type === 'Json' || field.type === 'Bytes') return `is ${field.type}, which Prisma cannot compare`;
   if (field.native?.startsWith('Time') && !field.native.startsWith('Timestamp')) return `is ${field.native}`;
   if (field.native === 'Real') return 'is Real, whose values Prisma rounds';
@@ -119,10 +123,19 @@ function compare(part: KeyField, value: Json | undefined, along: Operator): Wher
   const operator = part.order === 'asc' ? along : OPPOSITE[along];
   const { name } = part.field;
   if (part.field.type === 'Boolean') return { [name]: compareBoolean(value === true, operator) };
+  if (part.values) return { [name]: { in: beyond(part.values, String(value), operator) } };
   if (!part.rounded) return { [name]: { [operator]: toPrisma(part, value) } };
   const { from, to } = bucketOf(value as string);
   // every time within the millisecond stands for all of it: behind it is from the next one on
   return { [name]: { gt: { gte: to }, gte: { gte: from }, lt: { lt: from }, lte: { lt: to } }[operator] };
+}
+
+/** Prisma has no order of enums. */
+function beyond(values: readonly string[], value: string, operator: Operator): readonly string[] {
+  const at = values.indexOf(value);
+  return { gt: values.slice(at + 1), gte: values.slice(at), lt: values.slice(0, at), lte: values.slice(0, at + 1) }[
+    operator
+  ];
 }
 
 /** Prisma has no order of booleans: false comes before true. */
@@ -172,7 +185,13 @@ function decimalText(value: unknown): string | undefined {
 /** A key value that the database gave as text. */
 export function fromText({ field }: KeyField, text: string): Json {
   if (field.type === 'Int' || field.type === 'Float') return Number(text);
-  return field.type === 'Boolean' ? text === 'true' : text;
+  if (field.type === 'Boolean') return text === 'true';
+  return [...(field.values ?? [])].find(([, label]) => label === text)?.[0] ?? text;
+}
+
+/** A key value as the text that the database takes. */
+export function toText({ field }: KeyField, value: Json | undefined): string {
+  return field.values?.get(String(value)) ?? String(value);
 }
 
 /** A cursor's value as Prisma takes it. */
@@ -200,10 +219,11 @@ export function checkCursor(name: string, key: readonly KeyField[], cursor: Curs
   }
 }
 
-function isPossible({ type }: PrismaField, value: Json | undefined): boolean {
+function isPossible({ type, values }: PrismaField, value: Json | undefined): boolean {
   if (type === 'Int' || type === 'Float') return typeof value === 'number';
   if (type === 'Boolean') return typeof value === 'boolean';
   if (typeof value !== 'string') return false;
+  if (values) return values.has(value);
   if (type === 'BigInt') return /^-?\d+$/.test(value);
   if (type === 'Decimal') return /^-?\d+(\.\d+)?$/.test(value);
   return type !== 'DateTime' || !Number.isNaN(Date.parse(value));

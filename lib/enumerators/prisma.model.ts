@@ -18,6 +18,8 @@ export interface PrismaField {
   /** The database's own type, such as `Timestamptz(6)`. */
   readonly native: string | undefined;
   readonly kind: 'scalar' | 'enum' | 'other';
+  /** An enum's values: the database's label of each name. */
+  readonly values: ReadonlyMap<string, string> | undefined;
   readonly list: boolean;
   readonly nullable: boolean;
 }
@@ -31,7 +33,7 @@ const SCALARS = ['String', 'Boolean', 'Int', 'BigInt', 'Float', 'Decimal', 'Date
  */
 export function parseModel(schemaText: string, name: string): PrismaModel {
   const schema = withoutComments(schemaText);
-  const body = new RegExp(String.raw`^\s*(?:model|view)\s+${name}\s*\{\s*$([\s\S]*?)^\s*\}`, 'm').exec(schema)?.[1];
+  const body = bodyOf(schema, 'model|view', name);
   if (body === undefined) {
     throw new InvalidEnumeratorError(`The Prisma client's schema has no model "${name}". Generate the client anew`);
   }
@@ -59,17 +61,35 @@ export function parseModel(schemaText: string, name: string): PrismaModel {
 function parseField(line: string, schema: string): { field: PrismaField; flags: readonly string[] }[] {
   const [, name, type, modifier, attributes = ''] = /^(\w+)\s+(\w+)(?:\([^)]*\))?(\[\]|\?)?\s*(.*)$/.exec(line) ?? [];
   if (name === undefined || type === undefined) return [];
-  const isEnum = new RegExp(String.raw`^\s*enum\s+${type}\s*\{`, 'm').test(schema);
+  const values = enumValues(schema, type);
   const field: PrismaField = {
     name,
     type,
     column: quoted([attributes], '@map') ?? name,
     native: /@\w+\.(\w+(?:\([^)]*\))?)/.exec(withoutStrings(attributes))?.[1],
-    kind: isEnum ? 'enum' : SCALARS.includes(type) ? 'scalar' : 'other',
+    kind: values ? 'enum' : SCALARS.includes(type) ? 'scalar' : 'other',
+    values,
     list: modifier === '[]',
     nullable: modifier === '?',
   };
   return [{ field, flags: withoutStrings(attributes).match(/@\w+/g) ?? [] }];
+}
+
+function enumValues(schema: string, name: string): ReadonlyMap<string, string> | undefined {
+  const body = bodyOf(schema, 'enum', name);
+  const lines = body?.split('\n').map((line) => line.trim().split(/\s+(?=@)/));
+  return (
+    lines &&
+    new Map(
+      lines
+        .filter(([value]) => value && !value.startsWith('@@'))
+        .map(([value = '', ...attributes]) => [value, quoted(attributes, '@map') ?? value]),
+    )
+  );
+}
+
+function bodyOf(schema: string, keyword: string, name: string): string | undefined {
+  return new RegExp(String.raw`^\s*(?:${keyword})\s+${name}\s*\{\s*$([\s\S]*?)^\s*\}`, 'm').exec(schema)?.[1];
 }
 
 /** The fields that `@@id` or `@@unique` lists. */

@@ -32,7 +32,7 @@ export class PrismaQuery {
     refuseOwned(args, opened);
     this.name = `${opened.model.name} by (${options.key.map(({ field }) => field.name).join(', ')})`;
     this.#opened = opened;
-    this.#args = args;
+    this.#args = { ...args };
     const { select, omit } = this.#args;
     const given = (field: string) =>
       select ? select[field] === true : !(omit?.[field] ?? opened.omitted.includes(field));

@@ -37,7 +37,13 @@ export class PostgresCheckpointStore {
   ): Promise<boolean> {
     const { connection, qualifiedName } = this.backend;
     await connection.waitUntilReady();
-    const { rows } = await connection.pool.query(SAVE, [qualifiedName, job.id, token, JSON.stringify(document), yields]);
+    const { rows } = await connection.pool.query(SAVE, [
+      qualifiedName,
+      job.id,
+      token,
+      JSON.stringify(document),
+      yields,
+    ]);
     return rows.length === 1;
   }
 }

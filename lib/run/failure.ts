@@ -19,10 +19,14 @@ export function controlErrorOf(error: unknown): ControlError | undefined {
 /** The error as it is, or one around what is no error: BullMQ reads `message` of whatever was thrown. */
 export function toError(thrown: unknown, by: string): Error {
   if (thrown instanceof Error) return thrown;
-  if (typeof thrown === 'object' && thrown !== null && typeof (thrown as Error).message === 'string') return thrown as Error;
-  return new IterationError(`${by} threw ${String(thrown)}, which is no Error: throw one, so that it can be told apart`, {
-    cause: thrown,
-  });
+  if (typeof thrown === 'object' && thrown !== null && typeof (thrown as Error).message === 'string')
+    return thrown as Error;
+  return new IterationError(
+    `${by} threw ${String(thrown)}, which is no Error: throw one, so that it can be told apart`,
+    {
+      cause: thrown,
+    },
+  );
 }
 
 /**

@@ -125,7 +125,9 @@ export class ItemLoop {
   #checkFirstCursor(page: Page<unknown>, index: number): void {
     const bytes = checkJson(page.cursorAt(index));
     if (bytes > LARGE_CURSOR_BYTES) {
-      this.parts.warn(`its cursors are large (${bytes} bytes): each is saved, and sent to whoever listens, about once a second`);
+      this.parts.warn(
+        `its cursors are large (${bytes} bytes): each is saved, and sent to whoever listens, about once a second`,
+      );
     }
     this.#itemsUntilLook = 0; // the clock of the run time starts with this item's end
   }
@@ -137,7 +139,8 @@ export class ItemLoop {
     for (let awaited = this.#awaitedPage; ; awaited = this.#awaitedPage) {
       await new Promise<void>((resolve) => setTimeout(resolve, LOOK_AHEAD_MS).unref());
       const idle = awaited !== undefined && awaited === this.#awaitedPage;
-      if ((idle || this.#ended) && interruption.pending) return { type: 'interrupt', interruption: interruption.pending };
+      if ((idle || this.#ended) && interruption.pending)
+        return { type: 'interrupt', interruption: interruption.pending };
     }
   }
 

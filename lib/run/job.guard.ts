@@ -33,7 +33,10 @@ export class JobGuard {
     };
     let warned = false;
     job.updateProgress = async () => {
-      if (!warned) warn('job.updateProgress was called and ignored: the progress of an iterative job is its checkpoint. Use context.state');
+      if (!warned)
+        warn(
+          'job.updateProgress was called and ignored: the progress of an iterative job is its checkpoint. Use context.state',
+        );
       warned = true;
     };
   }

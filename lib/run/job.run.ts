@@ -4,18 +4,23 @@ import type { Job, WorkerOptions } from 'bullmq';
 import type { Clock } from '../clock.js';
 import { checkJson } from '../cursor.js';
 import { type EnumeratorLike, isEnumeratorLike, readerOf } from '../enumerators/contract/index.js';
-import { InvalidCursorError, InvalidEnumeratorError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
+import {
+  InvalidCursorError,
+  InvalidEnumeratorError,
+  IterationCancelledError,
+  SourceChangedError,
+} from '../iteration.errors.js';
 import { type Checkpoint, endedNow, restoreCheckpoint } from './checkpoint.js';
 import type { CheckpointStore, SaveOptions } from './checkpoint.store.js';
 import { controlErrorOf, judge, toError } from './failure.js';
 import type { Interruption, InterruptionRequest } from './interruption.js';
 import { ItemLoop, type LoopEnd } from './item.loop.js';
-import type { IterationEvents, IterationEvent, IterationResult, RunEnd } from './iteration.context.js';
+import type { IterationEvent, IterationEvents, IterationResult, RunEnd } from './iteration.context.js';
 import { JobGuard } from './job.guard.js';
 import type { Lock } from './lock.js';
+import { nextPace } from './pace.js';
 import { Position } from './position.js';
 import type { ProcessorDefinition } from './processor.definition.js';
-import { nextPace } from './pace.js';
 import { RunContext } from './run.context.js';
 import type { RunLog } from './run.log.js';
 import type { Settlement } from './settlement.js';
@@ -74,7 +79,9 @@ export class JobRun {
     const { clock, interruption, job, log } = this.parts;
     const { checkpoint, foreign, cancelled = false } = restoreCheckpoint(job);
     if (foreign !== undefined) {
-      log.warn(`its progress ${JSON.stringify(foreign)} is no checkpoint of this library: it starts from the beginning`);
+      log.warn(
+        `its progress ${JSON.stringify(foreign)} is no checkpoint of this library: it starts from the beginning`,
+      );
     }
     this.#startedAt = clock.now();
     this.#checkpoint = { ...checkpoint, run: checkpoint.run + 1, worker: `${hostname()}:${process.pid}` };
@@ -132,7 +139,9 @@ export class JobRun {
     const { version, cursor } = this.#checkpoint;
     const next = onChange === 'restart' ? null : onChange({ version, cursor });
     checkJson(next);
-    log.warn(`${change.message}. It goes on ${next === null ? 'from the beginning' : `behind ${JSON.stringify(next)}`} (onChange)`);
+    log.warn(
+      `${change.message}. It goes on ${next === null ? 'from the beginning' : `behind ${JSON.stringify(next)}`} (onChange)`,
+    );
     if (next === null) this.#position.processed = 0;
     this.#position.moveTo(next);
     this.#checkpoint = { ...this.#checkpoint, cursor: next, size: undefined };
@@ -202,7 +211,8 @@ export class JobRun {
     try {
       return await loop.run();
     } catch (error) {
-      if (!(error instanceof SourceChangedError) || this.#position.finished > 0 || this.#sourceChanges++ > 0) throw error;
+      if (!(error instanceof SourceChangedError) || this.#position.finished > 0 || this.#sourceChanges++ > 0)
+        throw error;
       this.#onChange(error);
       return undefined;
     }
@@ -228,7 +238,9 @@ export class JobRun {
     const control = controlErrorOf(ending.error);
     if (control) {
       const interrupted = await this.#interrupted({ reason: 'bullmq' });
-      return interrupted.type === 'lost' ? interrupted : { type: 'control', error: ending.error, control, deferred: this.#guard.deferred };
+      return interrupted.type === 'lost'
+        ? interrupted
+        : { type: 'control', error: ending.error, control, deferred: this.#guard.deferred };
     }
     return this.#failed(ending.error);
   }
@@ -254,11 +266,14 @@ export class JobRun {
     const { definition, log } = this.parts;
     const { interruptions } = this.#checkpoint;
     const yields = interruption.reason !== 'shutdown';
-    if (!(await this.#saveLast({ interruptions: interruptions + 1, lastInterruption: interruption }, { yields }))) return this.#lost();
+    if (!(await this.#saveLast({ interruptions: interruptions + 1, lastInterruption: interruption }, { yields })))
+      return this.#lost();
     await this.#hooksQuietly('interrupt', interruption);
     await this.#end({ outcome: 'interrupt' });
     log.interrupted(interruption, this.#checkpoint, this.#position.finished);
-    return yields ? { type: 'delay', delayMs: interruption.retryInMs ?? definition.options.resumeDelayMs } : { type: 'wait' };
+    return yields
+      ? { type: 'delay', delayMs: interruption.retryInMs ?? definition.options.resumeDelayMs }
+      : { type: 'wait' };
   }
 
   async #cancelled(error: IterationCancelledError): Promise<Settlement> {
@@ -395,4 +410,3 @@ function percent({ progress, size }: Checkpoint, processed: number): number {
   if (size === undefined || size === 0) return progress;
   return Math.max(progress, Math.min(100, Math.floor((processed / size) * 100)));
 }
-

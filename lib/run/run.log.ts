@@ -23,7 +23,9 @@ export class RunLog {
 
   interrupted({ reason, retryInMs }: Interruption, { cursor, processed }: Checkpoint, finished: number): void {
     const resumes = retryInMs === undefined ? '' : `, resumes in ${retryInMs} ms`;
-    this.#logger.log(`${this.#job} interrupted (${reason}) behind ${short(cursor)}: ${finished} items, ${processed} in all${resumes}`);
+    this.#logger.log(
+      `${this.#job} interrupted (${reason}) behind ${short(cursor)}: ${finished} items, ${processed} in all${resumes}`,
+    );
   }
 
   completed({ processed, run, runtimeMs }: Checkpoint, finished: number): void {
@@ -37,12 +39,15 @@ export class RunLog {
 
   failed(error: Error, verdict: Verdict, { cursor, failures }: Checkpoint): void {
     const where = `at the item behind ${short(cursor)}, failure ${failures} there`;
-    if (verdict.type === 'fail') this.#logger.error(`${this.#job} failed for good ${where}: ${error.message}`, error.stack);
+    if (verdict.type === 'fail')
+      this.#logger.error(`${this.#job} failed for good ${where}: ${error.message}`, error.stack);
     else this.#logger.warn(`${this.#job} failed ${where}, retries in ${verdict.delayMs} ms: ${error.message}`);
   }
 
   lost({ cursor }: Checkpoint): void {
-    this.#logger.warn(`${this.#job} lost its lock; another worker carries on behind its last checkpoint (this run was behind ${short(cursor)})`);
+    this.#logger.warn(
+      `${this.#job} lost its lock; another worker carries on behind its last checkpoint (this run was behind ${short(cursor)})`,
+    );
   }
 
   hookFailed(hook: string, event: string, error: unknown): void {

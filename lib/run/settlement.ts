@@ -10,7 +10,12 @@ export type Settlement =
   /** Behind the others of its priority, after `delayMs`. */
   | { readonly type: 'delay'; readonly delayMs: number }
   | { readonly type: 'failed'; readonly error: Error; readonly failures: number; readonly verdict: Verdict }
-  | { readonly type: 'control'; readonly error: Error; readonly control: ControlError; readonly deferred: DeferredMove | undefined }
+  | {
+      readonly type: 'control';
+      readonly error: Error;
+      readonly control: ControlError;
+      readonly deferred: DeferredMove | undefined;
+    }
   /** The job is not ours any more. */
   | { readonly type: 'lost' };
 
@@ -73,7 +78,11 @@ async function delay(job: Job, token: string, delayMs: number): Promise<void> {
 }
 
 /** The move that goes with a control error: the handler's own, or the one that it forgot. */
-async function moveForControl(job: Job, token: string, { control, deferred }: Settlement & { type: 'control' }): Promise<void> {
+async function moveForControl(
+  job: Job,
+  token: string,
+  { control, deferred }: Settlement & { type: 'control' },
+): Promise<void> {
   if (control === 'RateLimitError') return; // BullMQ puts the job back itself
   if (control === 'DelayedError') await leaveDeduplication(job);
   if (deferred) await deferred();

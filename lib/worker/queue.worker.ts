@@ -63,7 +63,9 @@ export class QueueWorker {
   }
 
   start(): void {
-    this.#worker.run().catch((error: Error) => this.#logger.error(`Worker of ${this.#worker.name}: ${error.message}`, error.stack));
+    this.#worker
+      .run()
+      .catch((error: Error) => this.#logger.error(`Worker of ${this.#worker.name}: ${error.message}`, error.stack));
   }
 
   /**
@@ -105,7 +107,8 @@ export class QueueWorker {
     const { clock, unknownJobMs } = this.parts;
     const { definitions } = this.processors;
     const definition =
-      definitions.find(({ jobName }) => jobName === job.name) ?? definitions.find(({ jobName }) => jobName === undefined);
+      definitions.find(({ jobName }) => jobName === job.name) ??
+      definitions.find(({ jobName }) => jobName === undefined);
     const store = this.#store;
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
     const settings = this.#worker.opts.settings;

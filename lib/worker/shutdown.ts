@@ -65,7 +65,9 @@ export class Shutdown {
     let end: NodeJS.Timeout | undefined;
     const tooLate = new Promise<void>((resolve) => {
       deadline = setTimeout(() => {
-        this.#logger.warn(`Jobs in flight outlived the shutdown's deadline of ${this.deadlineMs} ms; they go back at their last finished item`);
+        this.#logger.warn(
+          `Jobs in flight outlived the shutdown's deadline of ${this.deadlineMs} ms; they go back at their last finished item`,
+        );
         for (const worker of workers) worker.abandon();
         end = setTimeout(resolve, LAST_MS);
       }, this.deadlineMs);

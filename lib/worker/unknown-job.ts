@@ -15,7 +15,14 @@ const LOOK_AGAIN_MS = 5_000;
  */
 export async function putBackUnknown(
   job: Job,
-  { lock, store, log, now, unknownJobMs, definitions }: {
+  {
+    lock,
+    store,
+    log,
+    now,
+    unknownJobMs,
+    definitions,
+  }: {
     lock: Lock;
     store: CheckpointStore;
     log: RunLog;
@@ -37,7 +44,9 @@ export async function putBackUnknown(
     return { type: 'failed', error, failures: 1, verdict: { type: 'fail' } };
   }
   if (since === now) {
-    log.warn(`no processor of this application handles jobs of its name; it is put back, and fails in ${unknownJobMs} ms (unknownJobMs)`);
+    log.warn(
+      `no processor of this application handles jobs of its name; it is put back, and fails in ${unknownJobMs} ms (unknownJobMs)`,
+    );
     const progress = typeof job.progress === 'object' ? job.progress : { progress: job.progress };
     if (!(await store.save(job, lock.token, { ...progress, unknownSince: since }))) return { type: 'lost' };
   }
@@ -45,7 +54,7 @@ export async function putBackUnknown(
 }
 
 function unknownSince(progress: unknown): number | undefined {
-  const since = typeof progress === 'object' && progress !== null && 'unknownSince' in progress ? progress.unknownSince : undefined;
+  const since =
+    typeof progress === 'object' && progress !== null && 'unknownSince' in progress ? progress.unknownSince : undefined;
   return typeof since === 'number' ? since : undefined;
 }
-

@@ -62,7 +62,9 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     this.#shutdown.guard(this.modules);
     const { unknownJobMs } = this.options;
     const workerClass = workerClassOf(BullModule);
-    this.#workers = this.#processors.map((processors) => new QueueWorker(processors, { clock: systemClock, unknownJobMs, workerClass }));
+    this.#workers = this.#processors.map(
+      (processors) => new QueueWorker(processors, { clock: systemClock, unknownJobMs, workerClass }),
+    );
     for (const worker of this.#workers) worker.start();
     process.on('uncaughtExceptionMonitor', this.#tellOfCrash);
     this.#lookForSigterm();
@@ -104,7 +106,9 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
 
   /** An error that nobody handled ends the process; what it interrupts is said, and Node does as it would. */
   readonly #tellOfCrash = (error: unknown, origin: string): void => {
-    const jobs = this.#workers.flatMap((worker) => worker.activeJobs).map(({ id, queueName, name }) => `${id} (${queueName}, ${name})`);
+    const jobs = this.#workers
+      .flatMap((worker) => worker.activeJobs)
+      .map(({ id, queueName, name }) => `${id} (${queueName}, ${name})`);
     if (jobs.length === 0) return;
     this.#logger.error(
       `${origin}: ${error instanceof Error ? error.message : String(error)}. It ends this process while these jobs run, which are taken over at their last checkpoint: ${jobs.join(', ')}`,

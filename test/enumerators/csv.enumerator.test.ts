@@ -573,6 +573,24 @@ describe('csv.rows', () => {
       }
     });
 
+    it('gives the records before a broken one first, so that they are finished, and fails there again', async () => {
+      const path = fileOf('a,b\n1,2\n3,4\n5\n6,7\n');
+      const reader = readerOf(csv.rows(path, { cursor: null }));
+      const page = (await reader.next()) as Page<unknown>;
+      expect(page.items).toEqual([
+        { a: '1', b: '2' },
+        { a: '3', b: '4' },
+      ]);
+      await expect(reader.next()).rejects.toThrow('got 1 on line 4');
+      await reader.close();
+      const resumed = readerOf(csv.rows(path, { cursor: page.cursorAt(1) }));
+      await expect(resumed.next()).rejects.toThrow('got 1 on line 4');
+      await resumed.close();
+      const stretch = (csv.rows(path, { cursor: null }) as SourceEnumerator<unknown>).read(page.cursorAt(1));
+      expect(await drain(stretch)).toHaveLength(2);
+      await stretch.close();
+    });
+
     it('keeps a resumed run as strict about the number of fields as the first one', async () => {
       const path = fileOf('1,2\n3,4\n');
       const cursor = await cursorOf(csv.rows(path, { cursor: null, columns: false }), 1);

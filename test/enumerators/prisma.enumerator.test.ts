@@ -35,6 +35,7 @@ describe('prisma.records', () => {
       INSERT INTO "Author" (id, email, name, score, rate, ratio, active, born)
         SELECT i, 'a' || i || '@x.org', CASE WHEN i % 2 = 0 THEN 'n' || i END, i % 4, (i % 5) / 3::numeric, sqrt(i % 7),
           i % 3 = 0, '2000-01-01'::date + i % 3 FROM generate_series(1, 40) i;
+      UPDATE "Author" SET mood = (enum_range(NULL::"Mood"))[1 + id % 3];
       INSERT INTO "Post" SELECT i, 'p' || i, (i - 1) / 2 + 1 FROM generate_series(1, 80) i;
       INSERT INTO "Account" SELECT 9007199254740993 + i FROM generate_series(1, 30) i;
       INSERT INTO "Token" SELECT md5(i::text)::uuid FROM generate_series(1, 30) i;
@@ -63,7 +64,7 @@ describe('prisma.records', () => {
     await database.query('TRUNCATE "event log"');
     await database.query(
       `INSERT INTO "event log" SELECT (i * 7919) % 1000003, '2024-01-01T00:00:00.000017Z'::timestamptz + i * $2 * interval '1 microsecond',
-         '2024-01-01T00:00:00.000017'::timestamp + i / 3 * $2 * interval '1 microsecond', i % 4 FROM generate_series(1, $1) i`,
+         '2024-01-01T00:00:00.000017'::timestamp + i / 3 * $2 * interval '1 microsecond', i % 4, (enum_range(NULL::"Mood"))[1 + i % 3] FROM generate_series(1, $1) i`,
       [count, apartUs],
     );
   }
@@ -153,6 +154,16 @@ describe('prisma.records', () => {
       });
     }
 
+    for (const order of ['asc', 'desc'] as const) {
+      itKeepsTheEnumeratorContract(`enum ${order}, in the order of the database and not of the schema`, {
+        build: (at) =>
+          prismaRecords.records(prisma.author, {}, { ...at, key: [{ column: 'mood', order }, 'id'], pageSize: 3 }),
+        identify: ({ id }) => id,
+        expected: async () =>
+          ids(await database.query<{ id: number }>(`SELECT id FROM "Author" ORDER BY mood ${order}, id`)),
+      });
+    }
+
     itKeepsTheEnumeratorContract('DateTime that is a date', {
       build: (at) =>
         prismaRecords.records(
@@ -213,6 +224,18 @@ describe('prisma.records', () => {
       }
     });
 
+    it('enters the index of a composite key at its place: by equality where a page shares a field, else by a bound', async () => {
+      const membership = (cursor: Cursor, pageSize: number) =>
+        rowsOf(prismaRecords.records(prisma.membership, {}, { cursor, pageSize }));
+      await membership([2, 'c'], 2);
+      const [resumed] = queries;
+      expect(resumed).toContain('WHERE ("public"."Membership"."team" = $1 AND "public"."Membership"."member" > $2)');
+      queries = [];
+      await membership(null, 20);
+      expect(queries).toHaveLength(4);
+      expect(queries[1]).toContain('WHERE ("public"."Membership"."team" >= $1 AND (');
+    });
+
     it('leaves the arguments as they are', async () => {
       const args = { where: { id: { gt: 70 } }, select: { title: true } } as const;
       const before = structuredClone(args);
@@ -257,7 +280,7 @@ describe('prisma.records', () => {
     it('follows the schema that the adapter is given', async () => {
       await database.query('CREATE SCHEMA other; CREATE TABLE other."event log" (LIKE public."event log")');
       await database.query(
-        `INSERT INTO other."event log" VALUES (5, '2024-01-01T00:00:00.000900Z', now(), 1), (4, '2024-01-01T00:00:00.000901Z', now(), 1)`,
+        `INSERT INTO other."event log" VALUES (5, '2024-01-01T00:00:00.000900Z', now(), 1, 'calm'), (4, '2024-01-01T00:00:00.000901Z', now(), 1, 'calm')`,
       );
       const other = new PrismaClient({
         adapter: new PrismaPg({ connectionString: database.url }, { schema: 'other' }),
@@ -314,6 +337,12 @@ describe('prisma.records', () => {
               `SELECT id FROM "event log" WHERE rank <> 2 ORDER BY "localTime" DESC, id`,
             ),
           ),
+      });
+
+      itKeepsTheEnumeratorContract('behind an enum', {
+        build: (at) => events({ ...at, key: ['mood', { column: 'createdAt', order: 'desc' }], pageSize: 7 }),
+        identify: ({ id }) => id,
+        expected: () => eventIds('mood, "created at" DESC'),
       });
 
       itKeepsTheEnumeratorContract('between other fields, in mixed directions', {
@@ -457,7 +486,7 @@ describe('prisma.records', () => {
     /** A row with the values of another one, and so right before or behind it. */
     async function copyNextTo(id: number, as: number): Promise<void> {
       await database.query(
-        `INSERT INTO "event log" SELECT $2, "created at", "localTime", rank FROM "event log" WHERE id = $1`,
+        `INSERT INTO "event log" SELECT $2, "created at", "localTime", rank, mood FROM "event log" WHERE id = $1`,
         [id, as],
       );
     }
@@ -519,7 +548,6 @@ describe('prisma.records', () => {
       ['tags', 'the key field "tags" of Author is a list'],
       ['extra', 'the key field "extra" of Author is Json'],
       ['avatar', 'the key field "avatar" of Author is Bytes'],
-      ['mood', 'the key field "mood" of Author is an enum'],
       ['posts', 'the key field "posts" of Author is of type Post, a relation'],
       ['rough', 'the key field "rough" of Author is Real'],
       ['wakes', 'the key field "wakes" of Author is Time(6)'],
@@ -531,7 +559,7 @@ describe('prisma.records', () => {
 
     it('an unknown key is refused at once, with the known ones', () => {
       expect(() => author('nope')).toThrow(
-        'the key field "nope" of Author is unknown. Fields: id, email, score, rate, ratio, active, born',
+        'the key field "nope" of Author is unknown. Fields: id, email, mood, score, rate, ratio, active, born',
       );
     });
 

@@ -160,7 +160,18 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     const expected = {
       start: ['start', 'end retry', 'start', 'a', 'end retry', 'resume', 'b', 'complete', 'end complete'],
       resume: ['start', 'a', 'end retry', 'resume', 'end retry', 'resume', 'b', 'complete', 'end complete'],
-      complete: ['start', 'a', 'end retry', 'resume', 'b', 'complete', 'end retry', 'resume', 'complete', 'end complete'],
+      complete: [
+        'start',
+        'a',
+        'end retry',
+        'resume',
+        'b',
+        'complete',
+        'end retry',
+        'resume',
+        'complete',
+        'end complete',
+      ],
     }[broken];
     expect(story).toEqual(expected);
   });

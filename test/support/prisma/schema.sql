@@ -1,4 +1,4 @@
-CREATE TYPE "Mood" AS ENUM ('calm', 'loud');
+CREATE TYPE "Mood" AS ENUM ('calm', 'in between', 'loud');
 CREATE TABLE "Author" (
   id int PRIMARY KEY, email text NOT NULL UNIQUE, name text, mood "Mood" NOT NULL DEFAULT 'calm',
   tags text[] NOT NULL DEFAULT '{}', extra jsonb NOT NULL DEFAULT '{}', avatar bytea NOT NULL DEFAULT '',
@@ -11,7 +11,8 @@ CREATE TABLE "Token" (id uuid PRIMARY KEY);
 CREATE TABLE "Word" (id text PRIMARY KEY);
 CREATE TABLE "Membership" (team int, member text, PRIMARY KEY (team, member));
 CREATE TABLE "event log" (
-  id int PRIMARY KEY, "created at" timestamptz(6) NOT NULL, "localTime" timestamp(6) NOT NULL, rank int NOT NULL
+  id int PRIMARY KEY, "created at" timestamptz(6) NOT NULL, "localTime" timestamp(6) NOT NULL, rank int NOT NULL,
+  mood "Mood" NOT NULL DEFAULT 'calm'
 );
 CREATE TABLE "Reading" (sensor int, at timestamptz(6), PRIMARY KEY (sensor, at));
 CREATE TABLE "Visit" (site int, visitor text, at timestamptz(6) NOT NULL, PRIMARY KEY (site, visitor));

@@ -1,0 +1,62 @@
+import 'reflect-metadata';
+import { parseArgs } from 'node:util';
+import { getQueueToken } from '@nestjs/bullmq';
+import { NestFactory } from '@nestjs/core';
+import type { Queue } from 'bullmq';
+import { IterationService } from 'nestjs-iteration';
+import { AppModule } from './app.module.js';
+import type { ImportOptions } from './csv-files.js';
+import { ImportBirdStrikes } from './processors/import-bird-strikes.processor.js';
+import { ImportZipCodes } from './processors/import-zip-codes.processor.js';
+import { prepareDatabase } from './servers/database.js';
+import { startEmbeddedPostgres } from './servers/embedded-postgres.js';
+import { prepareQueue } from './servers/queue.js';
+import { expectedFigures } from './summary/expected.js';
+import { Summary } from './summary/summary.js';
+import { Progress } from './terminal/progress.js';
+import { Terminal } from './terminal/terminal.js';
+import { TerminalLogger } from './terminal/terminal.logger.js';
+
+const { values: options } = parseArgs({
+  options: { fresh: { type: 'boolean', default: false }, rows: { type: 'string' } },
+});
+
+const embedded = !process.env.DATABASE_URL;
+if (embedded) process.env.DATABASE_URL = await startEmbeddedPostgres(options);
+await prepareDatabase(options);
+await prepareQueue(options);
+
+const app = await NestFactory.createApplicationContext(AppModule, { bufferLogs: true });
+app.enableShutdownHooks();
+app.useLogger(app.get(TerminalLogger));
+
+const terminal = app.get(Terminal);
+terminal.log(
+  `Queue: ${process.env.REDIS_URL ? 'Redis' : 'PostgreSQL'}; data: ${embedded ? 'embedded ' : ''}PostgreSQL`,
+);
+
+// A job id makes it the same job at each start; what it had done is with it. The imports add the jobs that follow them.
+const iterations = app.get(IterationService);
+const queue = app.get<Queue<ImportOptions>>(getQueueToken('sample'));
+const data = { rows: options.rows ? Number(options.rows) : undefined };
+await iterations.enqueue(ImportZipCodes, data, { jobId: 'import-zip-codes' });
+await iterations.enqueue(ImportBirdStrikes, data, { jobId: 'import-bird-strikes' });
+await queue.retryJobs({ state: 'failed' });
+
+const first = await queue.getJob('import-zip-codes'); // made by an earlier start, it may be
+const expected = expectedFigures(first?.data.rows);
+const outcome = await app.get(Progress).follow([
+  { id: 'import-zip-codes', total: expected['zip codes'] as number },
+  { id: 'import-bird-strikes', total: expected['bird strikes'] as number },
+  { id: 'find-shipping-zones', total: expected['shipping zones'] as number },
+  { id: 'settle-claims', total: expected.claims as number },
+]);
+
+// When a signal ends the application, Nest ends the process with it.
+if (outcome !== 'closing') {
+  terminal.endBars();
+  const right = outcome === 'completed' && (await app.get(Summary).check(expected));
+  terminal.log(right ? 'Done, and right. To start over: npm run sample -- --fresh' : 'NOT RIGHT');
+  process.exitCode = right ? 0 : 1;
+  await app.close();
+}

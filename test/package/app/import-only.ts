@@ -1,0 +1,7 @@
+import 'reflect-metadata';
+import assert from 'node:assert/strict';
+import { IterationModule } from 'nestjs-iteration';
+
+// The smoke test put packages in the places of the optional peers, which leave a note here when they are loaded.
+assert.equal(typeof IterationModule, 'function');
+process.once('exit', () => assert.equal((globalThis as { loaded?: unknown }).loaded, undefined));

@@ -1,0 +1,8 @@
+require('reflect-metadata');
+
+import assert = require('node:assert/strict');
+import iteration = require('nestjs-iteration');
+
+const error: iteration.IterationError = new iteration.InvalidOptionsError('as typed');
+assert.ok(error instanceof iteration.IterationError);
+assert.equal(typeof iteration.IterationModule, 'function');

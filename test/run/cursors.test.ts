@@ -1,0 +1,212 @@
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Job } from 'bullmq';
+import { describe, expect, it } from 'vitest';
+import { checkJson } from '../../lib/cursor.js';
+import { keysetPages } from '../../lib/enumerators/contract/index.js';
+import type { ProcessorOptions } from '../../lib/index.js';
+import { BOTH, describeQueues } from '../support/app.js';
+import { Hold, storyProcessor } from '../support/story.js';
+
+class Custom {
+  at = 1;
+}
+
+describe('cursors', () => {
+  it.each([
+    ['a Date', { at: new Date(0) }, 'cursor.at is a Date'],
+    ['a bigint', [1n], 'cursor[0] is the bigint 1n'],
+    ['NaN', { deep: [Number.NaN] }, 'cursor.deep[0] is NaN'],
+    ['Infinity', Infinity, 'cursor is Infinity'],
+    ['-0', -0, 'cursor is -0'],
+    ['undefined', { id: undefined }, 'cursor.id is undefined'],
+    ['a Map', new Map(), 'cursor is a Map that is not plain'],
+    ['a class', { row: new Custom() }, 'cursor.row is a Custom that is not plain'],
+    ['a function', () => 1, 'cursor is () => 1'],
+    ['a symbol', Symbol('x'), 'cursor is Symbol(x)'],
+    ['toJSON', { toJSON: () => 1 }, 'cursor is a Object that is not plain'],
+    ['a hole', [, 1], 'cursor[0] is undefined'],
+  ])('R8: %s in a cursor, which JSON would change, is refused with an error that names it', (_, cursor, message) => {
+    expect(() => checkJson(cursor)).toThrow(message);
+  });
+
+  it('R8: a cycle is refused', () => {
+    const cursor: { self?: unknown } = {};
+    cursor.self = cursor;
+    expect(() => checkJson(cursor)).toThrow('cursor.self is a Object');
+  });
+
+  it.each([[null], [0], ['é'], [[1, 'a', null]], [{ a: { b: [true] } }]])('R8: %j is a cursor', (cursor) => {
+    expect(checkJson(cursor)).toBe(Buffer.byteLength(JSON.stringify(cursor)));
+  });
+
+  it('R8: a cursor over 16 KB is refused', () => {
+    expect(() => checkJson('x'.repeat(16_384))).toThrow(
+      'The cursor is 16386 bytes of JSON; at most 16384 can be saved',
+    );
+  });
+
+  it('R8: a keyset page that does not move forward is refused', async () => {
+    const pages = keysetPages(
+      { name: 'users by age', columns: 1, pageSize: 1, fetch: async () => [{ row: 'x', key: [7] }] },
+      { after: null, until: null },
+    );
+    await pages.next();
+    await expect(pages.next()).rejects.toThrow('users by age: a page behind [7] came back with that same key');
+  });
+});
+
+describeQueues('cursors of a job', BOTH, (queues) => {
+  it('R8: is checked for the first item of each run, before it is handled', async () => {
+    const { type, story } = storyProcessor({ build: () => [['a', new Date(0)]] });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+
+    expect(job.failedReason).toContain('cursor is a Date');
+    expect(story).toEqual(['start', expect.stringContaining('fail cursor is a Date'), 'end fail']);
+  });
+
+  it('R8: is checked at every checkpoint; the job keeps its last exact one', async () => {
+    const { type, story } = storyProcessor({
+      build: () => [
+        ['a', 1],
+        ['b', 2],
+        ['c', Number.NaN],
+      ],
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+
+    expect(job.failedReason).toContain('cursor is NaN');
+    expect(story.slice(0, 4)).toEqual(['start', 'a', 'b', 'c']);
+    expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', cursor: null, processed: 0 });
+  });
+
+  it('R8: one over 1 KB is warned about, once a run', async () => {
+    const { type } = storyProcessor({ build: () => ['a', 'b'].map((letter) => [letter, letter.repeat(2_000)]) });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}));
+
+    expect(queues.logs.filter((line) => line.includes('its cursors are large (2002 bytes)')).length).toBe(1);
+  });
+
+  it('refuses a state that JSON would change, and keeps the last good one', async () => {
+    const { type } = storyProcessor({
+      each: (_letter, context) => {
+        context.state = new Map() as never;
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    expect(job.failedReason).toContain('state is a Map that is not plain');
+  });
+
+  it('starts behind the cursor that enqueue was given', async () => {
+    const { type, story } = storyProcessor();
+    const app = await queues.start({ processors: [type] });
+    const job = await app.iterations.enqueue(type, { letters: 'abcde' }, { cursor: 2 });
+    await app.settled(job);
+    expect(story).toEqual(['start', 'd', 'e', 'complete', 'end complete']);
+  });
+
+  it('starts from the beginning, with a warning, when the progress is of a foreign shape', async () => {
+    const { type, story } = storyProcessor();
+    const producer = await queues.start({ iteration: { workers: false } });
+    const job = await producer.queue().add('story', { letters: 'ab' });
+    await job.updateProgress({ step: 3 });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(job);
+
+    expect(story).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
+    expect(queues.logs.filter((line) => line.includes('its progress {"step":3} is no checkpoint')).length).toBe(1);
+  });
+
+  /** A job that was stopped at `b` by version 1, and what the second version makes of it. */
+  async function resumedBy(options: Partial<ProcessorOptions>): Promise<{ job: Job; story: string[] }> {
+    const hold = new Hold('b');
+    const first = storyProcessor({ each: hold.each }, { version: 1 });
+    const app = await queues.start({ processors: [first.type] });
+    const job = await app.queue().add('story', { letters: 'abcde' });
+    await hold.reached;
+    await app.close();
+    const second = storyProcessor({}, options);
+    const next = await queues.start({ processors: [second.type] });
+    return { job: await next.settled(job), story: second.story };
+  }
+
+  it('R10: the same version resumes', async () => {
+    expect((await resumedBy({ version: 1 })).story).toEqual(['resume', 'c', 'd', 'e', 'complete', 'end complete']);
+  });
+
+  it('R10: another version is not resumed silently: by default the job fails', async () => {
+    const { job, story } = await resumedBy({ version: 2 });
+    expect(job.failedReason).toContain("Story has version 2, and the job's cursor was made by version 1");
+    expect(story).toEqual([expect.stringContaining('fail Story has version 2'), 'end fail']);
+  });
+
+  it("R10: onChange 'restart' starts from the beginning", async () => {
+    const { story } = await resumedBy({ version: 2, onChange: 'restart' });
+    expect(story).toEqual(['resume', 'a', 'b', 'c', 'd', 'e', 'complete', 'end complete']);
+  });
+
+  it('R10: onChange as a function gives the cursor to go on with', async () => {
+    const seen: unknown[] = [];
+    const { story } = await resumedBy({
+      version: 2,
+      onChange: (old) => {
+        seen.push(old);
+        return (old.cursor as number) + 1;
+      },
+    });
+    expect(seen).toEqual([{ version: 1, cursor: 1 }]);
+    expect(story).toEqual(['resume', 'd', 'e', 'complete', 'end complete']);
+  });
+
+  describe('of a CSV file', () => {
+    async function changedBy(change: (file: string) => void, options: Partial<ProcessorOptions>) {
+      const file = join(mkdtempSync(join(tmpdir(), 'iteration-test-')), 'letters.csv');
+      writeFileSync(file, 'letter\na\nb\nc\n');
+      const hold = new Hold('b');
+      const { type, story, script } = storyProcessor(
+        {
+          build: ({ cursor }, { csv }) => csv.rows<{ letter: string }>(file, { cursor }),
+          each: (row, context) => {
+            const { letter } = row as unknown as { letter: string };
+            return hold.each(letter, context);
+          },
+        },
+        options,
+      );
+      const app = await queues.start({ processors: [type] });
+      const job = await app.queue().add('story', {});
+      await hold.reached;
+      await app.close();
+      change(file);
+      script.each = undefined;
+      story.length = 0;
+      const next = await queues.start({ processors: [type] });
+      const done = await next.settled(job);
+      return {
+        done,
+        letters: story.map((row) => (typeof row === 'string' ? row : (row as { letter: string }).letter)),
+      };
+    }
+
+    it('R10: an appended file is the same', async () => {
+      const { letters } = await changedBy((file) => appendFileSync(file, 'd\n'), {});
+      expect(letters).toEqual(['resume', 'c', 'd', 'complete', 'end complete']);
+    });
+
+    it('R10: a changed file is not resumed silently', async () => {
+      const { done } = await changedBy((file) => writeFileSync(file, 'letter\nx\ny\nz\n'), {});
+      expect(await done.getState()).toBe('failed');
+      expect(done.failedReason).toContain('letters.csv');
+    });
+
+    it("R10: a changed file with onChange 'restart' is read from the beginning", async () => {
+      const { letters } = await changedBy((file) => writeFileSync(file, 'letter\nx\ny\n'), { onChange: 'restart' });
+      expect(letters).toEqual(['resume', 'x', 'y', 'complete', 'end complete']);
+    });
+  });
+});

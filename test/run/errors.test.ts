@@ -1,0 +1,289 @@
+import { DelayedError, type Job, RateLimitError, UnrecoverableError, WaitingChildrenError, WaitingError } from 'bullmq';
+import { describe, expect, it } from 'vitest';
+import { BOTH, describeQueues } from '../support/app.js';
+import { storyProcessor } from '../support/story.js';
+
+class TeapotError extends TypeError {}
+
+describeQueues('errors', BOTH, (queues) => {
+  it('R22: the error of a handler reaches the job unwrapped, the checkpoint being saved first', async () => {
+    const error = new TeapotError('short and stout');
+    const { type } = storyProcessor({
+      each: (letter) => {
+        if (letter === 'c') throw error;
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+
+    expect(job.failedReason).toBe('short and stout');
+    expect(job.stacktrace).toEqual([error.stack]);
+    expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', cursor: 1, processed: 2, failures: 1 });
+  });
+
+  it.each([
+    ['undefined', undefined],
+    ['a string', 'oops'],
+    ['null', null],
+  ])('R22: a handler that throws %s fails its job, and says so', async (_, thrown) => {
+    const { type } = storyProcessor({
+      each: () => {
+        throw thrown;
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    expect(job.failedReason).toBe(
+      `Story.each threw ${String(thrown)}, which is no Error: throw one, so that it can be told apart`,
+    );
+  });
+
+  it('R22: UnrecoverableError fails at once', async () => {
+    const { type, story } = storyProcessor({
+      each: () => {
+        throw new UnrecoverableError('hopeless');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}, { attempts: 10 }));
+    expect(job.failedReason).toBe('hopeless');
+    expect(story).toEqual(['start', 'fail hopeless', 'end fail']);
+  });
+
+  describe("R22: BullMQ's control errors take effect after a checkpoint and are no failure", () => {
+    const outcome = ['interrupt bullmq', 'end interrupt', 'resume'];
+    const throwing = (throwOnce: (job: Job) => Promise<void>) => {
+      let thrown = false;
+      return storyProcessor({
+        each: async (letter, context) => {
+          if (letter !== 'b' || thrown) return;
+          thrown = true;
+          await throwOnce(context.job as Job);
+        },
+      });
+    };
+
+    it('DelayedError, after job.moveToDelayed', async () => {
+      const { type, story } = throwing(async (job) => {
+        await job.moveToDelayed(Date.now() + 50, job.token);
+        throw new DelayedError();
+      });
+      const app = await queues.start({ processors: [type] });
+      const job = await app.queue().add('story', { letters: 'abc' });
+      await app.settled(job, ['delayed']);
+      expect(await app.iterations.status(job)).toMatchObject({
+        state: 'interrupted',
+        cursor: 0,
+        lastInterruption: { reason: 'bullmq' },
+      });
+      const done = await app.settled(job);
+      expect(story).toEqual(['start', 'a', ...outcome, 'b', 'c', 'complete', 'end complete']);
+      expect([done.failedReason, done.attemptsMade]).toEqual([undefined, 1]);
+    });
+
+    it('WaitingError, after job.moveToWait', async () => {
+      const { type, story } = throwing(async (job) => {
+        await job.moveToWait(job.token);
+        throw new WaitingError();
+      });
+      const app = await queues.start({ processors: [type] });
+      await app.settled(await app.queue().add('story', { letters: 'abc' }));
+      expect(story).toEqual(['start', 'a', ...outcome, 'b', 'c', 'complete', 'end complete']);
+    });
+
+    it('RateLimitError, after queue.rateLimit', async () => {
+      const { type, story } = throwing(async () => {
+        await app.queue().rateLimit(50);
+        throw new RateLimitError();
+      });
+      const app = await queues.start({
+        processors: [type],
+        iteration: { worker: { limiter: { max: 100, duration: 50 } } },
+      });
+      await app.settled(await app.queue().add('story', { letters: 'abc' }));
+      expect(story).toEqual(['start', 'a', ...outcome, 'b', 'c', 'complete', 'end complete']);
+    });
+
+    it('WaitingChildrenError, after job.moveToWaitingChildren', async () => {
+      const child = storyProcessor({}, { name: 'child' });
+      const { type, story } = throwing(async (job) => {
+        const { queue } = job as unknown as { queue: { qualifiedName: string } };
+        await app
+          .queue()
+          .add('child', { letters: 'x' }, { parent: { id: job.id as string, queue: queue.qualifiedName } });
+        if (await job.moveToWaitingChildren(job.token as string)) throw new WaitingChildrenError();
+      });
+      const app = await queues.start({ processors: [type, child.type] });
+      await app.settled(await app.queue().add('story', { letters: 'abc' }));
+      expect(story).toEqual(['start', 'a', ...outcome, 'b', 'c', 'complete', 'end complete']);
+      expect(child.story).toContain('x');
+    });
+  });
+
+  it('R23: attempts limits consecutive failures without progress, not failures in a life', async () => {
+    const letters = 'abcdefghijklmnopqrst';
+    const failed = new Map<string, number>();
+    const { type, story } = storyProcessor({
+      each: (letter) => {
+        const failures = failed.get(letter) ?? 0;
+        failed.set(letter, failures + 1);
+        if (failures < 2) throw new Error('flaky'); // every item fails twice
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', { letters }, { attempts: 3 }));
+
+    expect(await job.getState()).toBe('completed');
+    expect(story.filter((event) => event.length === 1).join('')).toBe(letters);
+    expect(job.stacktrace?.length).toBeLessThanOrEqual(10);
+  });
+
+  it('R23: an item that always fails ends the job after so many tries of that item, with its own error', async () => {
+    const tries: string[] = [];
+    const { type } = storyProcessor({
+      each: (letter) => {
+        tries.push(letter);
+        if (letter === 'c') throw new Error(`try ${tries.filter((tried) => tried === 'c').length}`);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}, { attempts: 3 }));
+
+    expect(tries.join('')).toBe('abccc');
+    expect(job.failedReason).toBe('try 3');
+  });
+
+  it.each([
+    ['fixed', { type: 'fixed', delay: 30 }, [30, 30, 30]],
+    ['exponential', { type: 'exponential', delay: 10 }, [10, 20, 40]],
+    ['custom', { type: 'custom' }, [11, 12, 13]],
+  ])('R23: %s backoff goes by the failures at the item', async (_, backoff, expected) => {
+    const asked: number[] = [];
+    let failures = 4;
+    const { type, script } = storyProcessor();
+    script.each = async (letter, context) => {
+      if (letter !== 'c') {
+        // Another failure before, at another item: it must not count.
+        if (letter === 'a' && context.run === 1) throw new Error('first');
+        return;
+      }
+      if (--failures > 0) throw new Error('flaky');
+    };
+    const backoffStrategy = (attemptsMade?: number) => {
+      asked.push(attemptsMade as number);
+      return 10 + (attemptsMade as number);
+    };
+    const app = await queues.start({ processors: [type], iteration: { worker: { settings: { backoffStrategy } } } });
+    const job = await app.settled(await app.queue().add('story', {}, { attempts: 4, backoff }));
+
+    expect(await job.getState()).toBe('completed');
+    const delays = queues.logs.flatMap((line) => /at the item behind 1, .* retries in (\d+) ms/.exec(line)?.[1] ?? []);
+    expect(delays.map(Number)).toEqual(expected);
+    expect(asked).toEqual(backoff.type === 'custom' ? [1, 1, 2, 3] : []);
+  });
+
+  it('R23: a backoff strategy that says -1 fails the job', async () => {
+    const { type, story } = storyProcessor({
+      each: () => {
+        throw new Error('bad');
+      },
+    });
+    const app = await queues.start({
+      processors: [type],
+      iteration: { worker: { settings: { backoffStrategy: () => -1 } } },
+    });
+    await app.settled(await app.queue().add('story', {}, { attempts: 4, backoff: { type: 'custom' } }));
+    expect(story).toEqual(['start', 'fail bad', 'end fail']);
+  });
+
+  it('R23: a failed job retried by hand has a fresh budget at its cursor', async () => {
+    let failures = 4;
+    const tries: string[] = [];
+    const { type } = storyProcessor({
+      each: (letter) => {
+        tries.push(letter);
+        if (letter === 'c' && failures-- > 0) throw new Error('flaky');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}, { attempts: 3 }));
+    expect(await job.getState()).toBe('failed');
+    await job.retry('failed');
+    const done = await app.settled(job, ['completed']);
+
+    expect(tries.join('')).toBe('abcccccde');
+    expect(done.returnvalue).toEqual({ processed: 5, skipped: 0 });
+  });
+
+  it('R23: a completed job retried by hand starts anew', async () => {
+    const { type, story } = storyProcessor();
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', { letters: 'ab' }));
+    await job.retry('completed');
+    await app.settled(job, ['completed']);
+    const life = ['start', 'a', 'b', 'complete', 'end complete'];
+    expect(story).toEqual([...life, ...life]);
+  });
+
+  it.each(['build', 'start of a generator', 'finally of a generator'])(
+    'an error in the %s fails the attempt',
+    async (where) => {
+      let failures = 1;
+      const fail = (here: string) => {
+        if (here === where && failures-- > 0) throw new Error(`in the ${where}`);
+      };
+      const { type, story } = storyProcessor({
+        build: ({ cursor }) => {
+          fail('build');
+          return (function* () {
+            fail('start of a generator');
+            try {
+              for (const [index, letter] of ['a', 'b'].entries())
+                if (index > ((cursor as number | null) ?? -1)) yield [letter, index];
+            } finally {
+              fail('finally of a generator');
+            }
+          })();
+        },
+      });
+      const app = await queues.start({ processors: [type] });
+      const job = await app.settled(await app.queue().add('story', {}, { attempts: 2 }));
+      expect(await job.getState()).toBe('completed');
+      expect(story.filter((event) => event.length === 1)).toEqual(['a', 'b']);
+      expect(story.filter((event) => event === 'end retry').length).toBe(1);
+    },
+  );
+
+  it('runs the finally of a generator when a run ends early, before the job goes back', async () => {
+    const seen: string[] = [];
+    const { type } = storyProcessor({
+      build: ({ cursor }) =>
+        (async function* () {
+          try {
+            for (const [index, letter] of ['a', 'b', 'c'].entries())
+              if (index > ((cursor as number | null) ?? -1)) yield [letter, index];
+          } finally {
+            seen.push('closed');
+          }
+        })(),
+      each: (letter, context) => {
+        if (letter === 'a') context.retryIn(0);
+        seen.push(letter);
+      },
+      hook: (event) => {
+        seen.push(event);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}));
+    const early = ['start', 'a', 'closed', 'interrupt retryIn', 'end interrupt'];
+    expect(seen).toEqual([...early, 'resume', 'b', 'c', 'closed', 'complete', 'end complete']);
+  });
+
+  it('a builder that returns undefined fails with an error that names the method', async () => {
+    const { type } = storyProcessor({ build: () => undefined });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    expect(job.failedReason).toContain('Story.build returned undefined; it must return an enumerator');
+  });
+});

@@ -1,0 +1,177 @@
+import { BullModule } from '@nestjs/bullmq';
+import { Worker } from 'bullmq';
+import { expect, it } from 'vitest';
+import { BOTH, describeQueues } from '../support/app.js';
+import { Hold, storyProcessor } from '../support/story.js';
+
+describeQueues('hooks', BOTH, (queues) => {
+  it('R11: start once in the life of a job, resume at each later run, interrupt and end at each early end, complete once', async () => {
+    const { type, story, script } = storyProcessor();
+    const producer = await queues.start({ iteration: { workers: false } });
+    const job = await producer.queue().add('story', { letters: 'abc' });
+    for (const letter of 'ab') {
+      const hold = new Hold(letter);
+      script.each = hold.each;
+      const app = await queues.start({ processors: [type] });
+      await hold.reached;
+      await app.close();
+    }
+    script.each = undefined;
+    const app = await queues.start({ processors: [type] });
+    await app.settled(job);
+
+    const stopped = ['interrupt shutdown', 'end interrupt'];
+    expect(story).toEqual([
+      'start',
+      'a',
+      ...stopped,
+      'resume',
+      'b',
+      ...stopped,
+      'resume',
+      'c',
+      'complete',
+      'end complete',
+    ]);
+  });
+
+  it('R11: complete, and no interrupt, when the last item coincides with an interruption', async () => {
+    const hold = new Hold('c');
+    const { type, story } = storyProcessor({ each: hold.each });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', { letters: 'abc' });
+    await hold.reached;
+    await app.close();
+
+    expect(story).toEqual(['start', 'a', 'b', 'c', 'complete', 'end complete']);
+    const reader = await queues.start({ iteration: { workers: false } });
+    expect((await reader.iterations.status(job)).state).toBe('completed');
+  });
+
+  it('R11: fail when the job has failed for good, end at each failed run', async () => {
+    const { type, story } = storyProcessor({
+      each: (letter) => {
+        if (letter === 'b') throw new Error('always');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}, { attempts: 3 }));
+
+    const retried = ['end retry', 'resume'];
+    expect(story).toEqual(['start', 'a', ...retried, ...retried, 'fail always', 'end fail']);
+  });
+
+  it('R11: cancel instead of complete when BullMQ cancels the job, which fails without a retry', async () => {
+    const workers: Worker[] = [];
+    BullModule.workerClass = class extends Worker {
+      constructor(...args: ConstructorParameters<typeof Worker>) {
+        super(...args);
+        workers.push(this as Worker);
+      }
+    } as typeof Worker;
+    const hold = new Hold('b');
+    const { type, story } = storyProcessor({ each: hold.each });
+    const app = await queues.start({ processors: [type] });
+    BullModule.workerClass = Worker;
+    const job = await app.queue().add('story', {}, { attempts: 5 });
+    await hold.reached;
+    for (const worker of workers) worker.cancelJob(job.id as string, 'not wanted');
+    const done = await app.settled(job);
+
+    expect(done.failedReason).toBe('The job was cancelled: not wanted');
+    expect(story).toEqual(['start', 'a', 'b', 'cancel The job was cancelled: not wanted', 'end cancel']);
+    expect(await app.iterations.status(job)).toMatchObject({ state: 'cancelled', cursor: 1, processed: 2 });
+  });
+
+  it('context.stop finishes the job after the item, as complete; silent without the complete hook', async () => {
+    for (const silent of [false, true]) {
+      const { type, story } = storyProcessor({
+        each: (letter, context) => {
+          if (letter === 'b') context.stop({ silent });
+        },
+      });
+      const app = await queues.start({ processors: [type] });
+      const job = await app.settled(await app.queue().add('story', {}));
+      expect(await job.getState()).toBe('completed');
+      expect(story).toEqual(['start', 'a', 'b', ...(silent ? [] : ['complete']), 'end complete']);
+      await app.close();
+    }
+  });
+
+  it('a user cannot swallow stop and retryIn with a catch: they take effect after the item', async () => {
+    const { type, story } = storyProcessor({
+      each: (letter, context) => {
+        try {
+          if (letter === 'a' && context.run === 1) context.retryIn(20);
+        } catch {}
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'ab' }));
+    expect(story).toEqual([
+      'start',
+      'a',
+      'interrupt retryIn',
+      'end interrupt',
+      'resume',
+      'b',
+      'complete',
+      'end complete',
+    ]);
+  });
+
+  it('what the complete hook returns is what the job returns', async () => {
+    const { type } = storyProcessor({ hook: (event) => (event === 'complete' ? { rows: 5 } : undefined) });
+    const app = await queues.start({ processors: [type] });
+    expect((await app.settled(await app.queue().add('story', {}))).returnvalue).toEqual({ rows: 5 });
+  });
+
+  it('keeps the state of the user with the cursor, also what a hook makes of it', async () => {
+    const hold = new Hold('b');
+    const seen: unknown[] = [];
+    const { type, script } = storyProcessor({
+      hook: (event, context) => {
+        if (event === 'end interrupt') context.state = [...(context.state as string[]), 'end'];
+      },
+    });
+    script.each = async (letter, context) => {
+      seen.push(context.state);
+      context.state = [...((context.state ?? []) as string[]), letter];
+      await hold.each(letter, context);
+    };
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', { letters: 'abc' });
+    await hold.reached;
+    await app.close();
+    const resumed = await queues.start({ processors: [type] });
+    await resumed.settled(job);
+    expect(seen).toEqual([null, ['a'], ['a', 'b', 'end']]);
+  });
+
+  it('logs one line at start, resume, interrupt, complete and fail, and none for an item', async () => {
+    const hold = new Hold('b');
+    const { type, script } = storyProcessor({ each: hold.each });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', { letters: 'abc' }, { jobId: 'letters' });
+    await hold.reached;
+    await app.close();
+    const resumed = await queues.start({ processors: [type] });
+    await resumed.settled(job);
+    script.each = () => {
+      throw new Error('no good');
+    };
+    await resumed.settled(await resumed.queue().add('story', {}, { jobId: 'bad' }));
+    await resumed.close();
+
+    expect(queues.logs.filter((line) => line.includes('Job '))).toEqual([
+      'log Job letters (jobs, story) started',
+      'log Job letters (jobs, story) interrupted (shutdown) behind 1: 2 items, 2 in all',
+      'log Job letters (jobs, story) resumed behind 1: run 2, 2 items so far',
+      expect.stringMatching(
+        /^log Job letters \(jobs, story\) completed: 3 items in \d+\.\d s, 2 runs, 1 items in the last$/,
+      ),
+      'log Job bad (jobs, story) started',
+      'error Job bad (jobs, story) failed for good at the item behind null, failure 1 there: no good',
+    ]);
+  });
+});

@@ -1,0 +1,173 @@
+import { BullModule } from '@nestjs/bullmq';
+import { Worker } from 'bullmq';
+import { afterEach, expect, it } from 'vitest';
+import { BOTH, describeQueues } from '../support/app.js';
+import { Hold, storyProcessor } from '../support/story.js';
+import { Gate, until } from '../support/until.js';
+
+describeQueues('the event loop and the lock', BOTH, (queues) => {
+  const workers: Worker[] = [];
+  const watchWorkers = () => {
+    BullModule.workerClass = class extends Worker {
+      constructor(...args: ConstructorParameters<typeof Worker>) {
+        super(...args);
+        workers.push(this as Worker);
+      }
+    } as typeof Worker;
+  };
+  afterEach(() => {
+    BullModule.workerClass = Worker;
+    workers.length = 0;
+  });
+
+  it('R13: a synchronous handler over a source in memory lets timers run and its lock be renewed', async () => {
+    watchWorkers();
+    let renewals = 0;
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 5);
+    const lockDuration = 400;
+    const { type } = storyProcessor({
+      build: ({ cursor }, enumerators) => enumerators.times(1e9, { cursor }),
+      each: (_item, context) => {
+        if (renewals >= 4) context.stop();
+      },
+    });
+    const app = await queues.start({ processors: [type], iteration: { worker: { lockDuration } } });
+    workers[0]?.on('locksRenewed', () => renewals++);
+    const began = Date.now();
+    const job = await app.settled(await app.queue().add('story', {}));
+    clearInterval(timer);
+
+    expect(await job.getState()).toBe('completed');
+    expect(Date.now() - began).toBeGreaterThan(lockDuration);
+    expect(ticks).toBeGreaterThan((Date.now() - began) / 50);
+  });
+
+  it('R13: a stop is seen within 100 ms by a synchronous handler', async () => {
+    const began = new Gate();
+    const { type } = storyProcessor({
+      build: ({ cursor }, enumerators) => enumerators.times(1e9, { cursor }),
+      each: () => {
+        began.open();
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', {});
+    await began.wait();
+    await app.settled(job, ['active']);
+    const asked = Date.now();
+    await app.close();
+    expect(Date.now() - asked).toBeLessThan(1_000); // with all of Nest and BullMQ closing
+    const reader = await queues.start({ iteration: { workers: false } });
+    const { cursor, processed } = await reader.iterations.status(job);
+    expect(processed).toBe((cursor as number) + 1);
+  });
+
+  it('R13: microtasks alone do not starve the event loop', async () => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    const { type } = storyProcessor({
+      build: ({ cursor }, enumerators) => enumerators.times(1e9, { cursor }),
+      each: async (_item, context) => {
+        if (ticks > 10) context.stop();
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    clearInterval(timer);
+    expect(await job.getState()).toBe('completed');
+  });
+
+  it('R18: while a run goes on, its cursor is saved by time and by count', async () => {
+    for (const checkpoint of [{ everyMs: 20 }, { everyItems: 2, everyMs: 60_000 }]) {
+      const hold = new Hold('d');
+      const { type } = storyProcessor({
+        each: async (letter, context) => {
+          await hold.each(letter, context);
+          if ('everyItems' in checkpoint) return;
+          const before = Date.now();
+          await until('time has passed', () => Date.now() - before > 25);
+        },
+      });
+      const app = await queues.start({ processors: [type], iteration: { checkpoint } });
+      const job = await app.queue().add('story', { letters: 'abcdef' });
+      await hold.reached;
+      const { cursor, processed, state } = await app.iterations.status(job);
+      expect(state).toBe('running');
+      if ('everyItems' in checkpoint) expect([cursor, processed]).toEqual([1, 2]);
+      else expect(cursor).toBeGreaterThanOrEqual(1);
+      await app.close();
+      await queues.closeApps();
+      queues.move();
+    }
+  });
+
+  it.each([
+    ['it ran out while nobody renewed it', true],
+    ['BullMQ could not renew it', false],
+  ])(
+    'R20: a worker whose lock is lost (%s) starts no further item, and can neither move the checkpoint nor finish the job',
+    async (_, runsOut) => {
+      watchWorkers();
+      const [reached, release] = [new Gate(), new Gate()];
+      const first = storyProcessor({
+        each: async (letter) => {
+          if (letter !== 'b') return;
+          void reached.wait();
+          await release.wait();
+        },
+      });
+      const second = storyProcessor();
+      const worker = { lockDuration: 600, skipLockRenewal: runsOut, skipStalledCheck: true };
+      const zombie = await queues.start({ processors: [first.type], iteration: { worker } });
+      const job = await zombie.queue().add('story', { letters: 'abcde' });
+      await reached.reached;
+      const token = tokenOf(workers[0] as Worker, job.id as string);
+      const rescuer = await queues.start({
+        processors: [second.type],
+        iteration: { worker: { stalledInterval: 100 } },
+      });
+      await until('the second worker has it', async () => {
+        if (!runsOut)
+          await zombie
+            .queue()
+            .getBackend()
+            .extendLock(job.id as string, token, 1);
+        return second.story.length > 0;
+      });
+      if (!runsOut)
+        await until('BullMQ has said so', () => queues.logs.some((line) => line.includes('could not renew lock')));
+      await rescuer.settled(job);
+      const saved = await rescuer.iterations.status(job);
+      release.open();
+      await until('the first run has ended', () => queues.logs.some((line) => line.includes('lost its lock')));
+
+      expect(first.story).toEqual(['start', 'a', 'b']);
+      expect(second.story).toEqual(['resume', 'a', 'b', 'c', 'd', 'e', 'complete', 'end complete']);
+      expect(await rescuer.iterations.status(job)).toEqual(saved);
+      expect(saved).toMatchObject({ state: 'completed', processed: 5, cursor: 4, run: 2 });
+    },
+  );
+
+  it('R20: a synchronous handler whose lock is lost starts no further 64 items', async () => {
+    let after = 0;
+    const lockDuration = 300;
+    const { type } = storyProcessor({
+      build: ({ cursor }, enumerators) => enumerators.times(1e9, { cursor }),
+      each: (_item, { job }) => {
+        if (Date.now() > (job.processedOn as number) + lockDuration) after++;
+      },
+    });
+    const worker = { lockDuration, skipLockRenewal: true, skipStalledCheck: true };
+    const app = await queues.start({ processors: [type], iteration: { worker } });
+    await app.queue().add('story', {});
+    await until('the run has ended', () => queues.logs.some((line) => line.includes('lost its lock')));
+    expect(after).toBeLessThanOrEqual(64);
+  });
+});
+
+function tokenOf(worker: Worker, id: string): string {
+  const { trackedJobs } = (worker as unknown as { lockManager: { trackedJobs: Map<string, { token: string }> } })
+    .lockManager;
+  return (trackedJobs.get(id) as { token: string }).token;
+}
