@@ -1,12 +1,13 @@
 /**
  * The throughput of `typeorm.records` against a bare keyset loop of TypeORM by id (target >= 0.90), over 300,000 rows in
  * pages of 1,000. Interleaved, medians of five rounds.
+ *
+ * `DATABASE_URL` names the PostgreSQL server; the bench makes and drops a database of its own there.
  */
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import type { SourceEnumerator } from '../lib/enumerators/contract/index.js';
 import { TypeOrmEnumeratorBuilder } from '../lib/enumerators/typeorm.enumerator.js';
 import { createDatabase } from '../test/support/database.js';
-import startServers from '../test/support/servers.js';
 
 const ROWS = 300_000;
 const PAGE = 1_000;
@@ -24,7 +25,6 @@ class Row {
   createdAt!: Date;
 }
 
-const stop = await startServers();
 const database = await createDatabase();
 const dataSource = await new DataSource({
   type: 'postgres',
@@ -86,5 +86,4 @@ try {
 } finally {
   await dataSource.destroy();
   await database.drop();
-  await stop();
 }

@@ -2,10 +2,12 @@ import type { Json } from '../cursor.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
 import type { KeyValues } from './contract/index.js';
 import type { ModelClient, OpenedModel, PrismaValues } from './prisma.client.js';
-import { fromPrisma, fromText, type KeyField, same, toPrisma, toText, type Where } from './prisma.key.js';
+import type { KeyField } from './prisma.key.js';
 import type { PrismaField, PrismaModel } from './prisma.model.js';
 import { among, column, ordered, Sql, tableOf, text } from './prisma.sql.js';
 import { bucketOf } from './prisma.timestamp.js';
+import { fromPrisma, fromText, toPrisma, toText } from './prisma.value.js';
+import { same, type Where } from './prisma.where.js';
 
 export interface ExactKey {
   /** What the row is found by. */

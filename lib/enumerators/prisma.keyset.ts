@@ -2,9 +2,11 @@ import { InvalidEnumeratorError } from '../iteration.errors.js';
 import type { KeyedRow, KeysetQuery, KeyValues } from './contract/index.js';
 import type { PrismaValues } from './prisma.client.js';
 import type { ExactKey, ExactKeys } from './prisma.exact.js';
-import { behind, comparable, fromPrisma, type KeyField, upTo, type Where } from './prisma.key.js';
+import type { KeyField } from './prisma.key.js';
 import type { PrismaQuery } from './prisma.query.js';
 import { bucketOf } from './prisma.timestamp.js';
+import { fromPrisma } from './prisma.value.js';
+import { behind, comparable, upTo, type Where } from './prisma.where.js';
 
 type Bounds = Parameters<KeysetQuery<PrismaValues>['fetch']>[0];
 type Page = KeyedRow<PrismaValues>[];
@@ -85,11 +87,15 @@ export class PrismaKeyset {
 
   async #add(page: Page, rows: readonly PrismaValues[], until: KeyValues | null): Promise<Added> {
     const keys = rows.length > 0 ? await this.#exact?.of(rows, until) : undefined;
+    if (!keys) {
+      for (const row of rows) page.push({ row: this.#query.handedOut(row), key: this.#keyOf(row) });
+      return 'all';
+    }
     for (const row of rows) {
-      const exact = keys && this.#foundFor(row, keys);
-      if (keys && !exact) return 'changed';
-      if (exact?.within === false) return 'until';
-      page.push({ row: this.#query.handedOut(row), key: exact?.key ?? this.#keyOf(row) });
+      const exact = this.#foundFor(row, keys);
+      if (!exact) return 'changed';
+      if (!exact.within) return 'until';
+      page.push({ row: this.#query.handedOut(row), key: exact.key });
     }
     return 'all';
   }
@@ -126,6 +132,8 @@ export class PrismaKeyset {
   }
 
   #keyOf(row: PrismaValues): KeyValues {
+    const [only] = this.#key;
+    if (only && this.#key.length === 1) return [fromPrisma(only, row[only.field.name])]; // most keys: no closure a row
     return this.#key.map((part) => fromPrisma(part, row[part.field.name]));
   }
 }

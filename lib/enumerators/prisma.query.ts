@@ -1,6 +1,7 @@
 import { InvalidOptionsError } from '../iteration.errors.js';
 import type { OpenedModel, PrismaValues } from './prisma.client.js';
-import type { KeyField, Where } from './prisma.key.js';
+import type { KeyField } from './prisma.key.js';
+import type { Where } from './prisma.where.js';
 
 const OWNED = ['orderBy', 'cursor', 'take', 'skip', 'distinct'];
 

@@ -1,7 +1,8 @@
 import type { KeyValues } from './contract/index.js';
 import type { OpenedModel } from './prisma.client.js';
-import { type KeyField, toText } from './prisma.key.js';
+import type { KeyField } from './prisma.key.js';
 import type { PrismaField } from './prisma.model.js';
+import { toText } from './prisma.value.js';
 
 /** The parameters of one statement. */
 export class Sql {

@@ -42,16 +42,16 @@ export class Progress implements OnModuleDestroy, OnApplicationShutdown {
   }
 
   async #follow(steps: readonly Step[]): Promise<Outcome> {
-    while (!this.#closing) {
+    for (;;) {
       const statuses = await Promise.all(steps.map(({ id }) => this.#statusOf(id)));
       for (const [index, step] of steps.entries()) this.#show(step, statuses[index]);
       const failed = statuses.filter((status) => status?.state === 'failed');
       for (const status of failed) this.terminal.log(`${status?.id} failed: ${status?.failedReason}`);
       if (failed.length > 0) return 'failed';
       if (statuses.every((status) => status?.state === 'completed')) return 'completed';
+      if (this.#closing) return 'closing';
       await delay(EVERY_MS);
     }
-    return 'closing';
   }
 
   #show({ id, total }: Step, status: IterationStatus | undefined): void {

@@ -375,10 +375,23 @@ describe('csv.rows', () => {
 
     it('is refused when a stream, whose size is unknown, ends before the cursor', async () => {
       const cursor = await cursorOf(csv.rows(chunked(large, 9999), { cursor: null }), 70);
-      const shorter = chunked(large.subarray(0, (cursor as CsvCursor).offset - 1), 9999);
+      const streams: Readable[] = [];
+      const shorter: CsvSource = (range) => {
+        const stream = chunked(large.subarray(0, (cursor as CsvCursor).offset - 1), 999)(range);
+        streams.push(stream);
+        return stream;
+      };
       const reader = readerOf(csv.rows(shorter, { cursor }));
       await expect(reader.next()).rejects.toThrow('the CSV stream was changed');
       await expect(items(csv.rows(shorter, { cursor }))).rejects.toThrow('it ends before the cursor');
+      const changed = Buffer.from(large).fill('~', (cursor as CsvCursor).offset - 9, (cursor as CsvCursor).offset);
+      const other: CsvSource = (range) => {
+        const stream = chunked(changed, 999)(range);
+        streams.push(stream);
+        return stream;
+      };
+      await expect(readerOf(csv.rows(other, { cursor })).next()).rejects.toThrow('the 4096 bytes before the cursor');
+      expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, true, true, true, true, true]);
     });
 
     it('is refused when another file took its place', async () => {
@@ -483,6 +496,41 @@ describe('csv.rows', () => {
         expect(served).toBeLessThanOrEqual((page + 4) * 65_536);
       }
       await reader.close();
+    });
+
+    it('reads one page ahead while the items of the last one are handled', async () => {
+      let parsed = () => {};
+      const ahead = new Promise<void>((resolve) => (parsed = resolve));
+      const on_record = (record: string[], { records }: { records: number }) => {
+        if (records > 30) parsed();
+        return record;
+      };
+      const reader = readerOf(csv.rows(fileOf(large), { cursor: null, on_record }));
+      expect((await reader.next())?.items.length).toBeLessThan(30);
+      await ahead;
+      await reader.close();
+    });
+
+    it('stops where a stretch ends', async () => {
+      const cursors = (await all(csv.rows(large, { cursor: null }))).map(([, cursor]) => cursor);
+      let parsed = 0;
+      const on_record = (record: string[]) => {
+        parsed++;
+        return record;
+      };
+      const stretch = csv.rows(chunked(large, 3000), { cursor: null, on_record }) as SourceEnumerator<unknown>;
+      expect(await drain(stretch.read(cursors[49]))).toHaveLength(50);
+      expect(parsed).toBeLessThan(53);
+    });
+
+    it('has the 4 KB before a record that ends just before a chunk does', async () => {
+      const rows = Buffer.from(
+        `${'n'.padEnd(63, '.')}\n${Array.from({ length: 90 }, (_, row) => `${row}`.padEnd(63, '.')).join('\n')}\n`,
+      );
+      const whole = await all(csv.rows(rows, { cursor: null }));
+      expect(await all(csv.rows(chunked(rows, 65), { cursor: null }))).toEqual(
+        whole.map(([row, cursor]) => [row, { ...(cursor as CsvCursor), size: null }]),
+      );
     });
 
     it('gives the records of one large chunk in several pages', async () => {
@@ -695,6 +743,11 @@ describe('csv.rows', () => {
     ])('refuses %s, and says why', (_, options, message) => {
       expect(() => csv.rows('x.csv', { cursor: null, ...options })).toThrow(InvalidOptionsError);
       expect(() => csv.rows('x.csv', { cursor: null, ...options })).toThrow(message);
+    });
+
+    it('takes an option that is undefined for one that is not set', async () => {
+      const rows = csv.rows(Buffer.from('\ufeffa\n1\n'), { cursor: null, columns: undefined, bom: undefined });
+      expect(await items(rows)).toEqual([{ a: '1' }]);
     });
 
     it('lets csv-parse refuse a value of the wrong type', async () => {

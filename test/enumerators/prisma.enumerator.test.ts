@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
-import type { Enumerator, KeysetOptions } from '../../lib/enumerators/contract/index.js';
+import type { Enumerator, KeysetOptions, SourceEnumerator } from '../../lib/enumerators/contract/index.js';
 import { PrismaEnumeratorBuilder } from '../../lib/enumerators/prisma.enumerator.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
@@ -13,6 +13,8 @@ const byCreatedAt = [{ column: 'createdAt', order: 'asc' }] as const;
 const byCreatedAtDown = [{ column: 'createdAt', order: 'desc' }] as const;
 const ids = (rows: readonly { id: unknown }[]) => rows.map(({ id }) => id);
 const to = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+vi.setConfig({ testTimeout: 120_000 }); // a thousand runs of a few queries each
 
 describe('prisma.records', () => {
   let database: TestDatabase;
@@ -296,17 +298,17 @@ describe('prisma.records', () => {
       beforeAll(() => makeEvents(1000, 100));
 
       itKeepsTheEnumeratorContract('ascending', {
-        build: (at) => events({ ...at, key: byCreatedAt, pageSize: 25 }),
+        build: (at) => events({ ...at, key: byCreatedAt, pageSize: 4 }),
         identify: ({ id }) => id,
         expected: () => eventIds('"created at", id'),
-        stretches: 6,
+        stretches: 4,
       });
 
       itKeepsTheEnumeratorContract('descending', {
-        build: (at) => events({ ...at, key: byCreatedAtDown, pageSize: 25 }),
+        build: (at) => events({ ...at, key: byCreatedAtDown, pageSize: 4 }),
         identify: ({ id }) => id,
         expected: () => eventIds('"created at" DESC, id DESC'),
-        stretches: 6,
+        stretches: 4,
       });
 
       for (const pageSize of [1, 2, 7, 1000]) {
@@ -366,6 +368,22 @@ describe('prisma.records', () => {
             'SELECT site || visitor AS name FROM "Visit" ORDER BY at, site, visitor',
           )
         ).map(({ name }) => name),
+    });
+
+    it.each([
+      { order: 'ascending', key: byCreatedAt },
+      { order: 'descending', key: byCreatedAtDown },
+      { order: 'behind an enum', key: ['mood', ...byCreatedAtDown] },
+    ])('$order: ends at every cursor, also amid the rows of a millisecond', async ({ key }) => {
+      await makeEvents(60, 100);
+      const pairs: (readonly [{ id: number }, Cursor])[] = [];
+      for await (const pair of events({ cursor: null, key })) pairs.push(pair);
+      for (const [index, [, until]] of pairs.entries()) {
+        const reader = (events({ cursor: null, key }) as SourceEnumerator<{ id: number }>).read(until);
+        const page = await reader.next();
+        await reader.close();
+        expect(ids(page?.items ?? [])).toEqual(ids(pairs.slice(0, index + 1).map(([item]) => item)));
+      }
     });
 
     it('2,500 rows of one instant are all there once, in their order', async () => {

@@ -140,11 +140,14 @@ describe('typeorm.records, by a key', () => {
       column(`SELECT id FROM measuring.measurement WHERE id <= ${rows} ORDER BY ${columns}`);
   const measurements = (key: KeysetOptions['key'], { rows, pageSize }: { rows: number; pageSize: number }) => ({
     build: (at: { cursor: Cursor }) =>
-      typeorm.records(dataSource.getRepository(Measurement).createQueryBuilder('m').where('m.id <= :rows', { rows }), {
-        ...at,
-        key,
-        pageSize,
-      }),
+      typeorm.records(
+        dataSource.getRepository(Measurement).createQueryBuilder('m').select('m.id').where('m.id <= :rows', { rows }),
+        {
+          ...at,
+          key,
+          pageSize,
+        },
+      ),
     identify: (row: Measurement) => row.id,
     stretches: 4,
   });

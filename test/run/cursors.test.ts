@@ -26,7 +26,7 @@ describe('cursors', () => {
     ['a function', () => 1, 'cursor is () => 1'],
     ['a symbol', Symbol('x'), 'cursor is Symbol(x)'],
     ['toJSON', { toJSON: () => 1 }, 'cursor is a Object that is not plain'],
-    ['a hole', [, 1], 'cursor[0] is undefined'],
+    ['a hole', new Array(1), 'cursor[0] is undefined'],
   ])('R8: %s in a cursor, which JSON would change, is refused with an error that names it', (_, cursor, message) => {
     expect(() => checkJson(cursor)).toThrow(message);
   });

