@@ -11,7 +11,7 @@ import { ImportZipCodes } from './processors/import-zip-codes.processor.js';
 import { prepareDatabase } from './servers/database.js';
 import { startEmbeddedPostgres } from './servers/embedded-postgres.js';
 import { prepareQueue } from './servers/queue.js';
-import { expectedFigures } from './summary/expected.js';
+import { expectedFigures, readCsvFiles } from './summary/expected.js';
 import { Summary } from './summary/summary.js';
 import { Progress } from './terminal/progress.js';
 import { Terminal } from './terminal/terminal.js';
@@ -25,6 +25,8 @@ const embedded = !process.env.DATABASE_URL;
 if (embedded) process.env.DATABASE_URL = await startEmbeddedPostgres(options);
 await prepareDatabase(options);
 await prepareQueue(options);
+
+const files = readCsvFiles(); // now, and not while jobs run
 
 const app = await NestFactory.createApplicationContext(AppModule, { bufferLogs: true });
 app.enableShutdownHooks();
@@ -44,7 +46,7 @@ await iterations.enqueue(ImportBirdStrikes, data, { jobId: 'import-bird-strikes'
 await queue.retryJobs({ state: 'failed' });
 
 const first = await queue.getJob('import-zip-codes'); // made by an earlier start, it may be
-const expected = expectedFigures(first?.data.rows);
+const expected = expectedFigures(files, first?.data.rows);
 const outcome = await app.get(Progress).follow([
   { id: 'import-zip-codes', total: expected['zip codes'] as number },
   { id: 'import-bird-strikes', total: expected['bird strikes'] as number },

@@ -5,10 +5,19 @@ import { BIRD_STRIKES_CSV, type BirdStrikeRecord, ZIP_CODES_CSV, type ZipCodeRec
 /** Figures by name: what the tables must hold in the end. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** From the files alone, in one go, with nothing of what the processors use; `rows`: of the first so many rows of each. */
-export function expectedFigures(rows?: number): Figures {
-  const zipCodes = readCsv<ZipCodeRecord>(ZIP_CODES_CSV, rows);
-  const strikes = readCsv<BirdStrikeRecord>(BIRD_STRIKES_CSV, rows);
+export interface CsvFiles {
+  readonly zipCodes: readonly ZipCodeRecord[];
+  readonly strikes: readonly BirdStrikeRecord[];
+}
+
+export function readCsvFiles(): CsvFiles {
+  return { zipCodes: readCsv(ZIP_CODES_CSV), strikes: readCsv(BIRD_STRIKES_CSV) };
+}
+
+/** From the first `rows` rows of the files alone, in one go, with nothing of what the processors use. */
+export function expectedFigures(files: CsvFiles, rows?: number): Figures {
+  const zipCodes = files.zipCodes.slice(0, rows);
+  const strikes = files.strikes.slice(0, rows);
   const zones = zipCodes.map(zoneOf);
   const costs = strikes.map((strike) => Number(strike['Cost Total $']));
   const figures: Record<string, number> = {
@@ -31,9 +40,8 @@ export function expectedFigures(rows?: number): Figures {
   return figures;
 }
 
-function readCsv<Row>(file: URL, rows: number | undefined): Row[] {
-  const records: Row[] = parse(readFileSync(file), { columns: true });
-  return records.slice(0, rows);
+function readCsv<Row>(file: URL): Row[] {
+  return parse(readFileSync(file), { columns: true });
 }
 
 const WAREHOUSES: readonly { name: string; at: [latitude: number, longitude: number] }[] = [

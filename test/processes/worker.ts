@@ -1,5 +1,11 @@
 import { BullModule, InjectQueue } from '@nestjs/bullmq';
-import { type DynamicModule, Injectable, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { createPostgresBackend, type Queue, setDefaultBackendFactory } from 'bullmq';
@@ -23,7 +29,15 @@ export interface WorkerConfig {
   readonly postgresQueue?: boolean;
   readonly databaseUrl?: string;
   /** Where the database, or whatever handlers use, stands among the modules. */
-  readonly variant?: 'plain' | 'typeorm first' | 'typeorm last' | 'client module' | 'own client' | 'global processor' | 'adds' | 'two modules';
+  readonly variant?:
+    | 'plain'
+    | 'typeorm first'
+    | 'typeorm last'
+    | 'client module'
+    | 'own client'
+    | 'global processor'
+    | 'adds'
+    | 'two modules';
   readonly items?: number;
   /** Of each handler; 0: synchronous and empty. */
   readonly itemMs?: number;
@@ -162,7 +176,11 @@ function modules(): (DynamicModule | typeof ClientModule)[] {
     case 'two modules':
       return [
         numbers({ providers: [PlainNumbers] }),
-        { module: class MoreModule {}, imports: [BullModule.registerQueue({ name: 'more' })], providers: [MoreNumbers] },
+        {
+          module: class MoreModule {},
+          imports: [BullModule.registerQueue({ name: 'more' })],
+          providers: [MoreNumbers],
+        },
       ];
   }
 }

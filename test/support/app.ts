@@ -60,6 +60,10 @@ export class Queues {
       : { connection: redisConnection(), prefix: name };
   }
 
+  moveTo(place: QueuePlace): void {
+    this.#place = place;
+  }
+
   get place(): QueuePlace {
     return this.#place;
   }

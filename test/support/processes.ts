@@ -12,7 +12,9 @@ const PROCESSES = fileURLToPath(new URL('../processes/', import.meta.url));
 /** Compiles the programs of `test/processes`, and the library, for plain Node. */
 export function compileProcesses(): void {
   const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
-  execFileSync(process.execPath, [join(typescript, 'bin/tsc'), '-p', join(PROCESSES, 'tsconfig.json')], { stdio: 'inherit' });
+  execFileSync(process.execPath, [join(typescript, 'bin/tsc'), '-p', join(PROCESSES, 'tsconfig.json')], {
+    stdio: 'inherit',
+  });
 }
 
 /** A worker in a process of its own, and all that it said. */
@@ -38,7 +40,8 @@ export class WorkerProcess {
       () => `the worker says ${pattern}; it said\n${this.lines.slice(-20).join('\n')}`,
       () => {
         const line = this.lines.find((said) => pattern.test(said));
-        if (!line && this.child.exitCode !== null) throw new Error(`The worker has exited:\n${this.lines.slice(-20).join('\n')}`);
+        if (!line && this.child.exitCode !== null)
+          throw new Error(`The worker has exited:\n${this.lines.slice(-20).join('\n')}`);
         return line;
       },
       deadlineMs,

@@ -4,11 +4,12 @@ import type { WorkerConfig } from '../processes/worker.js';
 import { BOTH, describeQueues, type TestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { WorkerProcess } from '../support/processes.js';
-import { Gate, until } from '../support/until.js';
 import { Hold, storyProcessor } from '../support/story.js';
+import { Gate, until } from '../support/until.js';
 
 /** What must never be said while a worker shuts down. */
-const BROKEN = /Connection is closed|after calling end|Connection terminated|Driver not Connected|DataSource is not|UnhandledPromise|Error:/i;
+const BROKEN =
+  /Connection is closed|after calling end|Connection terminated|Driver not Connected|DataSource is not|UnhandledPromise|Error:/i;
 
 describeQueues('shutdown of a process', BOTH, (queues) => {
   const processes: WorkerProcess[] = [];
@@ -44,7 +45,8 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
       const names = variant === 'two modules' ? ['jobs', 'more'] : ['jobs'];
       const jobs: Job[] = [];
       for (const name of names) {
-        for (let index = 0; index < 5; index++) jobs.push(await producer.queue(name).add('numbers', {}, { jobId: `${name}-${index}` }));
+        for (let index = 0; index < 5; index++)
+          jobs.push(await producer.queue(name).add('numbers', {}, { jobId: `${name}-${index}` }));
       }
       const worker = spawn({ variant });
       for (const job of jobs) await worker.said(new RegExp(`^item ${job.id} 3$`));
@@ -66,7 +68,9 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     expect(await put.getState()).toBe('waiting');
     expect([cursor, processed, put.attemptsMade]).toEqual([items.at(-1), items.length, 0]);
     expect(lastInterruption).toEqual({ reason: 'shutdown' });
-    expect(worker.lines.some((line) => line.includes(`Job ${job.id} (`) && line.includes('interrupted (shutdown)'))).toBe(true);
+    expect(
+      worker.lines.some((line) => line.includes(`Job ${job.id} (`) && line.includes('interrupted (shutdown)')),
+    ).toBe(true);
   }
 
   it('R16: a worker that is closing never picks its own job up again', async () => {
@@ -181,7 +185,11 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     expect(took).toBeLessThan(1_000);
     const reader = await queues.start({ iteration: { workers: false } });
     expect(await (await reader.queue().getJob(job.id as string))?.getState()).toBe('waiting');
-    expect(await reader.iterations.status(job)).toMatchObject({ cursor: 1, processed: 2, lastInterruption: { reason: 'shutdown' } });
+    expect(await reader.iterations.status(job)).toMatchObject({
+      cursor: 1,
+      processed: 2,
+      lastInterruption: { reason: 'shutdown' },
+    });
     expect(story).toEqual(['start', 'a', 'b', 'interrupt shutdown', 'end interrupt']);
     never.open();
     await new Promise((resolve) => setImmediate(resolve));
@@ -259,4 +267,3 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     void job;
   });
 });
-

@@ -1,5 +1,5 @@
-import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { Cursor } from '../../cursor.js';
+import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { EnumeratorLike } from './enumerator.js';
 import { type Page, type PageReader, SourceEnumerator } from './source.js';
 
@@ -30,7 +30,11 @@ export function readIterable<Item, C extends Cursor>(iterable: EnumeratorLike<It
       if (done) return undefined;
       iterator ??= Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]();
       const result = iterator.next();
-      return result instanceof Promise ? result.then(page) : isThenable(result) ? Promise.resolve(result).then(page) : page(result);
+      return result instanceof Promise
+        ? result.then(page)
+        : isThenable(result)
+          ? Promise.resolve(result).then(page)
+          : page(result);
     },
     async close() {
       if (!done) await iterator?.return?.();
@@ -56,4 +60,3 @@ function describe(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   return typeof value === 'object' && value !== null ? `a ${value.constructor?.name ?? 'object'}` : String(value);
 }
-
