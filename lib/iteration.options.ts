@@ -65,7 +65,10 @@ export interface ResolvedIterationOptions {
  * Defaults of BullMQ's worker that let another worker take over a killed one's job within 10 s: the lock ends at most
  * `lockDuration` after the kill, and is then found within two `stalledInterval`s. A job may stall any number of times.
  */
-const WORKER_DEFAULTS = { lockDuration: 6_000, stalledInterval: 1_000, maxStalledCount: 2 ** 31 - 1 } as const;
+const WORKER_DEFAULTS = { lockDuration: 7_000, stalledInterval: 1_000, maxStalledCount: 2 ** 31 - 1 } as const;
+
+/** The lock is renewed this often in its duration, so that a worker may be slow for most of it. */
+const RENEWALS_PER_LOCK = 4;
 
 /** Where each option stands beside its default. */
 export function resolveIterationOptions(options: IterationOptions = {}): ResolvedIterationOptions {
@@ -80,11 +83,12 @@ export function resolveIterationOptions(options: IterationOptions = {}): Resolve
 export function resolveRunOptions(module: RunOptions, processor: RunOptions): ResolvedRunOptions {
   const everyMs = processor.checkpoint?.everyMs ?? module.checkpoint?.everyMs ?? 1_000;
   const everyItems = processor.checkpoint?.everyItems ?? module.checkpoint?.everyItems ?? Infinity;
+  const worker = { ...WORKER_DEFAULTS, ...module.worker, ...processor.worker };
   return {
     maxRuntimeMs: Math.min(module.maxRuntimeMs ?? Infinity, processor.maxRuntimeMs ?? Infinity),
     resumeDelayMs: processor.resumeDelayMs ?? module.resumeDelayMs ?? 0,
     checkpoint: { everyMs, everyItems: everyMs === 0 ? 1 : everyItems },
-    worker: { ...WORKER_DEFAULTS, ...module.worker, ...processor.worker },
+    worker: { lockRenewTime: worker.lockDuration / RENEWALS_PER_LOCK, ...worker },
   };
 }
 

@@ -15,6 +15,8 @@ export interface Interruption {
 export class InterruptionRequest {
   /** Read before every item. */
   pending: Interruption | undefined;
+  /** Whether user code is not waited for any longer. */
+  isAbandoned = false;
   /** Set with a cancellation. */
   cancelled: IterationCancelledError | undefined;
 
@@ -41,6 +43,11 @@ export class InterruptionRequest {
     return this.#abort.signal;
   }
 
+  /** What user code gives; undefined when the run was abandoned before. */
+  async untilAbandoned<T>(work: T | Promise<T>): Promise<T | undefined> {
+    return Promise.race([work, this.abandoned.then(() => undefined)]);
+  }
+
   /** Asks the run to end after the item in flight. */
   request(interruption: Interruption): void {
     this.pending ??= interruption;
@@ -65,6 +72,9 @@ export class InterruptionRequest {
     this.request({ reason: 'shutdown' });
     this.#abort.abort(new Error('The shutdown deadline has passed'));
     // One turn, so that a handler that heeds the signal still ends its run by itself.
-    setImmediate(() => this.#resolveAbandoned());
+    setImmediate(() => {
+      this.isAbandoned = true;
+      this.#resolveAbandoned();
+    });
   }
 }

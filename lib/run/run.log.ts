@@ -4,6 +4,9 @@ import type { Checkpoint } from './checkpoint.js';
 import type { Verdict } from './failure.js';
 import type { Interruption } from './interruption.js';
 
+/** So many characters of a cursor are logged. */
+const MAX_CURSOR = 80;
+
 /** A run in the log: one line at its start and one at its end, none for an item. */
 export class RunLog {
   readonly #logger = new Logger('Iteration');
@@ -62,5 +65,5 @@ export class RunLog {
 
 function short(cursor: unknown): string {
   const text = JSON.stringify(cursor);
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  return text.length > MAX_CURSOR ? `${text.slice(0, MAX_CURSOR)}…` : text;
 }

@@ -5,7 +5,7 @@ import type { QueueProcessors } from '../discovery/processor.explorer.js';
 import type { CheckpointStore } from '../run/checkpoint.store.js';
 import { checkpointStoreOf } from '../run/checkpoint.store.js';
 import { InterruptionRequest } from '../run/interruption.js';
-import { JobRun } from '../run/job.run.js';
+import { runJob } from '../run/job.run.js';
 import { Lock } from '../run/lock.js';
 import type { ProcessorDefinition } from '../run/processor.definition.js';
 import { RunLog } from '../run/run.log.js';
@@ -112,7 +112,7 @@ export class QueueWorker {
     const store = this.#store;
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
     const settings = this.#worker.opts.settings;
-    return new JobRun({ definition, job, lock, interruption, store, clock, log, settings }).execute();
+    return runJob({ definition, job, lock, interruption, store, clock, log, settings });
   }
 
   /** BullMQ tells nobody which locks it renewed, nor when it asked: the run needs both. */

@@ -1,0 +1,138 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Job } from 'bullmq';
+import type { Clock } from '../clock.js';
+import { type Cursor, checkJson, type Json } from '../cursor.js';
+import type { Checkpoint } from './checkpoint.js';
+import type { CheckpointStore, SaveOptions } from './checkpoint.store.js';
+import type { InterruptionRequest } from './interruption.js';
+import type { Lock } from './lock.js';
+import { nextPace } from './pace.js';
+import type { Position } from './position.js';
+import type { RunLog } from './run.log.js';
+
+export interface RunCheckpointParts {
+  readonly job: Job;
+  readonly lock: Lock;
+  readonly interruption: InterruptionRequest;
+  readonly store: CheckpointStore;
+  readonly clock: Clock;
+  readonly log: RunLog;
+}
+
+/** How long a run that was abandoned may still take to save its last checkpoint. */
+const LAST_SAVE_MS = 2_000;
+const SAVE_AGAIN_MS = 250;
+
+/** A run's own checkpoint: what it began with, brought up to date and saved as the run goes on. */
+export class RunCheckpoint {
+  #current: Checkpoint;
+  #measuredAt: number;
+
+  constructor(
+    private readonly parts: RunCheckpointParts,
+    restored: Checkpoint,
+    private readonly position: Position,
+    private readonly user: { state: Json },
+  ) {
+    this.#current = restored;
+    this.#measuredAt = parts.clock.now();
+  }
+
+  /** As of the last save, and of what was changed since. */
+  get current(): Checkpoint {
+    return this.#current;
+  }
+
+  change(changes: Partial<Checkpoint>): void {
+    this.#current = { ...this.#current, ...changes };
+  }
+
+  /** Goes on at another cursor; `null` starts over. */
+  moveTo(cursor: Cursor): void {
+    if (cursor === null) this.position.processed = 0;
+    this.position.moveTo(cursor);
+    this.change({ cursor, processed: this.position.processed, size: undefined });
+  }
+
+  /** Gives up what cannot be saved: the job goes on behind its last checkpoint. */
+  forgetUnsaved(): void {
+    const { cursor, processed, state = null } = this.#current;
+    this.position.moveTo(cursor);
+    this.position.processed = processed;
+    this.user.state = state;
+  }
+
+  /**
+   * While the run goes on: when saving fails, it is tried again at the next checkpoint, as long as the lock is held.
+   *
+   * @throws InvalidCursorError
+   */
+  async save(): Promise<void> {
+    const { lock, log } = this.parts;
+    const document = this.#bringUpToDate();
+    try {
+      if (!(await this.#store(document))) lock.lose();
+    } catch (error) {
+      log.warn(`its checkpoint could not be saved (${String(error)}); it will be with the next`);
+    }
+  }
+
+  /**
+   * At the end of the run: tried until it is saved, or the lock or the time that an abandoned run has is over.
+   *
+   * @returns false when the lock is lost.
+   * @throws InvalidCursorError
+   */
+  async saveLast(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<boolean> {
+    const { clock, interruption, lock, log } = this.parts;
+    const document = this.#bringUpToDate(changes);
+    const tooLate = interruption.abandoned.then(() => delay(LAST_SAVE_MS, false, { ref: false }));
+    while (lock.check(clock.now())) {
+      try {
+        const saved = await Promise.race([this.#store(document, options), tooLate]);
+        if (!saved) lock.lose();
+        return saved;
+      } catch (error) {
+        log.warn(`its checkpoint could not be saved (${String(error)}); trying again while its lock is held`);
+        await delay(SAVE_AGAIN_MS);
+      }
+    }
+    return false;
+  }
+
+  async #store(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
+    const { job, lock, store } = this.parts;
+    const saved = await store.save(job, lock.token, document, options);
+    if (saved) job.progress = document;
+    return saved;
+  }
+
+  #bringUpToDate(changes: Partial<Checkpoint> = {}): Checkpoint {
+    const { cursor, finished, processed } = this.position;
+    const { state } = this.user;
+    checkJson(cursor);
+    if (state !== null) checkJson(state, 'state');
+    const { failures, pace, progress, runtimeMs: before, size } = this.#current;
+    const now = this.parts.clock.now();
+    const runtimeMs = before + now - this.#measuredAt;
+    this.#measuredAt = now;
+    this.change({
+      cursor,
+      processed,
+      runtimeMs,
+      progress: percent(progress, processed, size),
+      pace: nextPace(pace, runtimeMs, processed),
+      failures: finished > 0 ? 0 : failures,
+      ended: undefined,
+      ...(state === null ? {} : { state }),
+      ...changes,
+    });
+    return this.#current;
+  }
+}
+
+/** Never falls (R29). */
+function percent(before: number, processed: number, size: number | undefined): number {
+  if (size === undefined || size === 0) return before;
+  return Math.max(before, Math.min(100, Math.floor((processed / size) * 100)));
+}
