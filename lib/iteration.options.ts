@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import type { WorkerOptions } from 'bullmq';
 import type { Cursor } from './cursor.js';
 import { InvalidOptionsError } from './iteration.errors.js';
@@ -83,7 +83,7 @@ export function resolveIterationOptions(options: IterationOptions = {}): Resolve
 export function resolveRunOptions(module: RunOptions, processor: RunOptions): ResolvedRunOptions {
   const everyMs = processor.checkpoint?.everyMs ?? module.checkpoint?.everyMs ?? 1_000;
   const everyItems = processor.checkpoint?.everyItems ?? module.checkpoint?.everyItems ?? Infinity;
-  const worker = { ...WORKER_DEFAULTS, ...module.worker, ...processor.worker };
+  const worker = { ...WORKER_DEFAULTS, ...given(module.worker), ...given(processor.worker) };
   return {
     maxRuntimeMs: Math.min(module.maxRuntimeMs ?? Infinity, processor.maxRuntimeMs ?? Infinity),
     resumeDelayMs: processor.resumeDelayMs ?? module.resumeDelayMs ?? 0,
@@ -92,11 +92,18 @@ export function resolveRunOptions(module: RunOptions, processor: RunOptions): Re
   };
 }
 
+/** Without what is undefined, which would hide a default. */
+function given<Options extends object>(options: Options | undefined): Partial<Options> {
+  return Object.fromEntries(
+    Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
+  ) as Partial<Options>;
+}
+
 /** @throws InvalidOptionsError for what `IterationModule.forRoot` was given. */
 export function checkIterationOptions(options: unknown): asserts options is IterationOptions {
   check('IterationModule', options, {
     ...RUN_RULES,
-    shutdown: object({ deadlineMs: milliseconds }),
+    shutdown: object({ deadlineMs: timer }),
     unknownJobMs: milliseconds,
     workers: (value) => typeof value === 'boolean' || 'true or false',
   });
@@ -128,7 +135,15 @@ type Rules = Readonly<Record<string, Rule>>;
 
 const milliseconds: Rule = (value) =>
   (typeof value === 'number' && value >= 0 && !Number.isNaN(value)) || 'a number of milliseconds, 0 or more';
+/** Node's timers count in 32 bits: a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const timer: Rule = (value) =>
+  (typeof value === 'number' && value >= 0 && value <= LONGEST_TIMER_MS) ||
+  `a number of milliseconds, 0 to ${LONGEST_TIMER_MS}`;
+const interval: Rule = (value) =>
+  (typeof value === 'number' && value > 0 && value < Infinity) || 'a number of milliseconds, more than 0';
 const count: Rule = (value) => (Number.isInteger(value) && (value as number) >= 1) || 'a whole number, 1 or more';
+const countOrNone: Rule = (value) => (Number.isInteger(value) && (value as number) >= 0) || 'a whole number, 0 or more';
 const nonEmptyString = (value: unknown): true | string =>
   (typeof value === 'string' && value !== '') || 'a string that is not empty';
 const object =
@@ -137,8 +152,18 @@ const object =
     check(where, value, rules);
     return true;
   };
+/** BullMQ knows its other options, and refuses wrong ones itself. */
+const WORKER_RULES: Rules = {
+  concurrency: count,
+  lockDuration: interval,
+  lockRenewTime: interval,
+  stalledInterval: interval,
+  maxStalledCount: countOrNone,
+};
 const worker: Rule = (value, where) => {
-  if (typeof value !== 'object' || value === null) return "an object of BullMQ's worker options";
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return "an object of BullMQ's worker options";
+  }
   const reasons: Record<string, string> = {
     connection: 'it is taken from the registered queue',
     prefix: 'it is taken from the registered queue',
@@ -146,8 +171,10 @@ const worker: Rule = (value, where) => {
     maxStartedAttempts:
       'BullMQ counts interruptions as starts, so it would fail healthy jobs. Use the job\'s "attempts"',
   };
-  for (const name of Object.keys(value)) {
+  for (const [name, option] of Object.entries(value)) {
     if (reasons[name]) throw new InvalidOptionsError(`${where}: "${name}" cannot be set here: ${reasons[name]}`);
+    const rule = WORKER_RULES[name];
+    if (rule) checkOption(where, [name, option], rule);
   }
   return true;
 };
@@ -161,7 +188,7 @@ const RUN_RULES: Rules = {
 
 function check(where: string, options: unknown, rules: Rules): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new InvalidOptionsError(`${where}: the options are ${JSON.stringify(options)}; they must be an object`);
+    throw new InvalidOptionsError(`${where}: the options are ${inspect(options)}; they must be an object`);
   }
   for (const [name, value] of Object.entries(options)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
@@ -170,13 +197,16 @@ function check(where: string, options: unknown, rules: Rules): void {
         `${where}: unknown option "${name}". Did you mean "${nearest(name, Object.keys(rules))}"?`,
       );
     }
-    if (value === undefined) continue;
-    const verdict = rule(value, `${where}, option "${name}"`);
-    if (verdict !== true) {
-      throw new InvalidOptionsError(
-        `${where}: option "${name}" is ${String(JSON.stringify(value))}; it must be ${verdict}`,
-      );
-    }
+    checkOption(where, [name, value], rule);
+  }
+}
+
+function checkOption(where: string, [name, value]: readonly [string, unknown], rule: Rule): void {
+  const verdict = value === undefined || rule(value, `${where}, option "${name}"`);
+  if (verdict !== true) {
+    throw new InvalidOptionsError(
+      `${where}: option "${name}" is ${inspect(value, { depth: 1, breakLength: Infinity })}; it must be ${verdict}`,
+    );
   }
 }
 

@@ -40,8 +40,10 @@ export function marksOf(type: object): readonly Mark[] {
   return [...inherited, ...ownMarks(type).filter((own) => !inherited.some(known(own)))];
 }
 
+/** Anything but an object is taken as the queue's name, and refused with the other options when it is none. */
 export function markProcessor(type: object, options: string | ProcessorOptions): void {
-  Reflect.defineMetadata(OPTIONS, typeof options === 'string' ? { queue: options } : options, type);
+  const whole = typeof options === 'object' && options !== null ? options : { queue: options };
+  Reflect.defineMetadata(OPTIONS, whole, type);
 }
 
 /** What `@IterativeProcessor` of the class, or of a base class, was given; undefined when there is none. */

@@ -5,10 +5,12 @@ import type { ModulesContainer } from '@nestjs/core';
 export type NestModule = ModulesContainer extends Map<string, infer Module> ? Module : never;
 export type NestProvider = NestModule['providers'] extends Map<unknown, infer Provider> ? Provider : never;
 
-/** A provider's class; for a factory or a value, the class of what it gave. */
+/** A provider's class; for a factory or a value, the class of what it gave, or would give to a request. */
 export function classOf(provider: NestProvider): Type | undefined {
-  const { inject, instance, metatype } = provider;
-  const type = !metatype || inject ? (instance as object | undefined)?.constructor : metatype;
+  const { inject, instance, metatype, token } = provider;
+  const given =
+    (instance as object | undefined)?.constructor ?? (provider.isDependencyTreeStatic() ? undefined : token);
+  const type = !metatype || inject ? given : metatype;
   return typeof type === 'function' ? (type as Type) : undefined;
 }
 

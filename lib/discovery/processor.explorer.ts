@@ -85,13 +85,14 @@ export class ProcessorExplorer {
 
   #refusePlainProcessors(queue: RegisteredQueue, [definition]: readonly ProcessorDefinition[]): void {
     const iterative = (definition as ProcessorDefinition).name;
-    if (queue.hasInlineProcessors) {
-      throw new InvalidProcessorError(
-        iterative,
-        `BullModule.registerQueue gives the queue "${queue.name}" "processors" of its own; both would take the same jobs. Use another queue`,
-      );
-    }
     for (const module of this.modules.values()) {
+      const own = this.queues.registeredIn(module, queue.name);
+      if (own?.hasInlineProcessors && sameQueue(own, queue)) {
+        throw new InvalidProcessorError(
+          iterative,
+          `BullModule.registerQueue gives the queue "${queue.name}" "processors" of its own; both would take the same jobs. Use another queue`,
+        );
+      }
       for (const provider of module.providers.values()) {
         const type = classOf(provider);
         const processor = type && (Reflect.getMetadata(BULL_PROCESSOR, type) as { name?: string } | undefined);

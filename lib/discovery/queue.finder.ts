@@ -23,16 +23,13 @@ export class QueueFinder {
   find(name: string, module?: NestModule): RegisteredQueue | undefined {
     const token = getQueueToken(name);
     const queue = (module && findProvided<Queue>(module, token)) ?? this.#anywhere(token);
-    if (!queue) return undefined;
-    const { connection, prefix, telemetry, processors } = queue.opts as Queue['opts'] & { processors?: unknown[] };
-    return {
-      name: queue.name,
-      queue,
-      connection,
-      prefix,
-      telemetry,
-      hasInlineProcessors: (processors?.length ?? 0) > 0,
-    };
+    return queue && described(queue);
+  }
+
+  /** The queue of that name that `module` itself registers. */
+  registeredIn(module: NestModule, name: string): RegisteredQueue | undefined {
+    const queue = module.providers.get(getQueueToken(name))?.instance as Queue | undefined;
+    return queue && described(queue);
   }
 
   #anywhere(token: string): Queue | undefined {
@@ -42,6 +39,18 @@ export class QueueFinder {
       return undefined;
     }
   }
+}
+
+function described(queue: Queue): RegisteredQueue {
+  const { connection, prefix, telemetry, processors } = queue.opts as Queue['opts'] & { processors?: unknown[] };
+  return {
+    name: queue.name,
+    queue,
+    connection,
+    prefix,
+    telemetry,
+    hasInlineProcessors: (processors?.length ?? 0) > 0,
+  };
 }
 
 /** A queue may be registered more than once, in several modules: it is the same when it stands in the same place. */

@@ -71,7 +71,7 @@ export class ItemLoop {
       if (!page) return { type: 'complete' };
       const { items } = page;
       for (let index = 0; index < items.length; index++) {
-        if (this.#itemsUntilLook-- <= 0) await this.#look();
+        if (this.#itemsUntilLook-- <= 0 && this.#isDue()) await this.#look();
         if (interruption.pending) return { type: 'interrupt', interruption: interruption.pending };
         if (position.finished === 0) this.#checkFirstCursor(page, index);
 
@@ -96,12 +96,16 @@ export class ItemLoop {
     return page;
   }
 
+  /** Looks at the clock: whether anything that goes by time may be due. */
+  #isDue(): boolean {
+    this.#itemsUntilLook = ITEMS_PER_LOOK - 1;
+    return this.parts.clock.now() >= this.#lookAt;
+  }
+
   /** Everything that goes by time, in the order in which it may end the run. */
   async #look(): Promise<void> {
-    this.#itemsUntilLook = ITEMS_PER_LOOK - 1;
     const { clock, interruption, lock, options, position } = this.parts;
     let now = clock.now();
-    if (now < this.#lookAt) return;
     if (now >= this.#turnAt) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       now = clock.now();

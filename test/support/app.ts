@@ -19,7 +19,9 @@ export interface QueuePlace {
 
 /** Declares a suite against real queues; each test has a place of its own, and its apps are closed at its end. */
 export function describeQueues(name: string, backends: readonly Backend[], suite: (queues: Queues) => void): void {
-  describe.each(backends)(`${name} (%s)`, (backend) => {
+  // Without a Redis these suites are left out; the global setup has said so, and in CI it has failed.
+  const reachable = backends.filter((backend) => backend !== 'redis' || process.env.REDIS_URL);
+  describe.each(reachable)(`${name} (%s)`, (backend) => {
     const queues = new Queues(backend);
     beforeAll(() => queues.open());
     beforeEach(() => queues.move());

@@ -1,21 +1,12 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { WorkerConfig } from '../processes/worker.js';
 import { until } from './until.js';
 
 const PROCESSES = fileURLToPath(new URL('../processes/', import.meta.url));
-
-/** Compiles the programs of `test/processes`, and the library, for plain Node. */
-export function compileProcesses(): void {
-  const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
-  execFileSync(process.execPath, [join(typescript, 'bin/tsc'), '-p', join(PROCESSES, 'tsconfig.json')], {
-    stdio: 'inherit',
-  });
-}
 
 /** A worker in a process of its own, and all that it said. */
 export class WorkerProcess {

