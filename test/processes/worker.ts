@@ -51,7 +51,7 @@ export interface WorkerConfig {
 }
 
 const config = JSON.parse(process.argv[2] as string) as WorkerConfig;
-const { variant = 'plain', items = 1_000, itemMs = 10 } = config;
+const { items = 1_000, itemMs = 10 } = config;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -158,7 +158,7 @@ class SlowModule {}
 function modules(): (DynamicModule | typeof ClientModule)[] {
   const typeorm = () => TypeOrmModule.forRoot({ type: 'postgres', url: config.databaseUrl, poolSize: 5 });
   const numbers = (module: Partial<DynamicModule>): DynamicModule => ({ module: class NumbersModule {}, ...module });
-  switch (variant) {
+  switch (config.variant ?? 'plain') {
     case 'plain':
       return [numbers({ providers: [PlainNumbers] })];
     case 'typeorm first':
