@@ -126,6 +126,7 @@ async function checkProject({ name, type, nest, bullmq }, tarball, redis) {
   );
   if (!compiled) return;
   await check(`${name}: runs a job to its end`, () => node('out/run-job.js'));
+  await check(`${name}: R14: a job goes back before what its handler uses is closed`, () => node('out/shutdown.js'));
   await check(`${name}: a source whose package is missing says so`, () => node('out/missing-packages.js'));
   await check(`${name}: require('nestjs-iteration') gives the library and its types`, () => node('out/require.cjs'));
   await check(`${name}: importing it loads no optional peer that is installed`, () => {

@@ -5,11 +5,12 @@ import {
   Module,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
+  type OnModuleInit,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { PrismaPg } from '@prisma/adapter-pg';
 import { createPostgresBackend, type Queue, setDefaultBackendFactory } from 'bullmq';
-import pg from 'pg';
 import { DataSource } from 'typeorm';
 import {
   type BuildContext,
@@ -22,6 +23,7 @@ import {
   IterativeProcessor,
   OnIteration,
 } from '../../lib/index.js';
+import { PrismaClient } from '../support/prisma/generated/client.js';
 
 /** What a worker process is told by its test. */
 export interface WorkerConfig {
@@ -33,8 +35,8 @@ export interface WorkerConfig {
     | 'plain'
     | 'typeorm first'
     | 'typeorm last'
-    | 'client module'
-    | 'own client'
+    | 'prisma module'
+    | 'own prisma'
     | 'global processor'
     | 'adds'
     | 'two modules';
@@ -57,16 +59,18 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** What handlers use, as a Prisma service usually is: gone in the first phase of the shutdown. */
+/** As a Prisma service usually is: gone in the first phase of the shutdown. */
 @Injectable()
-export class Client implements OnModuleDestroy {
-  readonly #pool = new pg.Pool({ connectionString: config.databaseUrl ?? 'postgres://', max: 5 });
-  async query(): Promise<void> {
-    await this.#pool.query('SELECT 1');
+export class PrismaService extends PrismaClient implements OnModuleInit, OnModuleDestroy {
+  constructor() {
+    super({ adapter: new PrismaPg({ connectionString: config.databaseUrl, max: 5 }) });
+  }
+  async onModuleInit(): Promise<void> {
+    await this.$connect();
   }
   async onModuleDestroy(): Promise<void> {
-    await this.#pool.end();
-    say('client closed');
+    await this.$disconnect();
+    say('prisma disconnected');
   }
 }
 
@@ -121,9 +125,9 @@ class TypeOrmNumbers extends Numbers {
   }
 }
 @IterativeProcessor({ queue: 'jobs', name: 'numbers' })
-class ClientNumbers extends Numbers {
-  constructor(enumerators: EnumeratorBuilder, client: Client) {
-    super(enumerators, () => client.query());
+class PrismaNumbers extends Numbers {
+  constructor(enumerators: EnumeratorBuilder, prisma: PrismaService) {
+    super(enumerators, async () => void (await prisma.$queryRaw`SELECT 1`));
   }
 }
 @IterativeProcessor({ queue: 'jobs', name: 'numbers' })
@@ -139,8 +143,8 @@ class MoreNumbers extends Numbers {
   }
 }
 
-@Module({ providers: [Client], exports: [Client] })
-class ClientModule {}
+@Module({ providers: [PrismaService], exports: [PrismaService] })
+class PrismaModule {}
 
 @Injectable()
 class SlowBootstrap implements OnApplicationBootstrap {
@@ -155,7 +159,7 @@ class SlowBootstrap implements OnApplicationBootstrap {
 @Module({ providers: [SlowBootstrap] })
 class SlowModule {}
 
-function modules(): (DynamicModule | typeof ClientModule)[] {
+function modules(): (DynamicModule | typeof PrismaModule)[] {
   const typeorm = () => TypeOrmModule.forRoot({ type: 'postgres', url: config.databaseUrl, poolSize: 5 });
   const numbers = (module: Partial<DynamicModule>): DynamicModule => ({ module: class NumbersModule {}, ...module });
   switch (config.variant ?? 'plain') {
@@ -165,12 +169,12 @@ function modules(): (DynamicModule | typeof ClientModule)[] {
       return [typeorm(), numbers({ providers: [TypeOrmNumbers] })];
     case 'typeorm last':
       return [numbers({ providers: [TypeOrmNumbers] }), typeorm()];
-    case 'client module':
-      return [ClientModule, numbers({ imports: [ClientModule], providers: [ClientNumbers] })];
-    case 'own client':
-      return [numbers({ providers: [ClientNumbers, Client] })];
+    case 'prisma module':
+      return [PrismaModule, numbers({ imports: [PrismaModule], providers: [PrismaNumbers] })];
+    case 'own prisma':
+      return [numbers({ providers: [PrismaNumbers, PrismaService] })];
     case 'global processor':
-      return [numbers({ global: true, imports: [ClientModule], providers: [ClientNumbers] })];
+      return [numbers({ global: true, imports: [PrismaModule], providers: [PrismaNumbers] })];
     case 'adds':
       return [numbers({ imports: [BullModule.registerQueue({ name: 'other' })], providers: [AddingNumbers] })];
     case 'two modules':

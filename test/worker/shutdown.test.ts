@@ -33,8 +33,8 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     'plain',
     'typeorm first',
     'typeorm last',
-    'client module',
-    'own client',
+    'prisma module',
+    'own prisma',
     'global processor',
     'adds',
     'two modules',
@@ -57,6 +57,7 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
       expect(signal).toBe('SIGTERM'); // Nest's hooks ran, and sent it again
       expect(at - signalled).toBeLessThan(500 + 400); // with the exit of the process on a busy machine
       expect(worker.lines.filter((line) => BROKEN.test(line))).toEqual([]);
+      if (/prisma|global/.test(variant)) expect(worker.lines).toContain('prisma disconnected');
       for (const job of jobs) await expectPutBack(producer, worker, job);
     },
   );
