@@ -48,7 +48,7 @@ export function openModel(value: unknown): OpenedModel {
   if (typeof inlineSchema !== 'string') {
     throw new InvalidEnumeratorError(
       `prisma.records: the client of ${delegate.$name} carries no schema, which names the primary key and what may be ` +
-        "null. Generate it with Prisma 7, or iterate with a generator of your own",
+        'null. Generate it with Prisma 7, or iterate with a generator of your own',
     );
   }
   const name = delegate.$name;

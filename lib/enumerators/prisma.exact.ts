@@ -138,6 +138,6 @@ function identityOf(model: PrismaModel): readonly KeyField[] {
   throw new InvalidOptionsError(
     `prisma.records: the key of ${model.name} has a DateTime, of which Prisma tells only milliseconds. The rest is read by ` +
       'a primary key or unique constraint of required Int, BigInt or String fields, and there is none. ' +
-      "Add one, use other fields: { key: [...] }, or a generator of your own",
+      'Add one, use other fields: { key: [...] }, or a generator of your own',
   );
 }

@@ -22,7 +22,7 @@ export function keyFields(model: PrismaModel, key: readonly KeyColumn[]): readon
   if (!identity) {
     throw new InvalidOptionsError(
       `${model.name} has neither a primary key nor a unique constraint of required fields, so its rows cannot be told ` +
-        "apart. Give it one (@id, @@id, @unique), or iterate with a generator of your own",
+        'apart. Give it one (@id, @@id, @unique), or iterate with a generator of your own',
     );
   }
   const order = key.at(-1)?.order ?? 'asc';
