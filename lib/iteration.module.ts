@@ -85,8 +85,9 @@ export class IterationModule extends ConfigurableModuleClass implements OnModule
         'IterationModule is configured more than once. Call forRoot or forRootAsync once, in the root module',
       );
     }
-    const [running] = configured.length > 0 ? configured : all;
-    if ((running?.instance as object | undefined) === this) this.registrar.register();
+    const [running] = (configured.length > 0 ? configured : all).map(({ instance }) => instance as unknown);
+    if (running === this) this.registrar.register();
+    else if (running instanceof IterationModule) this.registrar.leaveTo(running.registrar);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Job, JobsOptions } from 'bullmq';
 import { type Cursor, checkJson } from '../cursor.js';
 import { processorOptionsOf } from '../decorators/marks.js';
 import type { DataOf } from '../decorators/processor.types.js';
-import { QueueFinder, type RegisteredQueue } from '../discovery/queue.finder.js';
+import { QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/queue.finder.js';
 import { InvalidOptionsError, InvalidProcessorError, JobNotFoundError } from '../iteration.errors.js';
 import { INITIAL_CURSOR } from '../run/checkpoint.js';
 import { WorkerRegistrar } from '../worker/worker.registrar.js';
@@ -56,11 +56,11 @@ export class IterationService {
    * @throws JobNotFoundError when the queue holds no such job.
    */
   async status(ref: JobRef): Promise<IterationStatus> {
-    const [queueName, id] = 'queueName' in ref ? [ref.queueName, ref.id as string] : [ref.queue, ref.id];
-    const { queue } = this.#queue(queueName);
+    const id = ref.id as string;
+    const { name, queue } = 'queueName' in ref ? this.#queueHolding(ref) : this.#queue(ref.queue);
     const state = await queue.getJobState(id);
     const job = (await queue.getJob(id)) as Job | undefined;
-    if (!job) throw new JobNotFoundError(queueName, id);
+    if (!job) throw new JobNotFoundError(name, id);
     return statusOf(job, state);
   }
 
@@ -72,9 +72,12 @@ export class IterationService {
         'it is no processor: decorate it with @IterativeProcessor',
       );
     }
-    const queue = this.#queue(options.queue);
     const jobName = options.name ?? processor.name;
-    const served = this.registrar.processors.find((candidate) => candidate.queue.name === queue.name);
+    const own = this.registrar.processors.find(({ classes }) => classes.includes(processor));
+    if (own) return { queue: own.queue, jobName };
+
+    const queue = this.#queue(options.queue);
+    const served = this.registrar.processors.find((candidate) => sameQueue(candidate.queue, queue));
     if (served && !served.definitions.some((known) => known.jobName === undefined || known.jobName === jobName)) {
       throw new InvalidProcessorError(
         processor.name,
@@ -84,11 +87,17 @@ export class IterationService {
     return { queue, jobName };
   }
 
-  #queue(name: string): RegisteredQueue {
-    const queue = this.queues.find(name);
-    if (queue) return queue;
-    throw new InvalidOptionsError(
-      `The queue "${name}" is not registered in this application: BullModule.registerQueue({ name: '${name}' })`,
-    );
+  #queueHolding(job: Job): RegisteredQueue {
+    return this.queues.holding(job) ?? notRegistered(job.queueName);
   }
+
+  #queue(name: string): RegisteredQueue {
+    return this.queues.find(name) ?? notRegistered(name);
+  }
+}
+
+function notRegistered(name: string): never {
+  throw new InvalidOptionsError(
+    `The queue "${name}" is not registered in this application: BullModule.registerQueue({ name: '${name}' })`,
+  );
 }

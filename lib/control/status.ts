@@ -1,6 +1,6 @@
 import type { Job, JobState } from 'bullmq';
 import type { Cursor } from '../cursor.js';
-import { type Checkpoint, readCheckpoint } from '../run/checkpoint.js';
+import { type Checkpoint, readCheckpoint, restoreCheckpoint } from '../run/checkpoint.js';
 import type { Interruption } from '../run/interruption.js';
 import { itemsPerSecond } from '../run/pace.js';
 
@@ -34,7 +34,7 @@ export interface IterationStatus {
   readonly itemsPerSecond: number | undefined;
   /** Over all of its run time. */
   readonly overallItemsPerSecond: number | undefined;
-  /** Milliseconds until the end, at the rate of the last minute. */
+  /** Milliseconds of running until the end, at the rate of the last minute; undefined while unknown, and of a failed job. */
   readonly etaMs: number | undefined;
   /** The last run; 0 before the first. */
   readonly run: number;
@@ -51,17 +51,9 @@ export interface IterationStatus {
 
 /** A job and its BullMQ state, as this library sees them. */
 export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationStatus {
-  const checkpoint: Partial<Checkpoint> = readCheckpoint(job.progress) ?? {};
-  const {
-    cursor = null,
-    failures = 0,
-    interruptions = 0,
-    lastInterruption,
-    processed = 0,
-    run = 0,
-    runtimeMs = 0,
-  } = checkpoint;
-  const { pace, size, skipped = 0, worker } = checkpoint;
+  const checkpoint = checkpointOf(job, jobState);
+  const { cursor, failures, interruptions, lastInterruption, pace, processed } = checkpoint;
+  const { run, runtimeMs, size, skipped, worker } = checkpoint;
   const state = stateOf(jobState, checkpoint);
   const rate = itemsPerSecond(pace, runtimeMs, processed);
   return {
@@ -87,7 +79,14 @@ export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationSta
   };
 }
 
-function stateOf(state: JobState | 'unknown', { ended, run = 0 }: Partial<Checkpoint>): IterationState {
+/** As it was saved; of a job that waits, what its next run begins with: one retried by hand after its end starts anew. */
+function checkpointOf(job: Job, state: JobState | 'unknown'): Checkpoint {
+  const waits = state !== 'active' && state !== 'completed' && state !== 'failed';
+  const saved = waits ? undefined : readCheckpoint(job.progress);
+  return saved ?? restoreCheckpoint(job).checkpoint;
+}
+
+function stateOf(state: JobState | 'unknown', { ended, run }: Checkpoint): IterationState {
   switch (state) {
     case 'active':
       return 'running';
@@ -102,6 +101,6 @@ function stateOf(state: JobState | 'unknown', { ended, run = 0 }: Partial<Checkp
 
 function eta(state: IterationState, left: number | undefined, rate: number | undefined): number | undefined {
   if (state === 'completed') return 0;
-  if (left === undefined || !rate) return undefined;
+  if (state === 'failed' || state === 'cancelled' || left === undefined || !rate) return undefined;
   return Math.round((Math.max(left, 0) / rate) * 1_000);
 }

@@ -12,6 +12,8 @@ import { QueueFinder, type RegisteredQueue, sameQueue } from './queue.finder.js'
 export interface QueueProcessors {
   readonly queue: RegisteredQueue;
   readonly definitions: readonly ProcessorDefinition[];
+  /** Of the definitions, in their order. */
+  readonly classes: readonly Type[];
 }
 
 /** The key under which `@nestjs/bullmq` keeps what `@Processor` was given. */
@@ -29,7 +31,7 @@ export class ProcessorExplorer {
 
   /** @throws InvalidProcessorError, InvalidOptionsError */
   explore(options: ResolvedIterationOptions): readonly QueueProcessors[] {
-    const found: { queue: RegisteredQueue; definitions: ProcessorDefinition[] }[] = [];
+    const found: { queue: RegisteredQueue; definitions: ProcessorDefinition[]; classes: Type[] }[] = [];
     for (const [type, { module, provider }] of this.#processors()) {
       const definition = defineProcessor(
         { type, instance: provider.instance as object, options: processorOptionsOf(type) as never },
@@ -40,8 +42,9 @@ export class ProcessorExplorer {
       if (group) {
         refuseConflicts(definition, group.definitions);
         group.definitions.push(definition);
+        group.classes.push(type);
       } else {
-        found.push({ queue, definitions: [definition] });
+        found.push({ queue, definitions: [definition], classes: [type] });
       }
     }
     for (const { queue, definitions } of found) this.#refusePlainProcessors(queue, definitions);
@@ -84,9 +87,9 @@ export class ProcessorExplorer {
   }
 
   #refusePlainProcessors(queue: RegisteredQueue, [definition]: readonly ProcessorDefinition[]): void {
-    const iterative = (definition as ProcessorDefinition).name;
+    const { name: iterative, queue: registeredAs } = definition as ProcessorDefinition;
     for (const module of this.modules.values()) {
-      const own = this.queues.registeredIn(module, queue.name);
+      const own = this.queues.registeredIn(module, registeredAs);
       if (own?.hasInlineProcessors && sameQueue(own, queue)) {
         throw new InvalidProcessorError(
           iterative,

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { getQueueToken } from '@nestjs/bullmq';
 import { Injectable } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
-import type { ConnectionOptions, Queue, Telemetry } from 'bullmq';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import type { ConnectionOptions, Job, Queue, Telemetry } from 'bullmq';
 import { findProvided, type NestModule } from './nest.js';
 
 /** A queue that `BullModule` registered, and what its worker takes from it. */
@@ -15,9 +15,18 @@ export interface RegisteredQueue {
   readonly hasInlineProcessors: boolean;
 }
 
+/** BullMQ's own, where none is given. */
+const DEFAULT_PREFIX = 'bull';
+
+/** What the token of every registered queue begins with. */
+const QUEUE_TOKEN = getQueueToken('x').slice(0, -1);
+
 @Injectable()
 export class QueueFinder {
-  constructor(private readonly moduleRef: ModuleRef) {}
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    private readonly modules: ModulesContainer,
+  ) {}
 
   /** The queue of that name as `module` sees it (one name may stand for queues of several configKeys), else as any does. */
   find(name: string, module?: NestModule): RegisteredQueue | undefined {
@@ -30,6 +39,22 @@ export class QueueFinder {
   registeredIn(module: NestModule, name: string): RegisteredQueue | undefined {
     const queue = module.providers.get(getQueueToken(name))?.instance as Queue | undefined;
     return queue && described(queue);
+  }
+
+  /** The registered queue that a job is in; of several of its name, the one that stands where the job's own does. */
+  holding(job: Job): RegisteredQueue | undefined {
+    const named = this.find(job.queueName);
+    const { queue: own } = job as unknown as { readonly queue?: Queue }; // protected
+    if (!own || (named && sameQueue(named, described(own)))) return named;
+    return this.#all().find((queue) => sameQueue(queue, described(own))) ?? named;
+  }
+
+  #all(): RegisteredQueue[] {
+    const providers = [...this.modules.values()].flatMap((module) => [...module.providers.values()]);
+    const queues = providers.filter(
+      ({ token, instance }) => typeof token === 'string' && token.startsWith(QUEUE_TOKEN) && instance,
+    );
+    return queues.map(({ instance }) => described(instance as unknown as Queue));
   }
 
   #anywhere(token: string): Queue | undefined {
@@ -58,7 +83,7 @@ export function sameQueue(one: RegisteredQueue, other: RegisteredQueue): boolean
   if (one.queue === other.queue) return true;
   return (
     one.name === other.name &&
-    one.prefix === other.prefix &&
+    (one.prefix ?? DEFAULT_PREFIX) === (other.prefix ?? DEFAULT_PREFIX) &&
     (one.connection === other.connection || isDeepStrictEqual(one.connection, other.connection))
   );
 }

@@ -4,6 +4,7 @@ import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { systemClock } from '../clock.js';
 import type { NestModule } from '../discovery/nest.js';
 import { ProcessorExplorer, type QueueProcessors } from '../discovery/processor.explorer.js';
+import { InvalidOptionsError, IterationError } from '../iteration.errors.js';
 import type { ResolvedIterationOptions } from '../iteration.options.js';
 import { ITERATION_OPTIONS } from '../iteration.tokens.js';
 import { QueueWorker, type WorkerClass } from './queue.worker.js';
@@ -19,6 +20,7 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
   readonly #shutdown: Shutdown;
   #processors: readonly QueueProcessors[] = [];
   #workers: readonly QueueWorker[] = [];
+  #running: WorkerRegistrar | undefined;
   #bootstrapped = false;
   #registered = true;
 
@@ -33,7 +35,7 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
 
   /** The processors of this application. */
   get processors(): readonly QueueProcessors[] {
-    return this.#processors;
+    return this.#running?.processors ?? this.#processors;
   }
 
   /** Finds the processors, and sees to it that their workers start in time. @throws InvalidProcessorError, InvalidOptionsError */
@@ -45,6 +47,11 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
       this.#bootstrapped = true;
       this.#start();
     });
+  }
+
+  /** Leaves the workers to the registrar of another import of the module. */
+  leaveTo(running: WorkerRegistrar): void {
+    this.#running = running;
   }
 
   onModuleDestroy(): Promise<void> {
@@ -60,14 +67,26 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     // On Nest 11 a SIGTERM may end the application while it still bootstraps.
     if (!this.#bootstrapped || !this.#registered || this.#workers.length > 0 || this.#shutdown.begun) return;
     this.#shutdown.guard(this.modules);
-    const { unknownJobMs } = this.options;
-    const workerClass = workerClassOf(BullModule);
-    this.#workers = this.#processors.map(
-      (processors) => new QueueWorker(processors, { clock: systemClock, unknownJobMs, workerClass }),
-    );
+    this.#workers = this.#processors.map((processors) => this.#workerOf(processors));
     for (const worker of this.#workers) worker.start();
     process.on('uncaughtExceptionMonitor', this.#tellOfCrash);
     this.#lookForSigterm();
+  }
+
+  /** @throws InvalidOptionsError for worker options that BullMQ refuses */
+  #workerOf(processors: QueueProcessors): QueueWorker {
+    const { unknownJobMs } = this.options;
+    const workerClass = workerClassOf(BullModule);
+    try {
+      return new QueueWorker(processors, { clock: systemClock, unknownJobMs, workerClass });
+    } catch (error) {
+      if (error instanceof IterationError) throw error;
+      const names = processors.definitions.map(({ name }) => name).join(', ');
+      throw new InvalidOptionsError(
+        `BullMQ refuses the worker of the queue "${processors.queue.name}" (${names}): ${error instanceof Error ? error.message : String(error)}. See the option "worker"`,
+        { cause: error },
+      );
+    }
   }
 
   /** `extraOptions.manualRegistration`: workers start when the application calls `BullRegistrar.register()`. */

@@ -2,6 +2,7 @@ import { BullModule, Processor, WorkerHost } from '@nestjs/bullmq';
 import { type DynamicModule, Injectable, Module, type Provider, Scope, type Type } from '@nestjs/common';
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type RegisteredQueue, sameQueue } from '../../lib/discovery/queue.finder.js';
 import {
   AroundIteration,
   type BuildContext,
@@ -451,6 +452,16 @@ describeQueues('misuse', ['redis'], (queues) => {
       expect(thrownBy(() => IterationModule.forRoot({ [name]: value } as never))).toBeInstanceOf(InvalidOptionsError);
     });
 
+    it('refuses what BullMQ refuses of a worker, naming the queue', async () => {
+      const options = { processors: [processorOf({ ...known, worker: { drainDelay: 0 } })] };
+      await expectRefusal(
+        options,
+        InvalidOptionsError,
+        'BullMQ refuses the worker of the queue "jobs" (Wrong): drainDelay must be greater than 0. See the option "worker"',
+      );
+      expect(await refusalOf(options)).toHaveProperty('cause.message', 'drainDelay must be greater than 0');
+    });
+
     it('takes undefined for an option as its default', async () => {
       const options = {
         maxRuntimeMs: undefined,
@@ -763,5 +774,19 @@ describeQueues('discovery of queues', BOTH, (queues) => {
 
     expect(handled).toEqual(['one a', 'two a']);
     expect(workers.map(({ name }) => name)).toEqual(['jobs']);
+  });
+});
+
+describe('a queue that is registered twice', () => {
+  const queue = { name: 'jobs', connection: { host: 'one' }, prefix: undefined, queue: {} } as RegisteredQueue;
+
+  it.each([
+    ['is the same with an equal connection', { connection: { host: 'one' } }, true],
+    ["is the same with BullMQ's own prefix spelt out", { prefix: 'bull' }, true],
+    ['is another with another connection', { connection: { host: 'other' } }, false],
+    ['is another with another prefix', { prefix: 'other' }, false],
+    ['is another with another name', { name: 'other' }, false],
+  ])('%s', (_, difference, same) => {
+    expect(sameQueue(queue, { ...queue, queue: {} as Queue, ...difference })).toBe(same);
   });
 });

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WorkerRegistrar } from '../../lib/worker/worker.registrar.js';
 import { Queues } from '../support/app.js';
@@ -35,5 +36,37 @@ describe.runIf(hasRedisServer())('an unreachable Redis', () => {
     expect(Date.now() - asked).toBeLessThan(200 + 4_500);
     redis.process.kill('SIGCONT');
     await queues.closeApps();
+  });
+
+  it('R1, R15: a job that could not be put back in time after the deadline is never completed instead', async () => {
+    const queues = new Queues('redis');
+    queues.moveTo({ connection: { host: '127.0.0.1', port: redis.port }, prefix: 'put-back' });
+    const admin = new Redis(redis.port, '127.0.0.1');
+    const unable = new Gate();
+    const { type, story, script } = storyProcessor({
+      each: (letter, context) => {
+        if (letter === 'b') context.retryIn(0);
+      },
+      hook: async (event) => {
+        if (event !== 'end interrupt') return;
+        await admin.client('PAUSE', 60_000, 'WRITE');
+        void unable.wait();
+      },
+    });
+    const app = await queues.start({ processors: [type], iteration: { shutdown: { deadlineMs: 50 } } });
+    // Two writes put this job back: the second is sent only when the first is answered.
+    const deduplication = { id: 'only-one', replace: true };
+    const job = await app.queue().add('story', { letters: 'abcd' }, { deduplication });
+    await unable.reached;
+    await app.nest.get(WorkerRegistrar).onModuleDestroy(); // longer than a run may take to be put back
+    await admin.client('UNPAUSE');
+    await queues.closeApps();
+    script.each = undefined;
+    script.hook = undefined;
+    const next = await queues.start({ processors: [type] });
+    await next.settled(job);
+    expect(story.filter((event) => event.length === 1).join('')).toBe('abcd');
+    await queues.closeApps();
+    await admin.quit();
   });
 });

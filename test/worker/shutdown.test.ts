@@ -215,6 +215,24 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     expect(story).toEqual(['start', 'a', 'interrupt shutdown', 'end interrupt']);
   });
 
+  it('R11: complete fires once when the last handler heeds its signal after the deadline', async () => {
+    const reached = new Gate();
+    const { type, story, script } = storyProcessor({
+      each: (_letter, { signal }) => {
+        void reached.wait();
+        return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      },
+    });
+    const app = await queues.start({ processors: [type], iteration: { shutdown: { deadlineMs: 50 } } });
+    const job = await app.queue().add('story', { letters: 'a' });
+    await reached.reached;
+    await app.close();
+    script.each = undefined;
+    const next = await queues.start({ processors: [type] });
+    await next.settled(job);
+    expect(story.filter((event) => event === 'complete' || event === 'a')).toEqual(['a', 'complete']);
+  });
+
   it('R15: a hook that never returns does not keep the process', async () => {
     const hold = new Hold('b');
     const { type } = storyProcessor({

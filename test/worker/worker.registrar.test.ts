@@ -22,7 +22,7 @@ import {
   IterativeProcessor,
 } from '../../lib/index.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
-import { BOTH, describeQueues, type QueuePlace } from '../support/app.js';
+import { BOTH, describeQueues, type QueuePlace, type TestApp } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
@@ -38,7 +38,7 @@ function moduleOf(imports: Imports, providers: Provider[] = []): Type {
 const jobs = () => BullModule.registerQueue({ name: 'jobs' });
 
 describe('options of the module and of a processor', () => {
-  const defaults = { lockDuration: 6_000, stalledInterval: 1_000, maxStalledCount: 2 ** 31 - 1 };
+  const defaults = { stalledInterval: 1_000, maxStalledCount: 2 ** 31 - 1 };
 
   it('are the defaults where neither says anything', () => {
     expect(resolveRunOptions({}, {})).toMatchObject({
@@ -47,6 +47,11 @@ describe('options of the module and of a processor', () => {
       checkpoint: { everyMs: 1_000, everyItems: Infinity },
       worker: defaults,
     });
+  });
+
+  it('R18: let another worker take over within 10 s of a kill by default', () => {
+    const { lockDuration = Infinity, stalledInterval = Infinity } = resolveRunOptions({}, {}).worker;
+    expect(lockDuration + 2 * stalledInterval).toBeLessThan(10_000);
   });
 
   it("are the processor's before the module's, of checkpoint and worker one by one", () => {
@@ -79,11 +84,13 @@ describeQueues('workers', BOTH, (queues) => {
   const forRoot = (more: object = {}) => BullModule.forRoot({ ...queues.place, ...more } as never);
 
   /** Starts the module and runs one job through its queue. */
-  async function runsOneJob(module: Type, story: readonly string[]): Promise<void> {
+  async function runsOneJob(module: Type, story: readonly string[]): Promise<TestApp> {
     const app = await queues.startModule(module);
-    await app.settled(await app.queue().add('story', { letters: 'ab' }));
+    const job = await app.queue().add('story', { letters: 'ab' });
+    await until('the job is done', async () => (await app.iterations.status(job)).state === 'completed');
     expect(story).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
     expect(workers.length).toBe(1);
+    return app;
   }
 
   describe('take their connection', () => {
@@ -250,11 +257,11 @@ describeQueues('workers', BOTH, (queues) => {
       constructor(@InjectQueue('jobs') private readonly queue: Queue) {}
       async onModuleInit() {
         await this.queue.getJobCounts();
-        order.push('init');
+        order.push(`init, ${workers.length} workers`);
       }
       async onApplicationBootstrap() {
         await this.queue.getJobCounts();
-        order.push('bootstrapped');
+        order.push(`bootstrapped, ${workers.length} workers`);
       }
     }
     @Module({ imports: [jobs()], providers: [Slow] })
@@ -262,9 +269,24 @@ describeQueues('workers', BOTH, (queues) => {
     @Global()
     @Module({ imports: [jobs()], providers: [Slow] })
     class SlowGlobalModule {}
-    const app = await queues.start({ processors: [type], imports: [SlowModule, SlowGlobalModule] });
+    @Module({ imports: [forRoot(), jobs(), IterationModule, SlowModule, SlowGlobalModule], providers: [type] })
+    class RootModule implements OnApplicationBootstrap {
+      constructor(@InjectQueue('jobs') private readonly queue: Queue) {}
+      async onApplicationBootstrap() {
+        await this.queue.getJobCounts();
+        await this.queue.getJobCounts();
+        order.push(`root, ${workers.length} workers`);
+      }
+    }
+    const app = await queues.startModule(RootModule);
     await app.settled(job);
-    expect(order).toEqual(['init', 'init', 'bootstrapped', 'bootstrapped', 'a']);
+    expect(order).toEqual([
+      ...['init, 0 workers', 'init, 0 workers'],
+      ...['bootstrapped, 0 workers', 'bootstrapped, 0 workers'],
+      'root, 0 workers',
+      'a',
+    ]);
+    expect(workers.length).toBe(1);
   });
 
   describe('with manualRegistration', () => {
@@ -301,7 +323,8 @@ describeQueues('workers', BOTH, (queues) => {
 
     it('start once, however often it is called', async () => {
       const { type, story } = storyProcessor();
-      class Twice implements OnModuleInit, OnApplicationBootstrap {
+      @Injectable()
+      class Eager implements OnModuleInit, OnApplicationBootstrap {
         constructor(private readonly registrar: BullRegistrar) {}
         onModuleInit() {
           this.registrar.register();
@@ -310,9 +333,9 @@ describeQueues('workers', BOTH, (queues) => {
           this.registrar.register();
         }
       }
-      Injectable()(Twice);
-      Reflect.defineMetadata('design:paramtypes', [BullRegistrar], Twice);
-      await runsOneJob(moduleOf([manual(), jobs(), IterationModule.forRoot()], [type, Twice]), story);
+      const app = await runsOneJob(moduleOf([manual(), jobs(), IterationModule.forRoot()], [type, Eager]), story);
+      app.nest.get(BullRegistrar, { strict: false }).register();
+      expect(workers.length).toBe(1);
     });
   });
 
@@ -320,7 +343,7 @@ describeQueues('workers', BOTH, (queues) => {
     it('imported as it is, take every default', async () => {
       const { type, story } = storyProcessor();
       await runsOneJob(moduleOf([forRoot(), jobs(), IterationModule], [type]), story);
-      expect(workers[0]?.opts).toMatchObject({ concurrency: 1, lockDuration: 6_000, stalledInterval: 1_000 });
+      expect(workers[0]?.opts).toMatchObject({ concurrency: 1, ...resolveRunOptions({}, {}).worker });
     });
 
     it('imported as it is by two features, run once', async () => {
@@ -475,7 +498,7 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
     expect(failed.failedReason).toBe(
       'No processor of queue "jobs" handles jobs named "new"; this application\'s are "story" (Story), "other" (Story). It was put back for 300 ms (unknownJobMs)',
     );
-    expect(failed.stacktrace[0]).toContain('UnknownJobError');
+    expect(failed.stacktrace?.[0]).toContain('UnknownJobError');
     expect((failed.finishedOn as number) - sinceOf(failed)).toBeGreaterThanOrEqual(300);
     expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', failedReason: failed.failedReason });
   });
