@@ -1,3 +1,5 @@
+import { InvalidCursorError } from '../iteration.errors.js';
+
 /** What is used of BullMQ's PostgreSQL backend. */
 interface PostgresBackend {
   readonly qualifiedName: string;
@@ -37,13 +39,30 @@ export class PostgresCheckpointStore {
   ): Promise<boolean> {
     const { connection, qualifiedName } = this.backend;
     await connection.waitUntilReady();
-    const { rows } = await connection.pool.query(SAVE, [
-      qualifiedName,
-      job.id,
-      token,
-      JSON.stringify(document),
-      yields,
-    ]);
-    return rows.length === 1;
+    try {
+      const { rows } = await connection.pool.query(SAVE, [
+        qualifiedName,
+        job.id,
+        token,
+        JSON.stringify(document),
+        yields,
+      ]);
+      return rows.length === 1;
+    } catch (error) {
+      throw isUnstorable(error) ? refused(error) : error;
+    }
   }
+}
+
+/** PostgreSQL's `untranslatable_character` and `invalid_text_representation`: to save it again would fail again. */
+function isUnstorable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === '22P05' || error.code === '22P02');
+}
+
+function refused(cause: unknown): InvalidCursorError {
+  return new InvalidCursorError(
+    `The cursor or state holds text that PostgreSQL cannot keep in JSON: the character U+0000, or half a surrogate pair. ` +
+      `Encode such text, or keep the position without it (${(cause as Error).message})`,
+    'cursor',
+  );
 }

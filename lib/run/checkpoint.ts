@@ -39,6 +39,8 @@ export interface Checkpoint {
   /** Recent `[runtimeMs, processed]`, oldest first, for the rate. */
   readonly pace?: readonly (readonly [number, number])[];
   readonly ended?: Ended;
+  /** The user finished the job early: no further item is handled, also when its end fails and is tried again. */
+  readonly stopped?: { readonly silent: boolean };
   /** Since when no worker knew the job's name, in milliseconds since 1970. */
   readonly unknownSince?: number;
   readonly [unknownField: string]: unknown;
@@ -47,7 +49,8 @@ export interface Checkpoint {
 /** How the last run of a job ended it, saved just before BullMQ is told. */
 interface Ended {
   readonly outcome: 'complete' | 'fail' | 'cancel';
-  /** What BullMQ had counted then. More of either since means that it was never told. */
+  /** What BullMQ had counted then. It counts an attempt when it is told, a stall when it never was. */
+  readonly attempts: number;
   readonly stalls: number;
   readonly traces: number;
 }
@@ -68,14 +71,15 @@ export function restoreCheckpoint(job: Job): Restored {
 
   const { ended, unknownSince: _, ...checkpoint } = saved;
   if (!ended) return { checkpoint };
-  const settled = job.stalledCounter === ended.stalls && (job.stacktrace?.length ?? 0) === ended.traces;
+  // A worker may have died since it was retried by hand, before it saved anything.
+  const told = job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts;
   switch (ended.outcome) {
-    case 'complete': // retried by hand when BullMQ was told, else not yet known as complete
-      return { checkpoint: settled ? firstCheckpoint(job) : checkpoint };
+    case 'complete': // retried by hand when BullMQ was told and did not refuse, else not yet known as complete
+      return { checkpoint: told && (job.stacktrace?.length ?? 0) <= ended.traces ? firstCheckpoint(job) : checkpoint };
     case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
-      return { checkpoint: job.stalledCounter === ended.stalls ? { ...checkpoint, failures: 0 } : checkpoint };
+      return { checkpoint: told ? { ...checkpoint, failures: 0 } : checkpoint };
     case 'cancel':
-      return { checkpoint, cancelled: job.stalledCounter > ended.stalls };
+      return { checkpoint, cancelled: !told };
   }
 }
 
@@ -93,7 +97,7 @@ export function readCheckpoint(progress: unknown): Checkpoint | undefined {
 
 /** How a run ends its job, as the checkpoint remembers it. */
 export function endedNow(outcome: Ended['outcome'], job: Job): Ended {
-  return { outcome, stalls: job.stalledCounter, traces: job.stacktrace?.length ?? 0 };
+  return { outcome, attempts: job.attemptsMade, stalls: job.stalledCounter, traces: job.stacktrace?.length ?? 0 };
 }
 
 /** Before the first run: at the cursor that `enqueue` was given, if any. */

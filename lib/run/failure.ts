@@ -1,4 +1,13 @@
-import { Backoffs, type Job, type WorkerOptions } from 'bullmq';
+import { inspect } from 'node:util';
+import {
+  Backoffs,
+  DelayedError,
+  type Job,
+  UnrecoverableError,
+  WaitingChildrenError,
+  WaitingError,
+  type WorkerOptions,
+} from 'bullmq';
 import { IterationError } from '../iteration.errors.js';
 
 /** BullMQ keeps every failure's stack; so many keep the cost of a failure constant. */
@@ -7,13 +16,21 @@ const MAX_STACKTRACES = 10;
 /** What BullMQ is to do with a failure. */
 export type Verdict = { readonly type: 'retry'; readonly delayMs: number } | { readonly type: 'fail' };
 
-/** BullMQ's own ways to end a run that is no failure (R22), known by name as BullMQ knows them: it may be installed twice. */
+/** BullMQ's own ways to end a run that is no failure (R22). */
 export type ControlError = 'RateLimitError' | 'DelayedError' | 'WaitingError' | 'WaitingChildrenError';
 
-export function controlErrorOf(error: unknown): ControlError | undefined {
-  if (!(error instanceof Error)) return undefined;
+const CONTROL_ERRORS = { DelayedError, WaitingError, WaitingChildrenError } as const;
+
+export function controlErrorOf(error: Error): ControlError | undefined {
   if (error.message === 'bullmq:rateLimitExceeded') return 'RateLimitError';
-  return (['DelayedError', 'WaitingError', 'WaitingChildrenError'] as const).find((name) => error.name === name);
+  return (['DelayedError', 'WaitingError', 'WaitingChildrenError'] as const).find((name) =>
+    isA(error, CONTROL_ERRORS[name]),
+  );
+}
+
+/** As BullMQ knows its errors: a subclass has a name of its own, and BullMQ may be installed twice. */
+function isA(error: Error, type: new (message?: string) => Error): boolean {
+  return error.name === type.name || error instanceof type;
 }
 
 /** The error as it is, or one around what is no error: BullMQ reads `message` of whatever was thrown. */
@@ -21,12 +38,10 @@ export function toError(thrown: unknown, by: string): Error {
   if (thrown instanceof Error) return thrown;
   if (typeof thrown === 'object' && thrown !== null && typeof (thrown as Error).message === 'string')
     return thrown as Error;
-  return new IterationError(
-    `${by} threw ${String(thrown)}, which is no Error: throw one, so that it can be told apart`,
-    {
-      cause: thrown,
-    },
-  );
+  const shown = typeof thrown === 'object' && thrown !== null ? inspect(thrown) : String(thrown);
+  return new IterationError(`${by} threw ${shown}, which is no Error: throw one, so that it can be told apart`, {
+    cause: thrown,
+  });
 }
 
 /**
@@ -38,7 +53,7 @@ export async function judge(
   failures: number,
   { job, settings }: { job: Job; settings: WorkerOptions['settings'] },
 ): Promise<Verdict> {
-  if (error.name === 'UnrecoverableError' || failures >= (job.opts.attempts ?? 0)) return { type: 'fail' };
+  if (isA(error, UnrecoverableError) || failures >= (job.opts.attempts ?? 0)) return { type: 'fail' };
   const { backoff } = job.opts;
   if (typeof backoff !== 'object') return { type: 'retry', delayMs: 0 };
   const delayMs = await Backoffs.calculate(backoff, failures, error, job, settings?.backoffStrategy);

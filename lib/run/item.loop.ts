@@ -40,6 +40,7 @@ const LOOK_AHEAD_MS = 200;
 export class ItemLoop {
   #itemsUntilLook = 0;
   #itemsSinceSave = 0;
+  #lookedAt = 0;
   #lookAt = 0;
   #turnAt: number;
   #saveAt: number;
@@ -65,6 +66,7 @@ export class ItemLoop {
   async #iterate(): Promise<LoopEnd> {
     const { handle, interruption, options, position, stopped } = this.parts;
     const { everyItems } = options.checkpoint;
+    if (stopped()) return { type: 'stop' }; // by a hook, or by a run before whose end failed
     for (;;) {
       const next = this.parts.reader.next();
       const page = isPromise(next) ? await this.#awaitPage(next) : next;
@@ -99,18 +101,20 @@ export class ItemLoop {
   /** Looks at the clock: whether anything that goes by time may be due. */
   #isDue(): boolean {
     this.#itemsUntilLook = ITEMS_PER_LOOK - 1;
-    return this.parts.clock.now() >= this.#lookAt;
+    const now = this.parts.clock.now();
+    return now >= this.#lookAt || now < this.#lookedAt;
   }
 
   /** Everything that goes by time, in the order in which it may end the run. */
   async #look(): Promise<void> {
     const { clock, interruption, lock, options, position } = this.parts;
     let now = clock.now();
-    if (now >= this.#turnAt) {
+    if (now >= this.#turnAt || now < this.#lookedAt) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       now = clock.now();
       this.#turnAt = now + TURN_MS;
     }
+    if (now < this.#lookedAt) this.#followBack(now);
     if (!lock.check(now)) return;
     if (this.#runtimeEndsAt === Infinity && position.finished > 0) this.#runtimeEndsAt = now + options.maxRuntimeMs;
     if (now >= this.#runtimeEndsAt) interruption.request({ reason: 'maxRuntime' });
@@ -118,6 +122,14 @@ export class ItemLoop {
     // Until the clock of the run time has started, every look must see the first finished item.
     const runtimeEndsAt = position.finished === 0 ? 0 : this.#runtimeEndsAt;
     this.#lookAt = Math.min(this.#turnAt, this.#saveAt, runtimeEndsAt, lock.expiresAt);
+    this.#lookedAt = now;
+  }
+
+  /** The clock was set back: nothing that goes by time may wait for the time that it showed before. */
+  #followBack(now: number): void {
+    const { checkpoint, maxRuntimeMs } = this.parts.options;
+    this.#saveAt = Math.min(this.#saveAt, now + checkpoint.everyMs);
+    this.#runtimeEndsAt = Math.min(this.#runtimeEndsAt, now + maxRuntimeMs);
   }
 
   async #save(): Promise<void> {
@@ -165,5 +177,6 @@ export class ItemLoop {
 }
 
 export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false;
+  return typeof (value as { then?: unknown }).then === 'function';
 }

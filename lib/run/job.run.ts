@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import type { WorkerOptions } from 'bullmq';
 import { type EnumeratorLike, isEnumeratorLike, readerOf } from '../enumerators/contract/index.js';
 import {
@@ -8,9 +9,9 @@ import {
   SourceChangedError,
 } from '../iteration.errors.js';
 import { endedNow, type Restored, restoreCheckpoint } from './checkpoint.js';
-import { controlErrorOf, judge, toError } from './failure.js';
+import { controlErrorOf, judge, toError, type Verdict } from './failure.js';
 import type { Interruption } from './interruption.js';
-import { ItemLoop, type LoopEnd } from './item.loop.js';
+import { ItemLoop, isPromise, type LoopEnd } from './item.loop.js';
 import type { IterationResult, RunEnd } from './iteration.context.js';
 import { JobGuard } from './job.guard.js';
 import { Position } from './position.js';
@@ -63,6 +64,7 @@ class JobRun {
       run,
       interruptions: checkpoint.interruptions,
       state: checkpoint.state ?? null,
+      stopped: checkpoint.stopped,
     });
     const begun = { ...checkpoint, run, worker: `${hostname()}:${process.pid}` };
     this.#checkpoint = new RunCheckpoint(parts, begun, this.#position, this.#context);
@@ -114,6 +116,7 @@ class JobRun {
     const next = cursorAfter(change, this.parts.definition, this.#checkpoint.current);
     const where = next === null ? 'from the beginning' : `behind ${JSON.stringify(next)}`;
     this.parts.log.warn(`${change.message}. It goes on ${where} (onChange)`);
+    this.#context.stopped = undefined;
     this.#checkpoint.moveTo(next);
   }
 
@@ -172,13 +175,15 @@ class JobRun {
   #askSize(enumerator: EnumeratorLike<unknown>): void {
     if (this.#checkpoint.current.size !== undefined || !('size' in enumerator) || typeof enumerator.size !== 'function')
       return;
-    const keep = (size: number | undefined) => {
-      if (size !== undefined) this.#checkpoint.change({ size });
+    const warn = (error: unknown) => this.parts.log.warn(`its size is not known: ${toError(error, 'size').message}`);
+    const keep = (size: unknown) => {
+      if (Number.isFinite(size) && (size as number) >= 0) this.#checkpoint.change({ size: size as number });
+      else if (size !== undefined)
+        warn(new InvalidEnumeratorError(`size gave ${inspect(size)}, which is no number of items`));
     };
-    const warn = (error: unknown) => this.parts.log.warn(`its size is not known: ${String(error)}`);
     try {
-      const size: number | undefined | Promise<number | undefined> = enumerator.size();
-      if (size instanceof Promise) size.then(keep, warn);
+      const size: unknown = enumerator.size();
+      if (isPromise(size)) Promise.resolve(size).then(keep, warn);
       else keep(size);
     } catch (error) {
       warn(error);
@@ -196,7 +201,7 @@ class JobRun {
 
   async #concludeAs(ending: Ending): Promise<Settlement> {
     const { interruption } = this.parts;
-    if (ending.type === 'nothing to do') return { type: 'completed', result: this.#result() };
+    if (ending.type === 'nothing to do') return this.#nothingToDo();
     if (ending.type === 'complete' || ending.type === 'stop') return this.#completed();
     if (interruption.pending?.reason === 'lockLost') return this.#lost();
     if (interruption.cancelled) return this.#cancelled(interruption.cancelled);
@@ -206,18 +211,28 @@ class JobRun {
     return this.#controlled(ending.error) ?? this.#failed(ending.error);
   }
 
+  /** R12: without hooks. Retried by hand, it starts anew like any completed job. */
+  async #nothingToDo(): Promise<Settlement> {
+    const saved = await this.#checkpoint.saveLast({ ended: endedNow('complete', this.parts.job) });
+    return saved ? { type: 'completed', result: this.#result() } : this.#lost();
+  }
+
   async #completed(): Promise<Settlement> {
     const { definition, interruption, job, log } = this.parts;
-    if (!(await this.#checkpoint.saveLast({ progress: 100, ended: endedNow('complete', job) }))) return this.#lost();
+    const { stopped } = this.#context;
+    if (!(await this.#checkpoint.saveLast({ progress: 100, ended: endedNow('complete', job), stopped })))
+      return this.#lost();
     let result: unknown = this.#result();
     try {
-      if (!this.#context.stopped?.silent) {
-        result = (await interruption.untilAbandoned(this.#hooks.call('complete', undefined))) ?? result;
-        if (interruption.isAbandoned) return this.#interrupted({ reason: 'shutdown' }); // it is called again
+      if (!stopped?.silent) {
+        if (!interruption.isAbandoned)
+          result = (await interruption.untilAbandoned(this.#hooks.call('complete', undefined))) ?? result;
+        if (interruption.isAbandoned) return this.#interrupted({ reason: 'shutdown' }); // it is called (again) by the next run
       }
       JSON.stringify(result);
     } catch (thrown) {
-      return this.#failed(toError(thrown, `The complete hook of ${definition.name}`));
+      const error = toError(thrown, `The complete hook of ${definition.name}`);
+      return this.#controlled(error) ?? this.#failed(error);
     }
     await this.#end({ outcome: 'complete' });
     log.completed(this.#checkpoint.current, this.#position.finished);
@@ -259,16 +274,28 @@ class JobRun {
 
   /** R22, R23: the error reaches the job as it is; `attempts` counts failures without progress. */
   async #failed(error: Error): Promise<Settlement> {
-    const { job, log, settings } = this.parts;
-    const failures = this.#position.finished > 0 ? 1 : this.#checkpoint.current.failures + 1;
-    const verdict = await judge(error, failures, { job, settings });
-    const ended = verdict.type === 'fail' ? endedNow('fail', job) : undefined;
+    const { job, log } = this.parts;
     if (error instanceof InvalidCursorError) this.#checkpoint.forgetUnsaved();
+    const failures = this.#position.finished > 0 ? 1 : this.#checkpoint.current.failures + 1;
+    const verdict = await this.#judge(error, failures);
+    const ended = verdict.type === 'fail' ? endedNow('fail', job) : undefined;
     if (!(await this.#checkpoint.saveLast({ failures, ended }))) return this.#lost();
     if (verdict.type === 'fail') await this.#hooks.callQuietly('fail', { error });
     await this.#end({ outcome: verdict.type, error });
     log.failed(error, verdict, this.#checkpoint.current);
     return { type: 'failed', error, failures, verdict };
+  }
+
+  /** A backoff strategy is the user's: one that fails, or never answers, keeps no job from its retry. */
+  async #judge(error: Error, failures: number): Promise<Verdict> {
+    const { interruption, job, log, settings } = this.parts;
+    const atOnce: Verdict = { type: 'retry', delayMs: 0 };
+    try {
+      return (await interruption.untilAbandoned(judge(error, failures, { job, settings }))) ?? atOnce;
+    } catch (thrown) {
+      log.warn(`its backoff failed (${toError(thrown, 'The backoff strategy').message}); it is retried at once`);
+      return atOnce;
+    }
   }
 
   /** R20: another worker's, or soon: nothing of this run counts, and its hooks are the other's to call. */
@@ -277,12 +304,16 @@ class JobRun {
     return { type: 'lost' };
   }
 
-  /** What a hook makes of the state is saved as well. */
+  /** What a hook makes of the state is saved as well; if it cannot be, the job settles all the same (R7). */
   async #end(end: RunEnd): Promise<void> {
     await this.#hooks.callQuietly('end', end);
     const { ended, failures, state = null } = this.#checkpoint.current;
-    if (JSON.stringify(this.#context.state) !== JSON.stringify(state))
+    if (isDeepStrictEqual(this.#context.state, state)) return;
+    try {
       await this.#checkpoint.saveLast({ ended, failures });
+    } catch (error) {
+      this.parts.log.warn(`what its hooks made of its state is not saved: ${String(error)}`);
+    }
   }
 
   #result(): IterationResult {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Clock } from '../clock.js';
 import { type Cursor, checkJson, type Json } from '../cursor.js';
+import { InvalidCursorError } from '../iteration.errors.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { CheckpointStore, SaveOptions } from './checkpoint.store.js';
 import type { InterruptionRequest } from './interruption.js';
@@ -26,6 +27,8 @@ const SAVE_AGAIN_MS = 250;
 /** A run's own checkpoint: what it began with, brought up to date and saved as the run goes on. */
 export class RunCheckpoint {
   #current: Checkpoint;
+  /** What {@link forgetUnsaved} goes back to. */
+  #saved: Checkpoint;
   #measuredAt: number;
 
   constructor(
@@ -35,6 +38,7 @@ export class RunCheckpoint {
     private readonly user: { state: Json },
   ) {
     this.#current = restored;
+    this.#saved = restored;
     this.#measuredAt = parts.clock.now();
   }
 
@@ -51,15 +55,17 @@ export class RunCheckpoint {
   moveTo(cursor: Cursor): void {
     if (cursor === null) this.position.processed = 0;
     this.position.moveTo(cursor);
-    this.change({ cursor, processed: this.position.processed, size: undefined });
+    this.change({ cursor, processed: this.position.processed, size: undefined, stopped: undefined });
+    this.#saved = this.#current;
   }
 
   /** Gives up what cannot be saved: the job goes on behind its last checkpoint. */
   forgetUnsaved(): void {
-    const { cursor, processed, state = null } = this.#current;
+    const { cursor, processed, state = null } = this.#saved;
     this.position.moveTo(cursor);
+    this.position.finished = Math.max(0, this.position.finished - (this.position.processed - processed));
     this.position.processed = processed;
-    this.user.state = state;
+    this.user.state = structuredClone(state);
   }
 
   /**
@@ -73,6 +79,7 @@ export class RunCheckpoint {
     try {
       if (!(await this.#store(document))) lock.lose();
     } catch (error) {
+      if (error instanceof InvalidCursorError) throw error;
       log.warn(`its checkpoint could not be saved (${String(error)}); it will be with the next`);
     }
   }
@@ -93,6 +100,7 @@ export class RunCheckpoint {
         if (!saved) lock.lose();
         return saved;
       } catch (error) {
+        if (error instanceof InvalidCursorError) throw error;
         log.warn(`its checkpoint could not be saved (${String(error)}); trying again while its lock is held`);
         await delay(SAVE_AGAIN_MS);
       }
@@ -103,7 +111,10 @@ export class RunCheckpoint {
   async #store(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
     const { job, lock, store } = this.parts;
     const saved = await store.save(job, lock.token, document, options);
-    if (saved) job.progress = document;
+    if (saved) {
+      job.progress = document;
+      this.#saved = document;
+    }
     return saved;
   }
 
@@ -114,7 +125,7 @@ export class RunCheckpoint {
     if (state !== null) checkJson(state, 'state');
     const { failures, pace, progress, runtimeMs: before, size } = this.#current;
     const now = this.parts.clock.now();
-    const runtimeMs = before + now - this.#measuredAt;
+    const runtimeMs = before + Math.max(0, now - this.#measuredAt);
     this.#measuredAt = now;
     this.change({
       cursor,
@@ -124,7 +135,8 @@ export class RunCheckpoint {
       pace: nextPace(pace, runtimeMs, processed),
       failures: finished > 0 ? 0 : failures,
       ended: undefined,
-      ...(state === null ? {} : { state }),
+      // A copy: user code may go on changing its own in place.
+      state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json),
       ...changes,
     });
     return this.#current;

@@ -12,20 +12,22 @@ export interface RunContextParts {
   readonly run: number;
   readonly interruptions: number;
   readonly state: Json;
+  readonly stopped: { readonly silent: boolean } | undefined;
 }
 
 /** What user code sees of a run. */
 export class RunContext implements BuildContext, IterationContext {
   item: unknown;
   state: Json;
-  /** Set by {@link stop}. */
+  /** Set by {@link stop}, in this run or in one before whose end failed. */
   stopped: { readonly silent: boolean } | undefined;
 
   readonly #parts: RunContextParts;
 
   constructor(parts: RunContextParts) {
     this.#parts = parts;
-    this.state = parts.state;
+    this.state = structuredClone(parts.state);
+    this.stopped = parts.stopped;
   }
 
   get data(): unknown {
@@ -64,14 +66,15 @@ export class RunContext implements BuildContext, IterationContext {
     throw new InvalidOptionsError('context.transaction: this processor has no transaction host');
   }
 
-  stop({ silent = false }: { silent?: boolean } = {}): void {
+  // Both may be taken out of the context: `({ stop }) => stop()`.
+  readonly stop = ({ silent = false }: { silent?: boolean } = {}): void => {
     this.stopped = { silent };
-  }
+  };
 
-  retryIn(ms: number): void {
+  readonly retryIn = (ms: number): void => {
     if (typeof ms !== 'number' || !(ms >= 0) || ms === Infinity) {
       throw new InvalidOptionsError(`context.retryIn(${ms}): give it a number of milliseconds, 0 or more`);
     }
     this.#parts.interruption.request({ reason: 'retryIn', retryInMs: ms });
-  }
+  };
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import type { Checkpoint } from './checkpoint.js';
@@ -54,7 +55,10 @@ export class RunLog {
   }
 
   hookFailed(hook: string, event: string, error: unknown): void {
-    const reason = error instanceof Error ? error : { message: String(error), stack: undefined };
+    const reason =
+      error instanceof Error
+        ? error
+        : { message: typeof error === 'string' ? error : inspect(error), stack: undefined };
     this.#logger.error(`${this.#job}: the ${event} hook ${hook} failed: ${reason.message}`, reason.stack);
   }
 

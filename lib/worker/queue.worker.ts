@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { Job, Worker, WorkerOptions } from 'bullmq';
+import { type Job, WaitingError, type Worker, type WorkerOptions } from 'bullmq';
 import type { Clock } from '../clock.js';
 import type { QueueProcessors } from '../discovery/processor.explorer.js';
 import type { CheckpointStore } from '../run/checkpoint.store.js';
@@ -138,6 +138,7 @@ function reasonOf({ reason }: AbortSignal): string | undefined {
   return reason instanceof Error && reason.name !== 'AbortError' ? reason.message : undefined;
 }
 
-function settleLater(): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(resolve, LAST_MOVE_MS, undefined).unref());
+/** BullMQ then touches nothing. To return would complete the job: its move may still be under way. */
+function settleLater(): Promise<never> {
+  return new Promise((_, reject) => setTimeout(() => reject(new WaitingError()), LAST_MOVE_MS).unref());
 }

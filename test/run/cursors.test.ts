@@ -102,6 +102,38 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(job.failedReason).toContain('state is a Map that is not plain');
   });
 
+  it('refuses a state that was made inexact in place, and keeps the last good one', async () => {
+    const { type, story } = storyProcessor(
+      {
+        each: (letter, context) => {
+          if (letter === 'a') context.state = { seen: 1 };
+          else (context.state as { when?: unknown }).when = new Date();
+        },
+      },
+      { checkpoint: { everyItems: 1 } },
+    );
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    expect(job.failedReason).toContain('state.when is a Date');
+    expect(story.at(-1)).toBe('end fail');
+    expect(job.progress).toMatchObject({ cursor: 0, processed: 1, failures: 1, state: { seen: 1 } });
+  });
+
+  it('R8: text that PostgreSQL cannot keep in JSON is refused there; the job keeps its last exact cursor', async () => {
+    const { type, story } = storyProcessor({
+      build: () => [
+        ['a', 'x'],
+        ['b', 'y\u0000'],
+      ],
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    if (queues.backend === 'redis') return expect(await job.getState()).toBe('completed');
+    expect(job.failedReason).toContain('text that PostgreSQL cannot keep in JSON: the character U+0000');
+    expect(story).toEqual(['start', 'a', 'b', expect.stringContaining('fail The cursor or state'), 'end fail']);
+    expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', cursor: null, processed: 0 });
+  });
+
   it('starts behind the cursor that enqueue was given', async () => {
     const { type, story } = storyProcessor();
     const app = await queues.start({ processors: [type] });

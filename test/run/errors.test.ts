@@ -1,9 +1,19 @@
-import { DelayedError, type Job, RateLimitError, UnrecoverableError, WaitingChildrenError, WaitingError } from 'bullmq';
+import {
+  DelayedError,
+  type Job,
+  RateLimitError,
+  UnrecoverableError,
+  WaitingChildrenError,
+  WaitingError,
+  Worker,
+} from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { BOTH, describeQueues } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
 
 class TeapotError extends TypeError {}
+class HopelessError extends UnrecoverableError {}
+class LaterError extends DelayedError {}
 
 describeQueues('errors', BOTH, (queues) => {
   it('R22: the error of a handler reaches the job unwrapped, the checkpoint being saved first', async () => {
@@ -36,6 +46,29 @@ describeQueues('errors', BOTH, (queues) => {
     expect(job.failedReason).toBe(
       `Story.each threw ${String(thrown)}, which is no Error: throw one, so that it can be told apart`,
     );
+  });
+
+  it('R22: a handler that throws an object without a prototype fails its job, and says so', async () => {
+    const { type, story } = storyProcessor({
+      each: () => {
+        throw Object.create(null);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    expect(job.failedReason).toContain('which is no Error: throw one');
+    expect(story.at(-1)).toBe('end fail');
+  });
+
+  it('R22: a subclass of UnrecoverableError fails at once', async () => {
+    const { type, story } = storyProcessor({
+      each: () => {
+        throw new HopelessError('hopeless');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}, { attempts: 10 }));
+    expect(story).toEqual(['start', 'fail hopeless', 'end fail']);
   });
 
   it('R22: UnrecoverableError fails at once', async () => {
@@ -79,6 +112,29 @@ describeQueues('errors', BOTH, (queues) => {
       const done = await app.settled(job);
       expect(story).toEqual(['start', 'a', ...outcome, 'b', 'c', 'complete', 'end complete']);
       expect([done.failedReason, done.attemptsMade]).toEqual([undefined, 1]);
+    });
+
+    it('a subclass of DelayedError', async () => {
+      const { type, story } = throwing(async () => {
+        throw new LaterError();
+      });
+      const app = await queues.start({ processors: [type] });
+      const done = await app.settled(await app.queue().add('story', { letters: 'abc' }));
+      expect(story).toEqual(['start', 'a', ...outcome, 'b', 'c', 'complete', 'end complete']);
+      expect(done.stalledCounter).toBe(0);
+    });
+
+    it('also in the complete hook', async () => {
+      let delays = 1;
+      const { type, story } = storyProcessor({
+        hook: (event) => {
+          if (event === 'complete' && delays-- > 0) throw new DelayedError();
+        },
+      });
+      const app = await queues.start({ processors: [type] });
+      const done = await app.settled(await app.queue().add('story', { letters: 'a' }));
+      expect(story).toEqual(['start', 'a', 'complete', ...outcome, 'complete', 'end complete']);
+      expect([await done.getState(), done.stalledCounter]).toEqual(['completed', 0]);
     });
 
     it('WaitingError, after job.moveToWait', async () => {
@@ -196,6 +252,32 @@ describeQueues('errors', BOTH, (queues) => {
     expect(story).toEqual(['start', 'fail bad', 'end fail']);
   });
 
+  it('R23: a backoff strategy that nobody knows keeps no job from its retry', async () => {
+    const { type, story } = storyProcessor({
+      each: (letter) => {
+        if (letter === 'c') throw new Error('always');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const backoff = { type: 'unheard-of' };
+    const done = await app.settled(await app.queue().add('story', {}, { attempts: 2, backoff }));
+    expect(story).toEqual(['start', 'a', 'b', 'end retry', 'resume', 'fail always', 'end fail']);
+    expect(done.failedReason).toBe('always');
+    expect(queues.logs.some((line) => line.includes('Unknown backoff strategy unheard-of'))).toBe(true);
+  });
+
+  it('R23: a state that cannot be saved uses up attempts: what it took with it is no progress', async () => {
+    const { type, story } = storyProcessor({
+      each: (_letter, context) => {
+        context.state = new Date() as never;
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'a' }, { attempts: 3 }));
+    const last = [expect.stringContaining('fail state is a Date'), 'end fail'];
+    expect(story).toEqual(['start', 'a', 'end retry', 'resume', 'a', 'end retry', 'resume', 'a', ...last]);
+  });
+
   it('R23: a failed job retried by hand has a fresh budget at its cursor', async () => {
     let failures = 4;
     const tries: string[] = [];
@@ -221,6 +303,38 @@ describeQueues('errors', BOTH, (queues) => {
     const job = await app.settled(await app.queue().add('story', { letters: 'ab' }));
     await job.retry('completed');
     await app.settled(job, ['completed']);
+    const life = ['start', 'a', 'b', 'complete', 'end complete'];
+    expect(story).toEqual([...life, ...life]);
+  });
+
+  it('R23: also when an attempt of its first life had failed', async () => {
+    let failures = 1;
+    const { type, story } = storyProcessor({
+      each: (letter) => {
+        if (letter === 'b' && failures-- > 0) throw new Error('flaky');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', { letters: 'ab' }, { attempts: 2 }));
+    story.length = 0;
+    await job.retry('completed');
+    await app.settled(job, ['completed']);
+    expect(story).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
+  });
+
+  it('R23: also when the first worker that takes it again is killed before it saved anything', async () => {
+    const { type, story } = storyProcessor();
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', { letters: 'ab' }));
+    await app.close();
+    const producer = await queues.start({ iteration: { workers: false } });
+    const again = (await producer.queue().getJob(job.id as string)) as Job;
+    await again.retry('completed');
+    const killed = new Worker('jobs', null as never, { ...queues.place, autorun: false, lockDuration: 50 } as never);
+    expect((await killed.getNextJob('killed'))?.id).toBe(job.id);
+    await killed.close(true);
+    const rescuer = await queues.start({ processors: [type] });
+    await rescuer.settled(again);
     const life = ['start', 'a', 'b', 'complete', 'end complete'];
     expect(story).toEqual([...life, ...life]);
   });

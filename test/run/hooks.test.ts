@@ -120,6 +120,57 @@ describeQueues('hooks', BOTH, (queues) => {
     ]);
   });
 
+  it('context.stop and context.retryIn may be taken out of the context', async () => {
+    const { type, story } = storyProcessor({ each: (_letter, { stop }) => stop() });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}));
+    expect(story).toEqual(['start', 'a', 'complete', 'end complete']);
+  });
+
+  it('context.stop in the start hook finishes the job before its first item', async () => {
+    const { type, story } = storyProcessor({
+      hook: (event, context) => {
+        if (event === 'start') context.stop();
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}));
+    expect(story).toEqual(['start', 'complete', 'end complete']);
+  });
+
+  it('a stopped job handles no further item, also when its complete hook fails and is tried again', async () => {
+    let failures = 1;
+    const { type, story } = storyProcessor({
+      each: (letter, context) => {
+        if (letter === 'b') context.stop();
+      },
+      hook: (event) => {
+        if (event === 'complete' && failures-- > 0) throw new Error('flaky');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}, { attempts: 2 }));
+    expect(story).toEqual(['start', 'a', 'b', 'complete', 'end retry', 'resume', 'complete', 'end complete']);
+    await job.retry('completed');
+    await app.settled(job, ['completed']);
+    expect(story.slice(8)).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
+  });
+
+  it('R7: a state that a hook made and that cannot be saved is logged, and keeps no job from settling', async () => {
+    const { type, story } = storyProcessor({
+      hook: (event, context) => {
+        if (event === 'end complete') context.state = new Date() as never;
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', { letters: 'a' }, { attempts: 3 }));
+    expect(await job.getState()).toBe('completed');
+    expect(story).toEqual(['start', 'a', 'complete', 'end complete']);
+    expect(
+      queues.logs.some((line) => line.includes('its state is not saved: InvalidCursorError: state is a Date')),
+    ).toBe(true);
+  });
+
   it('what the complete hook returns is what the job returns', async () => {
     const { type } = storyProcessor({ hook: (event) => (event === 'complete' ? { rows: 5 } : undefined) });
     const app = await queues.start({ processors: [type] });
@@ -146,6 +197,26 @@ describeQueues('hooks', BOTH, (queues) => {
     const resumed = await queues.start({ processors: [type] });
     await resumed.settled(job);
     expect(seen).toEqual([null, ['a'], ['a', 'b', 'end']]);
+  });
+
+  it('keeps a state that is changed in place, and null again', async () => {
+    const seen: unknown[] = [];
+    const { type } = storyProcessor({
+      each: (letter, context) => {
+        seen.push(structuredClone(context.state));
+        if (letter === 'a') context.state = { letters: 'a' };
+        if (letter === 'c') context.state = null;
+        context.retryIn(0);
+      },
+      hook: (event, context) => {
+        const state = context.state as { byHook?: boolean } | null;
+        if (event === 'interrupt retryIn' && state) state.byHook = true;
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'abcd' }));
+    const state = { letters: 'a', byHook: true };
+    expect(seen).toEqual([null, state, state, null]);
   });
 
   it('logs one line at start, resume, interrupt, complete and fail, and none for an item', async () => {

@@ -193,4 +193,63 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(job.returnvalue).toEqual({ processed: 0, skipped: 0 });
     expect(story).toEqual([]);
   });
+
+  it('R12, R23: a job that came to nothing in a later run starts anew when it is retried by hand', async () => {
+    let nothing = false;
+    const { type, story } = storyProcessor({
+      build: ({ cursor }, enumerators) => (nothing ? null : enumerators.array(['a', 'b'], { cursor: cursor as null })),
+      each: (_letter, context) => {
+        nothing = !nothing;
+        if (nothing) context.retryIn(0);
+        else context.stop();
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    expect(story).toEqual(['start', 'a', 'interrupt retryIn', 'end interrupt']);
+    nothing = false;
+    await job.retry('completed');
+    await app.settled(job, ['completed']);
+    expect(story.slice(4)).toEqual(['start', 'a', 'interrupt retryIn', 'end interrupt']);
+  });
+
+  it('R1: whatever can be awaited is awaited before the item counts as finished', async () => {
+    const finished: string[] = [];
+    const { type } = storyProcessor({
+      each: (letter) =>
+        Object.assign(() => {}, {
+          // biome-ignore lint/suspicious/noThenProperty: a thenable that can be called, as some query builders are
+          then: (resolve: () => void) =>
+            setImmediate(() => {
+              finished.push(letter);
+              resolve();
+            }),
+        }),
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'abc' }));
+    expect(finished).toEqual(['a', 'b', 'c']);
+  });
+
+  it('awaits a size that is no Promise, as of Prisma, and drops one that is no number', async () => {
+    for (const [given, size] of [
+      // biome-ignore lint/suspicious/noThenProperty: what Prisma's calls return
+      [{ then: (resolve: (size: number) => void) => resolve(3) }, 3],
+      ['3', undefined],
+    ] as const) {
+      const { type } = storyProcessor({
+        build: ({ cursor }, enumerators) =>
+          enumerators.from(enumerators.array(['a', 'b', 'c'], { cursor: cursor as null }), {
+            size: () => given as never,
+          }),
+      });
+      const app = await queues.start({ processors: [type] });
+      const job = await app.settled(await app.queue().add('story', {}));
+      expect((await app.iterations.status(job)).size).toBe(size);
+      expect(queues.logs.filter((line) => line.includes("size gave '3', which is no number of items")).length).toBe(
+        size ? 0 : 1,
+      );
+      await app.close();
+    }
+  });
 });

@@ -1,6 +1,13 @@
 import { BullModule } from '@nestjs/bullmq';
 import { Worker } from 'bullmq';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { readerOf } from '../../lib/enumerators/contract/index.js';
+import { timesEnumerator } from '../../lib/enumerators/times.enumerator.js';
+import { resolveRunOptions } from '../../lib/iteration.options.js';
+import { InterruptionRequest } from '../../lib/run/interruption.js';
+import { ItemLoop } from '../../lib/run/item.loop.js';
+import { Lock } from '../../lib/run/lock.js';
+import { Position } from '../../lib/run/position.js';
 import { BOTH, describeQueues } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
@@ -29,7 +36,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
     const { type } = storyProcessor({
       build: ({ cursor }, enumerators) => enumerators.times(1e9, { cursor }),
       each: (_item, context) => {
-        if (renewals >= 4) context.stop();
+        if (renewals >= 10) context.stop();
       },
     });
     const app = await queues.start({ processors: [type], iteration: { worker: { lockDuration } } });
@@ -164,6 +171,38 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
     await until('the run has ended', () => queues.logs.some((line) => line.includes('lost its lock')));
     expect(after).toBeLessThanOrEqual(64);
   });
+});
+
+describe('a clock that is set back', () => {
+  it('R13, R18: a synchronous handler still lets the event loop turn, its cursor be saved and its run time end', async () => {
+    const clock = { now: () => Date.now() + offsetMs };
+    let offsetMs = 3_600_000;
+    let saves = 0;
+    let handled = 0;
+    const interruption = new InterruptionRequest();
+    const loop = new ItemLoop({
+      reader: readerOf(timesEnumerator(1e12, { cursor: null })),
+      handle: () => {
+        if (++handled === 10_000) offsetMs = 0;
+      },
+      position: new Position(null, 0),
+      interruption,
+      lock: new Lock('token', clock.now() + 3_600_000, 7_000, interruption),
+      clock,
+      options: resolveRunOptions({}, { maxRuntimeMs: 100, checkpoint: { everyMs: 20 } }),
+      stopped: () => handled > 5e7, // an end, should the clock never do it
+      save: async () => void saves++,
+      warn: () => {},
+    });
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 5);
+    const asked = Date.now();
+    expect(await loop.run()).toEqual({ type: 'interrupt', interruption: { reason: 'maxRuntime' } });
+    clearInterval(timer);
+    expect(Date.now() - asked).toBeLessThan(2_000);
+    expect(saves).toBeGreaterThan(1);
+    expect(ticks).toBeGreaterThan(1);
+  }, 10_000);
 });
 
 function tokenOf(worker: Worker, id: string): string {
