@@ -53,7 +53,8 @@ export interface IterationStatus {
 export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationStatus {
   const checkpoint = checkpointOf(job, jobState);
   const { cursor, failures, interruptions, lastInterruption, pace, processed } = checkpoint;
-  const { run, runtimeMs, size, skipped, worker } = checkpoint;
+  const { run, runtimeMs, skipped, worker } = checkpoint;
+  const size = checkpoint.size ?? undefined;
   const state = stateOf(jobState, checkpoint);
   const rate = itemsPerSecond(pace, runtimeMs, processed);
   return {

@@ -19,7 +19,8 @@ export interface Checkpoint {
   /** Items finished in the job's life. */
   readonly processed: number;
   readonly skipped: number;
-  readonly size?: number;
+  /** `null`: asked, and unknown. */
+  readonly size?: number | null;
   /** The user's own. */
   readonly state?: Json;
   /** The processor's `version` that the cursor was made with. */

@@ -9,8 +9,8 @@ export interface Interruption {
 }
 
 /**
- * The only answer to "must this run stop, and why?". The first request wins, except that a lost lock overrides all:
- * nothing can be saved after it.
+ * The only answer to "must this run stop, and why?". The first request wins, but `retryIn` over a shutdown or a time
+ * limit, since it says when to go on, and a lost lock over all: nothing can be saved after it.
  */
 export class InterruptionRequest {
   /** Read before every item. */
@@ -50,7 +50,8 @@ export class InterruptionRequest {
 
   /** Asks the run to end after the item in flight. */
   request(interruption: Interruption): void {
-    this.pending ??= interruption;
+    const overridden = this.pending?.reason === 'shutdown' || this.pending?.reason === 'maxRuntime';
+    if (!this.pending || (interruption.reason === 'retryIn' && overridden)) this.pending = interruption;
     this.#resolveRequested();
   }
 

@@ -178,8 +178,8 @@ class JobRun {
     const warn = (error: unknown) => this.parts.log.warn(`its size is not known: ${toError(error, 'size').message}`);
     const keep = (size: unknown) => {
       if (Number.isFinite(size) && (size as number) >= 0) this.#checkpoint.change({ size: size as number });
-      else if (size !== undefined)
-        warn(new InvalidEnumeratorError(`size gave ${inspect(size)}, which is no number of items`));
+      else if (size === undefined) this.#checkpoint.change({ size: null });
+      else warn(new InvalidEnumeratorError(`size gave ${inspect(size)}, which is no number of items`));
     };
     try {
       const size: unknown = enumerator.size();
@@ -205,7 +205,10 @@ class JobRun {
     if (ending.type === 'complete' || ending.type === 'stop') return this.#completed();
     if (interruption.pending?.reason === 'lockLost') return this.#lost();
     if (interruption.cancelled) return this.#cancelled(interruption.cancelled);
-    if (ending.type === 'interrupt') return this.#begun ? this.#interrupted(ending.interruption) : { type: 'wait' };
+    if (ending.type === 'interrupt') {
+      const untouched = !this.#begun && ending.interruption.reason === 'shutdown';
+      return untouched ? { type: 'wait' } : this.#interrupted(ending.interruption);
+    }
     // Work that was told to stop at once may say so by throwing; that is no failure of its item.
     if (interruption.signal.aborted && interruption.pending) return this.#interrupted(interruption.pending);
     return this.#controlled(ending.error) ?? this.#failed(ending.error);

@@ -144,7 +144,7 @@ export class RunCheckpoint {
 }
 
 /** Never falls (R29). */
-function percent(before: number, processed: number, size: number | undefined): number {
-  if (size === undefined || size === 0) return before;
+function percent(before: number, processed: number, size: number | null | undefined): number {
+  if (!size) return before;
   return Math.max(before, Math.min(100, Math.floor((processed / size) * 100)));
 }

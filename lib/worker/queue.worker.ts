@@ -55,6 +55,7 @@ export class QueueWorker {
     this.#store = checkpointStoreOf(this.#worker);
     this.#lockDuration = options.lockDuration as number;
     this.#watchLocks();
+    this.#fetchNothingWhenStopping();
   }
 
   /** The jobs that run now, for the log. */
@@ -113,6 +114,13 @@ export class QueueWorker {
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
     const settings = this.#worker.opts.settings;
     return runJob({ definition, job, lock, interruption, store, clock, log, settings });
+  }
+
+  /** R16: with idle slots, a worker that is closing would look for a job once more, and find the one it just put back. */
+  #fetchNothingWhenStopping(): void {
+    const worker = this.#worker as unknown as { moveToActive(...args: unknown[]): Promise<Job | undefined> };
+    const fetch = worker.moveToActive.bind(worker);
+    worker.moveToActive = async (...args) => (this.#stopping ? undefined : fetch(...args));
   }
 
   /** BullMQ tells nobody which locks it renewed, nor when it asked: the run needs both. */

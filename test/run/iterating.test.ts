@@ -252,4 +252,46 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
       await app.close();
     }
   });
+
+  it('R2: a generator that yields one cursor object again and again, changed, loses nothing', async () => {
+    const hold = new Hold('b');
+    const { type, story, script } = storyProcessor({
+      build: ({ cursor }) =>
+        (function* () {
+          const after = (cursor as { at: number } | null)?.at ?? -1;
+          const shared = { at: after };
+          for (const [index, letter] of [...'abcd'].entries()) {
+            if (index <= after) continue;
+            shared.at = index;
+            yield [letter, shared];
+          }
+        })(),
+      each: hold.each,
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', {});
+    await hold.reached;
+    await app.close();
+    script.each = undefined;
+    const resumed = await queues.start({ processors: [type] });
+    await resumed.settled(job);
+    expect(story.filter((event) => event.length === 1)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('retryIn holds also when a shutdown was asked before: the job resumes when it said', async () => {
+    const hold = new Hold('b');
+    const { type } = storyProcessor({
+      each: async (letter, context) => {
+        await hold.each(letter, context);
+        if (letter === 'b') context.retryIn(60_000);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', {});
+    await hold.reached;
+    await app.close();
+    const reader = await queues.start({ iteration: { workers: false } });
+    expect(await reader.queue().getJobState(job.id as string)).toBe('delayed');
+    expect((await reader.iterations.status(job)).lastInterruption).toEqual({ reason: 'retryIn', retryInMs: 60_000 });
+  });
 });

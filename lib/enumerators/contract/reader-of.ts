@@ -53,7 +53,23 @@ function pageOf<Item, C extends Cursor>(pair: unknown): Page<Item, C> {
     );
   }
   const [item, cursor] = pair as [Item, C];
-  return { items: [item], cursorAt: () => cursor };
+  return { items: [item], cursorAt: asYielded(cursor) };
+}
+
+/** A generator may change the object that it yielded as a cursor, and yield it again: the item keeps its own. */
+function asYielded<C extends Cursor>(cursor: C): () => C {
+  if (typeof cursor !== 'object' || cursor === null) return () => cursor;
+  const text = textOf(cursor);
+  return () => (textOf(cursor) === text ? cursor : (JSON.parse(text) as C));
+}
+
+/** What JSON cannot hold is refused when the cursor is looked at. */
+function textOf(cursor: Cursor): string {
+  try {
+    return JSON.stringify(cursor) ?? 'null';
+  } catch {
+    return 'null';
+  }
 }
 
 function describe(value: unknown): string {
