@@ -1,24 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Job } from 'bullmq';
-import type { Clock } from '../clock.js';
 import { type Cursor, checkJson, type Json } from '../cursor.js';
 import { InvalidCursorError } from '../iteration.errors.js';
 import type { Checkpoint } from './checkpoint.js';
-import type { CheckpointStore, SaveOptions } from './checkpoint.store.js';
-import type { InterruptionRequest } from './interruption.js';
-import type { Lock } from './lock.js';
+import type { SaveOptions } from './checkpoint.store.js';
 import { nextPace } from './pace.js';
 import type { Position } from './position.js';
-import type { RunLog } from './run.log.js';
-
-export interface RunCheckpointParts {
-  readonly job: Job;
-  readonly lock: Lock;
-  readonly interruption: InterruptionRequest;
-  readonly store: CheckpointStore;
-  readonly clock: Clock;
-  readonly log: RunLog;
-}
+import type { RunParts } from './run.parts.js';
 
 /** How long a run that was abandoned may still take to save its last checkpoint. */
 const LAST_SAVE_MS = 2_000;
@@ -32,7 +19,7 @@ export class RunCheckpoint {
   #measuredAt: number;
 
   constructor(
-    private readonly parts: RunCheckpointParts,
+    private readonly parts: RunParts,
     restored: Checkpoint,
     private readonly position: Position,
     private readonly user: { state: Json },

@@ -1,0 +1,20 @@
+import type { Job, WorkerOptions } from 'bullmq';
+import type { Clock } from '../clock.js';
+import type { CheckpointStore } from './checkpoint.store.js';
+import type { InterruptionRequest } from './interruption.js';
+import type { Lock } from './lock.js';
+import type { ProcessorDefinition } from './processor.definition.js';
+import type { RunLog } from './run.log.js';
+
+/** What a run is made of: its job, the processor, and what the worker gives it. */
+export interface RunParts {
+  readonly definition: ProcessorDefinition;
+  readonly job: Job;
+  readonly lock: Lock;
+  readonly interruption: InterruptionRequest;
+  readonly store: CheckpointStore;
+  readonly clock: Clock;
+  readonly log: RunLog;
+  /** Of BullMQ's worker: the backoff strategy. */
+  readonly settings: WorkerOptions['settings'];
+}
