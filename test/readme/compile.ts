@@ -12,6 +12,7 @@ const PROJECT = {
   extends: '../../../../tsconfig.json',
   compilerOptions: { noEmit: false, rootDir: '../../../..', outDir: 'dist' },
   include: ['*.ts'],
+  exclude: [],
 };
 
 /** Modules compiled with the library's source, in a folder of their own: tests may run twice at the same time. */
