@@ -1,11 +1,13 @@
 import type { Job } from 'bullmq';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { WorkerRegistrar } from '../../lib/worker/worker.registrar.js';
 import type { WorkerConfig } from '../processes/worker.js';
 import { BOTH, describeQueues, type TestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { WorkerProcess } from '../support/processes.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
+import { recordWorkers } from '../support/workers.js';
 
 /** What must never be said while a worker shuts down. */
 const BROKEN =
@@ -198,6 +200,22 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     never.open();
     await new Promise((resolve) => setImmediate(resolve));
     expect(await reader.iterations.status(job)).toMatchObject({ cursor: 1, processed: 2 });
+  });
+
+  it('R16: a worker that is closing fetches nothing, for an idle slot neither', async () => {
+    const workers = recordWorkers();
+    const hold = new Hold('b');
+    const { type } = storyProcessor({ each: hold.each }, { worker: { concurrency: 3 } });
+    const app = await queues.start({ processors: [type] });
+    await app.queue().add('story', {});
+    await hold.reached;
+    const drained = app.nest.get(WorkerRegistrar).onModuleDestroy();
+    const waiting = await app.queue().add('story', {});
+    // What a slot does whose wait for a job was ended by closing.
+    const idleSlot = workers[0] as unknown as { moveToActive(token: string): Promise<Job | undefined> };
+    expect(await idleSlot.moveToActive('idle:0')).toBeUndefined();
+    expect(await app.queue().getJobState(waiting.id as string)).toBe('waiting');
+    await drained;
   });
 
   it('R15: a handler that heeds its signal is no failure', async () => {
