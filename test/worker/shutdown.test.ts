@@ -168,6 +168,8 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
 });
 
 describeQueues('shutdown of an application', BOTH, (queues) => {
+  const workers = recordWorkers();
+
   it('R15: a handler that outlives the deadline sees its signal abort; the job goes back at its last finished item', async () => {
     let signal: AbortSignal | undefined;
     const never = new Gate();
@@ -203,7 +205,6 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
   });
 
   it('R16: a worker that is closing fetches nothing, for an idle slot neither', async () => {
-    const workers = recordWorkers();
     const hold = new Hold('b');
     const { type } = storyProcessor({ each: hold.each }, { worker: { concurrency: 3 } });
     const app = await queues.start({ processors: [type] });
