@@ -238,6 +238,23 @@ describeQueues('errors', BOTH, (queues) => {
     expect(asked).toEqual(backoff.type === 'custom' ? [1, 1, 2, 3] : []);
   });
 
+  it('R23: progress counts also when an interruption, and no failure, ends its run', async () => {
+    const flaky = new Set(['c', 'd']);
+    const { type, story } = storyProcessor({
+      each: (letter, context) => {
+        if (flaky.delete(letter)) throw new Error(`flaky at ${letter}`);
+        if (letter === 'c') context.retryIn(0);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'abcde' }, { attempts: 2 }));
+    const early = ['interrupt retryIn', 'end interrupt', 'resume'];
+    expect(story).toEqual([
+      ...['start', 'a', 'b', 'end retry', 'resume', 'c', ...early],
+      ...['end retry', 'resume', 'd', 'e', 'complete', 'end complete'],
+    ]);
+  });
+
   it('R23: a backoff strategy that says -1 fails the job', async () => {
     const { type, story } = storyProcessor({
       each: () => {
