@@ -1,4 +1,3 @@
-import type { Cursor } from '../cursor.js';
 import type { EnumeratorLike } from '../enumerators/contract/index.js';
 import type { ProcessorOptions, ResolvedRunOptions } from '../iteration.options.js';
 import type { BuildContext, IterationContext, IterationEvent } from './iteration.context.js';
@@ -26,10 +25,4 @@ export interface Hook {
   /** `Class.method`. */
   readonly name: string;
   readonly call: (context: IterationContext, detail: unknown) => unknown;
-}
-
-/** A cursor of another version, as `onChange` is given it. */
-export interface OldCursor {
-  readonly version: string | number | null;
-  readonly cursor: Cursor;
 }
