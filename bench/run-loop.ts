@@ -13,7 +13,6 @@ import pg from 'pg';
 import {
   type KeyedRow,
   keysetPages,
-  readAhead,
   readPages,
   type Source,
   SourceEnumerator,
@@ -52,18 +51,16 @@ const page = async (after: number) =>
 
 const rows: Source<Row> = {
   read: (bounds) =>
-    readAhead(
-      readPages(
-        keysetPages<Row>(
-          {
-            name: 'entry by id',
-            columns: 1,
-            pageSize: PAGE,
-            fetch: async ({ after }) =>
-              (await page((after?.[0] as number) ?? 0)).map((row): KeyedRow<Row> => ({ row, key: [row.id] })),
-          },
-          bounds,
-        ),
+    readPages(
+      keysetPages<Row>(
+        {
+          name: 'entry by id',
+          columns: 1,
+          pageSize: PAGE,
+          fetch: async ({ after }) =>
+            (await page((after?.[0] as number) ?? 0)).map((row): KeyedRow<Row> => ({ row, key: [row.id] })),
+        },
+        bounds,
       ),
     ),
 };

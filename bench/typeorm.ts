@@ -1,17 +1,21 @@
 /**
  * The throughput of `typeorm.records` against a bare keyset loop of TypeORM by id (target >= 0.90), over 300,000 rows in
- * pages of 1,000. Interleaved, medians of five rounds.
+ * pages of 1,000. Interleaved, medians of five rounds. Then the cost of a page by a key of two columns over 1,000,000
+ * rows, from the first tenth to the last, ascending and descending (target: flat).
  *
  * `DATABASE_URL` names the PostgreSQL server; the bench makes and drops a database of its own there.
  */
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import type { SourceEnumerator } from '../lib/enumerators/contract/index.js';
-import { TypeOrmEnumeratorBuilder } from '../lib/enumerators/typeorm.enumerator.js';
+import { sourceOf } from '../lib/enumerators/contract/index.js';
+import { TypeOrmEnumeratorBuilder } from '../lib/enumerators/typeorm/typeorm.enumerator.js';
 import { createDatabase } from '../test/support/database.js';
+import { readerOf } from '../test/support/pages.js';
+import { median } from './interleaved.js';
 
 const ROWS = 300_000;
 const PAGE = 1_000;
 const ROUNDS = 5;
+const MANY_ROWS = 1_000_000;
 
 @Entity('entry')
 class Row {
@@ -59,8 +63,8 @@ try {
 
   async function records(key?: string): Promise<number> {
     let count = 0;
-    const enumerator = builder.records(rows, { cursor: null, key, pageSize: PAGE }) as SourceEnumerator<Row>;
-    const reader = enumerator.read(); // by pages, as a run does
+    const enumerator = builder.records(rows, { cursor: null, key, pageSize: PAGE });
+    const reader = readerOf(enumerator); // by pages, as a run does
     for (let page = await reader.next(); page; page = await reader.next()) for (const _ of page.items) count++;
     await reader.close();
     return count;
@@ -76,11 +80,28 @@ try {
       if (round > 0) rates.get(name)?.push((count / (performance.now() - start)) * 1000);
     }
   }
-  const median = (name: string) =>
-    (rates.get(name) as number[]).sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] as number;
-  for (const name of rates.keys()) {
+  const bareRate = median(rates.get('bare') as number[]);
+  for (const [name, rate] of [...rates].map(([name, all]) => [name, median(all)] as const)) {
+    console.log(`${name}: ${Math.round(rate)} rows/s, ${(rate / bareRate).toFixed(2)} of a bare loop by id`);
+  }
+
+  await database.query(`INSERT INTO entry (name, "createdAt")
+    SELECT 'name ' || n, now() + n * interval '100 microseconds' FROM generate_series(${ROWS + 1}, ${MANY_ROWS}) n`);
+  await database.query('VACUUM ANALYZE entry');
+  for (const order of ['asc', 'desc'] as const) {
+    const milliseconds: number[] = [];
+    const key = ['createdAt', 'id'].map((column) => ({ column, order }));
+    const reader = sourceOf(builder.records(rows, { cursor: null, key, pageSize: PAGE })).open(); // nothing is read ahead
+    for (let begun = performance.now(); await reader.next(); begun = performance.now()) {
+      milliseconds.push(performance.now() - begun);
+    }
+    await reader.close();
+    const tenth = milliseconds.length / 10;
+    const figures = [0, 4.5, 9].map((start) => median(milliseconds.slice(start * tenth, (start + 1) * tenth)));
+    const [first, middle, last] = figures.map((figure) => figure.toFixed(2));
     console.log(
-      `${name}: ${Math.round(median(name))} rows/s, ${(median(name) / median('bare')).toFixed(2)} of a bare loop by id`,
+      `by (createdAt, id) ${order}, ${milliseconds.length} pages of ${PAGE}: ${first} ms a page in the first tenth, ` +
+        `${middle} in the middle, ${last} in the last`,
     );
   }
 } finally {

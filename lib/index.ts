@@ -7,16 +7,23 @@ export { EachIteration } from './decorators/each-iteration.decorator.js';
 export { IterativeProcessor } from './decorators/iterative-processor.decorator.js';
 export { OnIteration } from './decorators/on-iteration.decorator.js';
 export type { DataOf, ItemOf } from './decorators/processor.types.js';
-export type { At, Built, Enumerator, EnumeratorLike, KeysetOptions } from './enumerators/contract/index.js';
-export { CsvEnumeratorBuilder, type CsvSource } from './enumerators/csv.enumerator.js';
+export type {
+  At,
+  BatchOptions,
+  Built,
+  Enumerator,
+  EnumeratorLike,
+  KeysetOptions,
+} from './enumerators/contract/index.js';
+export { CsvEnumeratorBuilder, type CsvSource } from './enumerators/csv/csv.enumerator.js';
 export { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
-export { PrismaEnumeratorBuilder } from './enumerators/prisma.enumerator.js';
-export type { PrismaArgs, PrismaDelegate, PrismaFlags, PrismaRow } from './enumerators/prisma.types.js';
+export { PrismaEnumeratorBuilder } from './enumerators/prisma/prisma.enumerator.js';
+export type { PrismaArgs, PrismaDelegate, PrismaFlags, PrismaRow } from './enumerators/prisma/types.js';
 export {
   TypeOrmEnumeratorBuilder,
   type TypeOrmRepository,
   type TypeOrmSelect,
-} from './enumerators/typeorm.enumerator.js';
+} from './enumerators/typeorm/typeorm.enumerator.js';
 export * from './iteration.errors.js';
 export { type IterationAsyncOptions, IterationModule } from './iteration.module.js';
 export type {

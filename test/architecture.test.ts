@@ -86,8 +86,10 @@ describe('the layers of lib', () => {
 describe('a source', () => {
   const sources = files.filter((file) => stationOf(file) === 'sources' && file !== BUILDER);
 
-  it('has its files named after it, one of them <source>.enumerator.ts', () => {
-    expect(sources.filter((file) => !texts.has(`enumerators/${sourceOf(file)}.enumerator`))).toEqual([]);
+  it('is one file, <source>.enumerator.ts, or a folder of its name that has this file', () => {
+    const doors = (file: string) => [sourceOf(file), `${sourceOf(file)}/${sourceOf(file)}`];
+    const without = sources.filter((file) => !doors(file).some((door) => texts.has(`enumerators/${door}.enumerator`)));
+    expect(without).toEqual([]);
   });
 
   it('imports the contract, cursors, errors and its own files, never a sibling or the builder', () => {
@@ -149,9 +151,9 @@ function stationOf(file: string): string | undefined {
   return folder in MAY_IMPORT ? folder : undefined;
 }
 
-/** `csv` of enumerators/csv.bytes, `typeorm` of enumerators/typeorm-key. */
+/** `csv` of enumerators/csv/bytes, `array` of enumerators/array.enumerator. */
 function sourceOf(file: string): string {
-  return posix.basename(file).split(/[.-]/)[0] as string;
+  return file.replace(/^enumerators\//, '').split(/[./]/)[0] as string;
 }
 
 function importsOf(from: string): Import[] {

@@ -1,6 +1,8 @@
+import { InvalidOptionsError } from '../iteration.errors.js';
 import {
   type At,
   type Bounds,
+  checkOptions,
   type Enumerator,
   indexCursor,
   type PageReader,
@@ -9,8 +11,10 @@ import {
 } from './contract/index.js';
 
 /** The items of an array in memory; the cursor is the index. */
-export function arrayEnumerator<T>(items: readonly T[], { cursor }: At): Enumerator<T, number> {
-  return new SourceEnumerator(new ArraySource(items), indexCursor(cursor));
+export function arrayEnumerator<T>(items: readonly T[], options: At): Enumerator<T, number> {
+  checkOptions(options, ['cursor'], 'array');
+  if (!Array.isArray(items)) throw new InvalidOptionsError(`array(${String(items)}): give it an array`);
+  return new SourceEnumerator(new ArraySource(items), indexCursor(options.cursor));
 }
 
 class ArraySource<T> implements Source<T, number> {
@@ -22,6 +26,7 @@ class ArraySource<T> implements Source<T, number> {
     let items: readonly T[] | undefined =
       start === 0 && end >= this.items.length ? this.items : this.items.slice(start, end);
     return {
+      ahead: true,
       next() {
         const page = items?.length ? { items, cursorAt: (index: number) => start + index } : undefined;
         items = undefined;
@@ -33,5 +38,9 @@ class ArraySource<T> implements Source<T, number> {
 
   size(): number {
     return this.items.length;
+  }
+
+  count(cursor: number): number {
+    return cursor + 1;
   }
 }

@@ -1,15 +1,13 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Cursor } from '../cursor.js';
-import { InvalidEnumeratorError } from '../iteration.errors.js';
+import { InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
 import {
-  type Bounds,
   type Enumerator,
   type EnumeratorLike,
   isEnumeratorLike,
-  type PageReader,
-  readIterable,
-  type Source,
+  refuseUnknown,
   SourceEnumerator,
+  sourceLike,
+  sourceOf,
 } from './contract/index.js';
 
 export interface IterableOptions {
@@ -23,39 +21,14 @@ export interface IterableOptions {
  */
 export function iterableEnumerator<T, C extends Cursor>(
   iterable: EnumeratorLike<T, C>,
-  { size }: IterableOptions = {},
+  options: IterableOptions = {},
 ): Enumerator<T, C> {
+  const { size } = options;
+  refuseUnknown(options, ['size'], 'from');
+  if (size !== undefined && typeof size !== 'function') throw new InvalidOptionsError('from: size is no function');
   if (!isEnumeratorLike(iterable)) {
     throw new InvalidEnumeratorError(`from(${String(iterable)}): give it an iterable of [item, cursor]`);
   }
-  return new SourceEnumerator(new IterableSource(iterable, size), null);
-}
-
-class IterableSource<T, C extends Cursor> implements Source<T, C> {
-  readonly size?: Source<T, C>['size'];
-  readonly halve?: Source<T, C>['halve'];
-
-  constructor(
-    private readonly iterable: EnumeratorLike<T, C>,
-    size: IterableOptions['size'],
-  ) {
-    const enumerator = iterable as Enumerator<T, C>;
-    if (size) this.size = size;
-    else if (typeof enumerator.size === 'function') this.size = () => enumerator.size?.();
-    if (typeof enumerator.halve === 'function') this.halve = enumerator.halve.bind(enumerator);
-  }
-
-  read({ until }: Bounds<C>): PageReader<T, C> {
-    const reader = readIterable(this.iterable);
-    if (until === null) return reader;
-    let ended = false;
-    return {
-      async next() {
-        const page = ended ? undefined : await reader.next();
-        ended = page !== undefined && isDeepStrictEqual(page.cursorAt(0), until);
-        return page;
-      },
-      close: () => reader.close(),
-    };
-  }
+  const enumerator = sourceOf(iterable);
+  return size ? new SourceEnumerator(sourceLike(enumerator.source, { size }), enumerator.cursor) : enumerator;
 }

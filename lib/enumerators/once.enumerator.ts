@@ -1,6 +1,7 @@
 import {
   type At,
   type Bounds,
+  checkOptions,
   type Enumerator,
   indexCursor,
   type PageReader,
@@ -9,14 +10,16 @@ import {
 } from './contract/index.js';
 
 /** One item without a value: a step that is done, or not. */
-export function onceEnumerator({ cursor }: At): Enumerator<undefined, number> {
-  return new SourceEnumerator(new OnceSource(), indexCursor(cursor));
+export function onceEnumerator(options: At): Enumerator<undefined, number> {
+  checkOptions(options, ['cursor'], 'once');
+  return new SourceEnumerator(new OnceSource(), indexCursor(options.cursor));
 }
 
 class OnceSource implements Source<undefined, number> {
   read({ after }: Bounds<number>): PageReader<undefined, number> {
     let done = after !== null;
     return {
+      ahead: true,
       next() {
         if (done) return undefined;
         done = true;
@@ -28,5 +31,9 @@ class OnceSource implements Source<undefined, number> {
 
   size(): number {
     return 1;
+  }
+
+  count(cursor: number): number {
+    return cursor + 1;
   }
 }

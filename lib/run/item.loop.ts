@@ -1,10 +1,8 @@
-import type { Clock } from '../clock.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import { checkJson, LARGE_CURSOR_BYTES } from '../cursor.js';
-import type { Page, PageReader } from '../enumerators/contract/index.js';
-import type { ResolvedRunOptions } from '../iteration.options.js';
-import type { Interruption, InterruptionRequest } from './interruption.js';
-import type { Lock } from './lock.js';
-import type { Position } from './position.js';
+import { isThrottled, type Next, type Page, type RunReader } from '../enumerators/contract/index.js';
+import type { Interruption } from './interruption.js';
+import { RunWatch, type WatchParts } from './run.watch.js';
 
 /** How the loop ended; a failure is thrown. */
 export type LoopEnd =
@@ -12,130 +10,106 @@ export type LoopEnd =
   | { readonly type: 'stop' }
   | { readonly type: 'interrupt'; readonly interruption: Interruption };
 
-export interface LoopParts {
-  readonly reader: PageReader<unknown>;
+export interface LoopParts extends WatchParts {
+  readonly reader: RunReader<unknown>;
   readonly handle: (item: unknown) => unknown;
-  readonly position: Position;
-  readonly interruption: InterruptionRequest;
-  readonly lock: Lock;
-  readonly clock: Clock;
-  readonly options: ResolvedRunOptions;
   /** Whether the user asked to finish the job after the item in flight. */
   readonly stopped: () => boolean;
-  readonly save: () => Promise<void>;
   readonly warn: (message: string) => void;
 }
 
-/** So many items of a synchronous handler are handled between two looks at the clock. */
-const ITEMS_PER_LOOK = 64;
-/** The event loop gets a turn this often (R13). */
-const TURN_MS = 10;
 /** How long a stopped run waits to learn whether the page it has asked for is the end. */
 const LOOK_AHEAD_MS = 200;
+/** How often the lock and the run time are looked at while a page is awaited. */
+const AWAITING_LOOK_MS = 250;
+/** How long a run waits for its source to close when that waits for a page nobody wants any more. */
+const CLOSE_MS = 1_000;
 
 /**
  * Handles item after item until the source ends or the run must stop. Only promises are awaited, and the clock is read
  * before each item that follows one, else every 64 items.
  */
 export class ItemLoop {
-  #itemsUntilLook = 0;
-  #itemsSinceSave = 0;
-  #lookedAt = 0;
-  #lookAt = 0;
-  #turnAt: number;
-  #saveAt: number;
-  #runtimeEndsAt = Infinity;
+  readonly #watch: RunWatch;
   #awaitedPage: PromiseLike<unknown> | undefined;
   #ended = false;
 
   constructor(private readonly parts: LoopParts) {
-    const now = parts.clock.now();
-    this.#turnAt = now + TURN_MS;
-    this.#saveAt = now + parts.options.checkpoint.everyMs;
+    this.#watch = new RunWatch(parts);
   }
 
   async run(): Promise<LoopEnd> {
+    const looks = setInterval(() => {
+      if (this.#awaitedPage !== undefined) this.#watch.lookWhileAwaiting();
+    }, AWAITING_LOOK_MS).unref();
     try {
       return await Promise.race([this.#iterate(), this.#stopWhileAwaitingPage()]);
     } finally {
       this.#ended = true;
+      clearInterval(looks);
       await this.#close();
     }
   }
 
   async #iterate(): Promise<LoopEnd> {
-    const { handle, interruption, options, position, stopped } = this.parts;
-    const { everyItems } = options.checkpoint;
+    const { handle, interruption, position, reader, stopped } = this.parts;
+    const watch = this.#watch;
     if (stopped()) return { type: 'stop' }; // by a hook, or by a run before whose end failed
     for (;;) {
-      const next = this.parts.reader.next();
-      const page = isPromise(next) ? await this.#awaitPage(next) : next;
+      if (interruption.pending && reader.consuming) return { type: 'interrupt', interruption: interruption.pending };
+      const awaited = reader.next();
+      const page = isPromise(awaited) ? await this.#awaitPage(awaited) : awaited;
       if (!page) return { type: 'complete' };
+      if (isThrottled(page)) return this.#throttled(page.retryInMs);
       const { items } = page;
-      for (let index = 0; index < items.length; index++) {
-        if (this.#itemsUntilLook-- <= 0 && this.#isDue()) await this.#look();
+      if (items.length === 0) {
+        await this.#passTo(page);
         if (interruption.pending) return { type: 'interrupt', interruption: interruption.pending };
+      }
+      for (let index = 0; index < items.length; index++) {
+        if (watch.itemsUntilLook-- <= 0 && watch.isDue()) await watch.look();
+        if (interruption.pending && this.#mayLeave()) return { type: 'interrupt', interruption: interruption.pending };
         if (position.finished === 0) this.#checkFirstCursor(page, index);
 
         const returned = handle(items[index]);
         if (isPromise(returned)) {
           await returned;
-          this.#itemsUntilLook = 0;
+          watch.itemsUntilLook = 0;
         }
+        if (page.finished) await page.finished(index);
         position.advance(page, index);
 
         if (stopped()) return { type: 'stop' };
-        if (++this.#itemsSinceSave >= everyItems && !interruption.pending) await this.#save();
+        if (watch.moved()) await watch.save();
       }
     }
   }
 
-  async #awaitPage(next: PromiseLike<Page<unknown> | undefined>): Promise<Page<unknown> | undefined> {
+  async #awaitPage(next: PromiseLike<Next<unknown>>): Promise<Next<unknown>> {
     this.#awaitedPage = next;
     const page = await next;
     this.#awaitedPage = undefined;
-    this.#itemsUntilLook = 0;
+    this.#watch.itemsUntilLook = 0;
     return page;
   }
 
-  /** Looks at the clock: whether anything that goes by time may be due. */
-  #isDue(): boolean {
-    this.#itemsUntilLook = ITEMS_PER_LOOK - 1;
-    const now = this.parts.clock.now();
-    return now >= this.#lookAt || now < this.#lookedAt;
+  /** The source has moved on without an item, perhaps many times in a row. */
+  async #passTo(page: Page<unknown>): Promise<void> {
+    this.parts.position.passTo(page);
+    if (this.#watch.moved()) await this.#watch.save();
+    if (this.#watch.isDue()) await this.#watch.look();
   }
 
-  /** Everything that goes by time, in the order in which it may end the run. */
-  async #look(): Promise<void> {
-    const { clock, interruption, lock, options, position } = this.parts;
-    let now = clock.now();
-    if (now >= this.#turnAt || now < this.#lookedAt) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      now = clock.now();
-      this.#turnAt = now + TURN_MS;
-    }
-    if (now < this.#lookedAt) this.#followBack(now);
-    if (!lock.check(now)) return;
-    if (this.#runtimeEndsAt === Infinity && position.finished > 0) this.#runtimeEndsAt = now + options.maxRuntimeMs;
-    if (now >= this.#runtimeEndsAt) interruption.request({ reason: 'maxRuntime' });
-    if (now >= this.#saveAt && !interruption.pending && this.#itemsSinceSave > 0) await this.#save();
-    // Until the clock of the run time has started, every look must see the first finished item.
-    const runtimeEndsAt = position.finished === 0 ? 0 : this.#runtimeEndsAt;
-    this.#lookAt = Math.min(this.#turnAt, this.#saveAt, runtimeEndsAt, lock.expiresAt);
-    this.#lookedAt = now;
+  #throttled(retryInMs: number): LoopEnd {
+    const { interruption } = this.parts;
+    interruption.request({ reason: 'throttle', retryInMs });
+    return { type: 'interrupt', interruption: interruption.pending ?? { reason: 'throttle', retryInMs } };
   }
 
-  /** The clock was set back: nothing that goes by time may wait for the time that it showed before. */
-  #followBack(now: number): void {
-    const { checkpoint, maxRuntimeMs } = this.parts.options;
-    this.#saveAt = Math.min(this.#saveAt, now + checkpoint.everyMs);
-    this.#runtimeEndsAt = Math.min(this.#runtimeEndsAt, now + maxRuntimeMs);
-  }
-
-  async #save(): Promise<void> {
-    await this.parts.save();
-    this.#itemsSinceSave = 0;
-    this.#saveAt = this.parts.clock.now() + this.parts.options.checkpoint.everyMs;
+  /** What is gone from its source is handled, unless another worker has the job, or this run has ended without it. */
+  #mayLeave(): boolean {
+    const { interruption, reader } = this.parts;
+    return !reader.consuming || this.#ended || interruption.pending?.reason === 'lockLost';
   }
 
   #checkFirstCursor(page: Page<unknown>, index: number): void {
@@ -145,7 +119,7 @@ export class ItemLoop {
         `its cursors are large (${bytes} bytes): each is saved, and sent to whoever listens, about once a second`,
       );
     }
-    this.#itemsUntilLook = 0; // the clock of the run time starts with this item's end
+    this.#watch.itemsUntilLook = 0; // the clock of the run time starts with this item's end
   }
 
   /** A source that has nothing to give for now must not keep a stopped run from ending. */
@@ -162,17 +136,11 @@ export class ItemLoop {
 
   async #close(): Promise<void> {
     const { reader, warn } = this.parts;
-    const close = async () => {
-      try {
-        await reader.close();
-      } catch (error) {
-        warn(`closing its source failed: ${error instanceof Error ? error.stack : String(error)}`);
-      }
-    };
-    const awaited = this.#awaitedPage;
-    if (!awaited) return close();
-    // Nobody waits for a page that nobody wants; its source is closed when it has come.
-    void awaited.then(close, close);
+    const isReading = this.#awaitedPage !== undefined || reader.isReading;
+    const closed = (async () => reader.close())().catch((error: unknown) =>
+      warn(`closing its source failed: ${error instanceof Error ? error.stack : String(error)}`),
+    );
+    await (isReading ? Promise.race([closed, delay(CLOSE_MS, undefined, { ref: false })]) : closed);
   }
 }
 

@@ -125,7 +125,7 @@ class JobRun {
     if (interruption.pending) return { type: 'interrupt', interruption: interruption.pending, begun: this.#begun };
     if (!this.#begun) await this.#begin(enumerator);
     const end = await new ItemLoop({
-      reader: readerOf(enumerator),
+      reader: readerOf(enumerator, this.#position.processed),
       handle: (item) => {
         context.item = item;
         return definition.handle(item, context);

@@ -11,6 +11,7 @@ export class Position {
   #cursor: Cursor;
   #page: Page<unknown> | undefined;
   #index = -1;
+  #passed = false;
 
   constructor(cursor: Cursor, processed: number) {
     this.#cursor = cursor;
@@ -22,16 +23,36 @@ export class Position {
     return this.#page ? this.#page.cursorAt(this.#index) : this.#cursor;
   }
 
+  /** Whether this run has come any further. */
+  get hasMoved(): boolean {
+    return this.finished > 0 || this.#passed;
+  }
+
   /** The item at `index` of `page` is finished. */
   advance(page: Page<unknown>, index: number): void {
-    this.#page = page;
-    this.#index = index;
+    if (index < page.items.length - 1) {
+      this.#page = page;
+      this.#index = index;
+    } else {
+      this.#leave(page.cursorAt(index)); // the next page is already being read: no third one stays in memory
+    }
     this.processed++;
     this.finished++;
   }
 
+  /** The source has moved on to the cursor of a page without items. */
+  passTo(page: Page<unknown>): void {
+    this.#leave(page.cursorAt(-1));
+    this.#passed = true;
+  }
+
   /** Starts over at another cursor, nothing of this run being finished yet. */
   moveTo(cursor: Cursor): void {
+    this.#leave(cursor);
+    this.#passed = false;
+  }
+
+  #leave(cursor: Cursor): void {
     this.#cursor = cursor;
     this.#page = undefined;
   }

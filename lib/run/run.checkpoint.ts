@@ -106,7 +106,7 @@ export class RunCheckpoint {
   }
 
   #bringUpToDate(changes: Partial<Checkpoint> = {}): Checkpoint {
-    const { cursor, finished, processed } = this.position;
+    const { cursor, hasMoved, processed } = this.position;
     const { state } = this.user;
     checkJson(cursor);
     if (state !== null) checkJson(state, 'state');
@@ -120,7 +120,7 @@ export class RunCheckpoint {
       runtimeMs,
       progress: percent(progress, processed, size),
       pace: nextPace(pace, runtimeMs, processed),
-      failures: finished > 0 ? 0 : failures,
+      failures: hasMoved ? 0 : failures,
       ended: undefined,
       // A copy: user code may go on changing its own in place.
       state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json),

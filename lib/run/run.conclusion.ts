@@ -123,7 +123,7 @@ export class Conclusion {
   async #failed(error: Error): Promise<Settlement> {
     const { job, log } = this.parts;
     if (error instanceof InvalidCursorError) this.parts.checkpoint.forgetUnsaved();
-    const failures = this.parts.position.finished > 0 ? 1 : this.parts.checkpoint.current.failures + 1;
+    const failures = this.parts.position.hasMoved ? 1 : this.parts.checkpoint.current.failures + 1;
     const verdict = await this.#judge(error, failures);
     const ended = verdict.type === 'fail' ? endedNow('fail', job) : undefined;
     if (!(await this.parts.checkpoint.saveLast({ failures, ended }))) return this.#lost();

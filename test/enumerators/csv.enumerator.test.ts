@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { appendFile, readdir, readFile, readlink, rename, truncate, writeFile } from 'node:fs/promises';
-import { createServer, get, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,12 +6,11 @@ import { pathToFileURL } from 'node:url';
 import type { Options } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
-import type { Enumerator, Page, PageReader } from '../../lib/enumerators/contract/index.js';
-import { SourceEnumerator } from '../../lib/enumerators/contract/index.js';
-import { CsvEnumeratorBuilder, type CsvSource } from '../../lib/enumerators/csv.enumerator.js';
-import { loadCsvParse } from '../../lib/enumerators/csv.parser.js';
+import { type Enumerator, isAt, type Page } from '../../lib/enumerators/contract/index.js';
+import { CsvEnumeratorBuilder, type CsvSource } from '../../lib/enumerators/csv/csv.enumerator.js';
+import { loadCsvParse } from '../../lib/enumerators/csv/parser.js';
 import {
   InvalidCursorError,
   InvalidEnumeratorError,
@@ -22,20 +18,15 @@ import {
   MissingDependencyError,
   SourceChangedError,
 } from '../../lib/iteration.errors.js';
+import { all, chunked, cursorOf, drain, items, largeCsv, numbers, slices, temporaryFiles } from '../support/csv.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
+import { readerOf } from '../support/pages.js';
+import { until } from '../support/until.js';
 
 type CsvCursor = { offset: number; row: number; line: number; size: number | null; headBytes: number };
 
 const csv = new CsvEnumeratorBuilder();
-const directory = mkdtempSync(join(tmpdir(), 'nestjs-iteration-csv-'));
-afterAll(() => rmSync(directory, { recursive: true }));
-
-let files = 0;
-function fileOf(content: string | Buffer): string {
-  const path = join(directory, `${++files}.csv`);
-  writeFileSync(path, content);
-  return path;
-}
+const fileOf = temporaryFiles();
 
 describe('csv.rows', () => {
   const plain = 'id,name\n1,one\n2,two\n3,three\n4,four\n';
@@ -180,21 +171,6 @@ describe('csv.rows', () => {
       expected: expectedRows(large),
     });
 
-    describe('over HTTP', () => {
-      const http = httpServer(large);
-      itKeepsTheEnumeratorContract('HTTP range requests', {
-        build: (at) => csv.rows(http.source, at),
-        expected: expectedRows(large),
-        stretches: 4,
-      });
-
-      it('rejects with the connection error when the response is cut off', async () => {
-        const reader = readerOf(csv.rows(http.cutOff, { cursor: null }));
-        await expect(drain(reader)).rejects.toThrow('aborted');
-        await reader.close();
-      });
-    });
-
     it('takes Uint8Arrays that are no Buffers, and empty chunks', async () => {
       const source = () => Readable.from([new TextEncoder().encode('a\n1'), new Uint8Array(), Buffer.from('\n2\n')]);
       expect(await items(csv.rows(source, { cursor: null }))).toEqual([{ a: '1' }, { a: '2' }]);
@@ -285,7 +261,7 @@ describe('csv.rows', () => {
       }
     });
 
-    it.each([1, 'x', {}, { offset: 1 }, { ...cursorLike, offset: -1 }, { ...cursorLike, tail: 1 }, undefined])(
+    it.each([1, 'x', {}, { offset: 1 }, { ...cursorLike, offset: -1 }, { ...cursorLike, tail: 1 }])(
       'refuses %j, which is none of csv.rows',
       (cursor) => {
         expect(() => csv.rows('x.csv', { cursor: cursor as Cursor })).toThrow(InvalidCursorError);
@@ -299,13 +275,23 @@ describe('csv.rows', () => {
       await expect(reader.next()).rejects.toThrow(InvalidCursorError);
     });
 
+    it('names the same record as one that was made before the file was appended to', async () => {
+      const path = fileOf(plain);
+      const before = (await all(csv.rows(path, { cursor: null }))).map(([, cursor]) => cursor);
+      await appendFile(path, '5,five\n');
+      const page = (await readerOf(csv.rows(path, { cursor: null })).next()) as Page<unknown>;
+      expect(page.cursorAt(1)).not.toEqual(before[1]);
+      const same = (one: number, other: number) => isAt(page, other, before[one] as Cursor);
+      expect([same(1, 1), same(3, 3), same(1, 2), same(3, 4)]).toEqual([true, true, false, false]);
+    });
+
     it('may end a stretch while another begins it, also at the very same record', async () => {
       const path = fileOf(numbers(9));
       const cursors = (await all(csv.rows(path, { cursor: null }))).map(([, cursor]) => cursor);
-      const enumerator = csv.rows(path, { cursor: cursors[4] as Cursor }) as SourceEnumerator<unknown>;
-      expect(await drain(enumerator.read(cursors[4]))).toEqual([]);
-      expect(await drain(enumerator.read(cursors[1]))).toEqual([]);
-      expect(await drain(enumerator.read(cursors[6]))).toEqual([{ n: '6' }, { n: '7' }]);
+      const enumerator = csv.rows(path, { cursor: cursors[4] as Cursor });
+      expect(await drain(readerOf(enumerator, cursors[4]))).toEqual([]);
+      expect(await drain(readerOf(enumerator, cursors[1]))).toEqual([]);
+      expect(await drain(readerOf(enumerator, cursors[6]))).toEqual([{ n: '6' }, { n: '7' }]);
     });
   });
 
@@ -394,6 +380,48 @@ describe('csv.rows', () => {
       expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, true, true, true, true, true]);
     });
 
+    it('is refused when it is another by the time its head was seen to be the same', async () => {
+      const cursor = await cursorOf(csv.rows(chunked(large), { cursor: null }), 70);
+      const other = Buffer.from(large).fill('~', 100_000);
+      const source: CsvSource = (range) => chunked(range.start === 0 ? large : other)(range);
+      const reader = readerOf(csv.rows(source, { cursor }));
+      await expect(reader.next()).rejects.toThrow(SourceChangedError);
+      await reader.close();
+    });
+
+    it('is refused when it is cut while it is read, before half a record is handed out', async () => {
+      const path = fileOf(large);
+      const reader = readerOf(csv.rows(path, { cursor: null }));
+      const seen = [...((await reader.next()) as Page<unknown>).items];
+      await truncate(path, 200_000);
+      const reading = (async () => {
+        for (let page = await reader.next(); page; page = await reader.next()) seen.push(...page.items);
+      })();
+      await expect(reading).rejects.toThrow(SourceChangedError);
+      await expect(reading).rejects.toThrow(
+        `${path} was changed while it was read: it had ${large.length} bytes, and ends at byte 200000 now`,
+      );
+      expect(seen.length).toBeGreaterThan(40);
+      expect(seen).toEqual(expectedRows(large).slice(0, seen.length));
+      await reader.close();
+      expect(await descriptors(path)).toBe(0);
+    });
+
+    it('is read to its new end when it is appended to while it is read', async () => {
+      const path = fileOf(large);
+      const reader = readerOf(csv.rows(path, { cursor: null }));
+      const seen = [...((await reader.next()) as Page<unknown>).items];
+      await appendFile(path, '100,x\n');
+      seen.push(...(await drain(reader)));
+      expect(seen).toEqual([...expectedRows(large), { id: '100', name: 'x' }]);
+      await reader.close();
+    });
+
+    it('is not noticed where neither its head nor the 4 KB before the cursor are others, and it is no shorter', async () => {
+      const { rest, expected } = await changedAtHalf(large, (path) => overwrite(path, 70_000, '~'));
+      expect(await rest).toEqual(expected);
+    });
+
     it('is refused when another file took its place', async () => {
       const { rest } = await changedAtHalf(large, async (path) => {
         const other = fileOf(large.toString().replaceAll('1', '2'));
@@ -442,6 +470,13 @@ describe('csv.rows', () => {
         await appendFile(path, more);
         await expect(items(csv.rows(path, { cursor }))).rejects.toThrow(SourceChangedError);
         await expect(items(csv.rows(path, { cursor }))).rejects.toThrow('its last record, which had no line end');
+      });
+
+      it('is refused when the only record goes on, in UTF-16, with a character that begins as a line end does', async () => {
+        const path = fileOf(Buffer.from('\ufeff1', 'utf16le'));
+        const cursor = await lastCursor(path, { columns: false });
+        await appendFile(path, Buffer.from('\u010a\n2\n', 'utf16le'));
+        await expect(items(csv.rows(path, { cursor, columns: false }))).rejects.toThrow(SourceChangedError);
       });
 
       it('is refused when the only record goes on', async () => {
@@ -518,8 +553,8 @@ describe('csv.rows', () => {
         parsed++;
         return record;
       };
-      const stretch = csv.rows(chunked(large, 3000), { cursor: null, on_record }) as SourceEnumerator<unknown>;
-      expect(await drain(stretch.read(cursors[49]))).toHaveLength(50);
+      const stretch = csv.rows(chunked(large, 3000), { cursor: null, on_record });
+      expect(await drain(readerOf(stretch, cursors[49]))).toHaveLength(50);
       expect(parsed).toBeLessThan(53);
     });
 
@@ -560,17 +595,17 @@ describe('csv.rows', () => {
 
   describe('errors', () => {
     it('rejects with the system error, which names the path, when there is no file', async () => {
-      const path = join(directory, 'missing.csv');
+      const path = join(tmpdir(), 'nestjs-iteration', 'missing.csv');
       await expect(readerOf(csv.rows(path, { cursor: null })).next()).rejects.toThrow(
         `ENOENT: no such file or directory, open '${path}'`,
       );
     });
 
     it('rejects when the path is a directory', async () => {
-      const next = readerOf(csv.rows(directory, { cursor: null })).next();
+      const next = readerOf(csv.rows(tmpdir(), { cursor: null })).next();
       await expect(next).rejects.toThrow(InvalidEnumeratorError);
-      await expect(next).rejects.toThrow(`${directory} is a directory`);
-      expect(await descriptors(directory)).toBe(0);
+      await expect(next).rejects.toThrow(`${tmpdir()} is a directory`);
+      expect(await descriptors(tmpdir())).toBe(0);
     });
 
     it('gives the records before a stream failed, and then its error untouched', async () => {
@@ -634,7 +669,7 @@ describe('csv.rows', () => {
       const resumed = readerOf(csv.rows(path, { cursor: page.cursorAt(1) }));
       await expect(resumed.next()).rejects.toThrow('got 1 on line 4');
       await resumed.close();
-      const stretch = (csv.rows(path, { cursor: null }) as SourceEnumerator<unknown>).read(page.cursorAt(1));
+      const stretch = readerOf(csv.rows(path, { cursor: null }), page.cursorAt(1));
       expect(await drain(stretch)).toHaveLength(2);
       await stretch.close();
     });
@@ -665,7 +700,7 @@ describe('csv.rows', () => {
   });
 
   describe('closing', () => {
-    const states: Record<string, (reader: PageReader<unknown>) => Promise<unknown>> = {
+    const states: Record<string, (reader: ReturnType<typeof readerOf<unknown>>) => Promise<unknown>> = {
       'before the first page': async () => {},
       'behind the first page': async (reader) => reader.next(),
       'behind the second page': async (reader) => [await reader.next(), await reader.next()],
@@ -693,6 +728,80 @@ describe('csv.rows', () => {
         expect(streams.map(({ destroyed }) => destroyed)).toEqual(streams.map(() => true));
       });
     }
+
+    describe('does not wait for a stream that gives nothing', () => {
+      /** Gives the bytes up to `end`, and then nothing. */
+      function stalled(end: number): { source: CsvSource; streams: Readable[] } {
+        const streams: Readable[] = [];
+        const source: CsvSource = ({ start }) => {
+          const stream = new Readable({ read() {} });
+          if (start < end) stream.push(large.subarray(start, end));
+          streams.push(stream);
+          return stream;
+        };
+        return { source, streams };
+      }
+
+      const builds = {
+        rows: (source: CsvSource, cursor: Cursor = null) => csv.rows<unknown>(source, { cursor }),
+        batches: (source: CsvSource, cursor: Cursor = null) => csv.batches<unknown>(source, { cursor, batchSize: 15 }),
+      };
+      for (const [call, build] of Object.entries(builds)) {
+        it(`csv.${call}: that has not begun, while the next page is awaited`, async () => {
+          const { source, streams } = stalled(0);
+          const reader = readerOf<unknown>(build(source));
+          const next = expect(reader.next()).rejects.toThrow();
+          await until('the stream is open', () => streams.length === 1);
+          await reader.close();
+          await next;
+          expect(streams[0]?.destroyed).toBe(true);
+        });
+
+        it(`csv.${call}: that stops while the page ahead is read`, async () => {
+          const { source, streams } = stalled(65_536);
+          const reader = readerOf<unknown>(build(source));
+          expect((await reader.next())?.items.length).toBeGreaterThan(0);
+          await reader.close();
+          expect(streams.map(({ destroyed }) => destroyed)).toEqual([true]);
+        });
+
+        it.each([
+          ['head', 1_000, 1],
+          ['place', 250_000, 2],
+        ])(`csv.${call}: of a resumed run, at its %s`, async (_, end, opened) => {
+          const cursor = await cursorOf(csv.rows(chunked(large), { cursor: null }), 95);
+          const { source, streams } = stalled(end);
+          const reader = readerOf<unknown>(build(source, cursor));
+          const next = expect(reader.next()).rejects.toThrow();
+          await until('the streams are open', () => streams.length === opened);
+          await reader.close();
+          await next;
+          expect(streams.map(({ destroyed }) => destroyed)).toEqual(streams.map(() => true));
+        });
+      }
+
+      it('that does not even open, and destroys it when it does', async () => {
+        let open = (_: Readable) => {};
+        const opening = new Promise<Readable>((resolve) => {
+          open = resolve;
+        });
+        const reader = readerOf(csv.rows(() => opening, { cursor: null }));
+        const next = expect(reader.next()).rejects.toThrow();
+        await new Promise(setImmediate);
+        await reader.close();
+        await next;
+        const stream = Readable.from([Buffer.from('a\n1\n')]);
+        open(stream);
+        await until('the stream is destroyed', () => stream.destroyed);
+      });
+
+      it('and opens none any more', async () => {
+        const reader = readerOf(csv.rows(() => Readable.from(['never']), { cursor: null }));
+        const next = expect(reader.next()).rejects.toThrow('aborted');
+        await reader.close();
+        await next;
+      });
+    });
 
     it('keeps the file open while there is more to read', async () => {
       const path = fileOf(large);
@@ -729,6 +838,7 @@ describe('csv.rows', () => {
       ['auto_parse', { autoParse: true }, 'csv.rows cannot take "autoParse": csv-parse no longer knows it. Use "cast"'],
       ['auto_parse_date', { auto_parse_date: true }, 'Use "cast_date"'],
       ['range', { range: {} }, 'csv.rows has no option "range"'],
+      ['no cursor', { cursor: undefined }, 'csv.rows: no cursor is given'],
       ['batchSize', { batchSize: 10 }, 'csv.rows has no option "batchSize"'],
       ['a misspelt one', { seperator: ';' }, 'csv.rows has no option "seperator". It has: cursor, bom, cast'],
       ['one of streams', { highWaterMark: 1 }, 'csv.rows has no option "highWaterMark"'],
@@ -743,6 +853,11 @@ describe('csv.rows', () => {
     ])('refuses %s, and says why', (_, options, message) => {
       expect(() => csv.rows('x.csv', { cursor: null, ...options })).toThrow(InvalidOptionsError);
       expect(() => csv.rows('x.csv', { cursor: null, ...options })).toThrow(message);
+    });
+
+    it('takes a refused option that is off', async () => {
+      const rows = csv.rows(Buffer.from('a\n1\n'), { cursor: null, info: false, delimiter_auto: false });
+      expect(await items(rows)).toEqual([{ a: '1' }]);
     });
 
     it('takes an option that is undefined for one that is not set', async () => {
@@ -788,98 +903,19 @@ describe('csv.rows', () => {
 
   it('names the package to install when csv-parse is missing', async () => {
     const missing = 'csv-parse-that-is-not-installed';
-    const loading = loadCsvParse(() => import(missing));
+    const loading = loadCsvParse('csv.rows', () => import(missing));
     await expect(loading).rejects.toThrow(MissingDependencyError);
     await expect(loading).rejects.toThrow('csv.rows needs the package "csv-parse", which is not installed');
     const failure = new Error('broken package');
-    await expect(loadCsvParse(() => Promise.reject(failure))).rejects.toBe(failure);
+    await expect(loadCsvParse('csv.rows', () => Promise.reject(failure))).rejects.toBe(failure);
   });
 });
 
 const cursorLike = { offset: 1, row: 1, line: 1, size: 1, headBytes: 1, head: '', tail: '' };
 
-/** 300 KB: long records of characters of several bytes, quotes and newlines. */
-function largeCsv(): Buffer {
-  const rows = Array.from({ length: 100 }, (_, index) => `${index},"${'🙂é"",\n漢'.repeat(230 + (index % 7))}"\n`);
-  return Buffer.from(`id,name\n${rows.join('')}`);
-}
-
-function numbers(count: number): string {
-  return `n\n${Array.from({ length: count }, (_, index) => `${index + 1}\n`).join('')}`;
-}
-
 /** What csv-parse itself reads. */
 function expectedRows(bytes: Buffer, options: Options = {}): unknown[] {
   return parse(bytes, { bom: true, columns: true, ...options } as Options);
-}
-
-/** A source that gives its bytes in chunks of these sizes, over and over. */
-function chunked(bytes: Buffer, ...sizes: number[]): (range: { start: number }) => Readable {
-  return ({ start }) => Readable.from(slices(bytes.subarray(start), sizes.length ? sizes : [65_536]));
-}
-
-function* slices(bytes: Buffer, sizes: readonly number[], served: (size: number) => void = () => {}) {
-  for (let at = 0, index = 0; at < bytes.length; index++) {
-    const size = sizes[index % sizes.length] as number;
-    served(size);
-    yield bytes.subarray(at, at + size);
-    at += size;
-  }
-}
-
-/** Serves the bytes as S3 does. */
-function httpServer(bytes: Buffer) {
-  let server: Server;
-  beforeAll(async () => {
-    server = createServer(({ headers, url }, response) => {
-      const start = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1]);
-      if (!(start < bytes.length)) return response.writeHead(416).end();
-      response.writeHead(206, { 'content-length': bytes.length - start });
-      if (url === '/cut') return response.write(bytes.subarray(start, start + 100_000), () => response.destroy());
-      return response.end(bytes.subarray(start));
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  });
-  afterAll(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const request =
-    (path: string) =>
-    ({ start }: { start: number }) =>
-      new Promise<Readable>((resolve, reject) => {
-        const { port } = server.address() as AddressInfo;
-        get({ port, path, headers: { range: `bytes=${start}-` }, agent: false }, (response) =>
-          response.statusCode === 206 ? resolve(response) : reject(new Error(`status ${response.statusCode}`)),
-        ).on('error', reject);
-      });
-  return { source: request('/'), cutOff: request('/cut') };
-}
-
-function readerOf<Item>(enumerator: Enumerator<Item>): PageReader<Item> {
-  return (enumerator as SourceEnumerator<Item>).read();
-}
-
-async function drain<Item>(reader: PageReader<Item>): Promise<Item[]> {
-  const drained: Item[] = [];
-  for (let page = await reader.next(); page; page = await reader.next()) drained.push(...page.items);
-  return drained;
-}
-
-async function all<Item>(enumerator: Enumerator<Item>): Promise<(readonly [Item, Cursor])[]> {
-  const pairs: (readonly [Item, Cursor])[] = [];
-  for await (const pair of enumerator) pairs.push(pair);
-  return pairs;
-}
-
-async function items<Item>(enumerator: Enumerator<Item>): Promise<Item[]> {
-  return (await all(enumerator)).map(([item]) => item);
-}
-
-async function cursorOf(enumerator: Enumerator<unknown>, index: number): Promise<Cursor> {
-  let position = 0;
-  for await (const [, cursor] of enumerator) if (position++ === index) return cursor;
-  throw new Error(`there is no record ${index}`);
 }
 
 /** How many descriptors of this process are open on the path. */

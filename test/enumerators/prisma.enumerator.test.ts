@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
-import type { Enumerator, KeysetOptions, SourceEnumerator } from '../../lib/enumerators/contract/index.js';
-import { PrismaEnumeratorBuilder } from '../../lib/enumerators/prisma.enumerator.js';
+import type { Enumerator, KeysetOptions } from '../../lib/enumerators/contract/index.js';
+import { PrismaEnumeratorBuilder } from '../../lib/enumerators/prisma/prisma.enumerator.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
-import { type Author, type Prisma, PrismaClient } from '../support/prisma/generated/client.js';
+import { readerOf } from '../support/pages.js';
+import { PrismaClient } from '../support/prisma/generated/client.js';
 
 const prismaRecords = new PrismaEnumeratorBuilder();
 const byCreatedAt = [{ column: 'createdAt', order: 'asc' }] as const;
@@ -294,8 +295,22 @@ describe('prisma.records', () => {
   });
 
   describe('DateTime', () => {
-    describe('1,000 rows 100 microseconds apart', () => {
-      beforeAll(() => makeEvents(1000, 100));
+    describe('300 rows 100 microseconds apart', () => {
+      beforeAll(() => makeEvents(300, 100));
+
+      for (const pageSize of [1, 2, 7, 1000]) {
+        it.each([byCreatedAt, byCreatedAtDown])(
+          `are all there once, in pages of ${pageSize}, by %j`,
+          async (...key) => {
+            const order = `"created at" ${key[0].order}`;
+            expect(ids(await rowsOf(events({ cursor: null, key, pageSize })))).toEqual(await eventIds(order));
+          },
+        );
+      }
+    });
+
+    describe('100 rows 100 microseconds apart', () => {
+      beforeAll(() => makeEvents(100, 100));
 
       itKeepsTheEnumeratorContract('ascending', {
         build: (at) => events({ ...at, key: byCreatedAt, pageSize: 4 }),
@@ -310,20 +325,6 @@ describe('prisma.records', () => {
         expected: () => eventIds('"created at" DESC, id DESC'),
         stretches: 4,
       });
-
-      for (const pageSize of [1, 2, 7, 1000]) {
-        it.each([byCreatedAt, byCreatedAtDown])(
-          `are all there once, in pages of ${pageSize}, by %j`,
-          async (...key) => {
-            const order = `"created at" ${key[0].order}`;
-            expect(ids(await rowsOf(events({ cursor: null, key, pageSize })))).toEqual(await eventIds(order));
-          },
-        );
-      }
-    });
-
-    describe('180 rows 100 microseconds apart', () => {
-      beforeAll(() => makeEvents(180, 100));
 
       itKeepsTheEnumeratorContract('ties of a timestamp without a time zone, of a selection', {
         build: (at) =>
@@ -379,7 +380,7 @@ describe('prisma.records', () => {
       const pairs: (readonly [{ id: number }, Cursor])[] = [];
       for await (const pair of events({ cursor: null, key })) pairs.push(pair);
       for (const [index, [, until]] of pairs.entries()) {
-        const reader = (events({ cursor: null, key }) as SourceEnumerator<{ id: number }>).read(until);
+        const reader = readerOf(events({ cursor: null, key }), until);
         const page = await reader.next();
         await reader.close();
         expect(ids(page?.items ?? [])).toEqual(ids(pairs.slice(0, index + 1).map(([item]) => item)));
@@ -577,7 +578,7 @@ describe('prisma.records', () => {
 
     it('an unknown key is refused at once, with the known ones', () => {
       expect(() => author('nope')).toThrow(
-        'the key field "nope" of Author is unknown. Fields: id, email, mood, score, rate, ratio, active, born',
+        'the key field "nope" of Author is unknown. Fields: id, email, name, mood, score, rate, ratio, active, born',
       );
     });
 
@@ -637,46 +638,6 @@ describe('prisma.records', () => {
         await expect(rowsOf(enumerator)).rejects.toThrow('unlike Prisma, so its DateTime cannot be read exactly');
       }
     });
-  });
-
-  it('rows have exactly the type of what is selected, included or omitted', () => {
-    const at = { cursor: null };
-    const whole = () => prismaRecords.records(prisma.author, {}, at);
-    expectTypeOf(whole).returns.toEqualTypeOf<Enumerator<Author>>();
-    const selected = () =>
-      prismaRecords.records(prisma.author, { where: { id: 1 }, select: { email: true, name: true } }, at);
-    expectTypeOf(selected).returns.toEqualTypeOf<Enumerator<{ email: string; name: string | null }>>();
-    const omitted = () => prismaRecords.records(prisma.post, { omit: { id: true } }, at);
-    expectTypeOf(omitted).returns.toEqualTypeOf<Enumerator<{ title: string; authorId: number }>>();
-    const included = () => prismaRecords.records(prisma.post, { include: { author: { select: { email: true } } } }, at);
-    expectTypeOf(included).returns.branded.toEqualTypeOf<
-      Enumerator<{ id: number; title: string; authorId: number; author: { email: string } }>
-    >();
-    const inTransaction = (client: Prisma.TransactionClient) =>
-      prismaRecords.records(client.post, { select: { id: true } }, at);
-    expectTypeOf(inTransaction).returns.toEqualTypeOf<Enumerator<{ id: number }>>();
-  });
-
-  it('arguments that findMany does not know, or that the source sets, are compile errors', () => {
-    const compiled = () => [
-      // @ts-expect-error the source orders
-      prismaRecords.records(prisma.post, { orderBy: { id: 'asc' } }, { cursor: null }),
-      // @ts-expect-error the source limits
-      prismaRecords.records(prisma.post, { take: 1 }, { cursor: null }),
-      // @ts-expect-error the source limits
-      prismaRecords.records(prisma.post, { skip: 1 }, { cursor: null }),
-      // @ts-expect-error the source has the cursor
-      prismaRecords.records(prisma.post, { cursor: { id: 1 } }, { cursor: null }),
-      // @ts-expect-error a distinct row has no place
-      prismaRecords.records(prisma.post, { distinct: ['id'] }, { cursor: null }),
-      // @ts-expect-error no such field
-      prismaRecords.records(prisma.post, { where: { nope: 1 } }, { cursor: null }),
-      // @ts-expect-error no such argument
-      prismaRecords.records(prisma.post, { wehre: { id: 1 } }, { cursor: null }),
-      // @ts-expect-error no cursor
-      prismaRecords.records(prisma.post, {}, {}),
-    ];
-    expect(compiled).toBeTypeOf('function');
   });
 });
 

@@ -1,20 +1,17 @@
-import { readFileSync } from 'node:fs';
 import type { Type } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IterationContext } from '../../lib/index.js';
 import { describeQueues } from '../support/app.js';
+import { Compiled } from '../support/compile.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { blocksOf, documentOf } from '../support/markdown.js';
 import { type Data, Hold } from '../support/story.js';
-import { Compiled } from './compile.js';
 import { SURROUNDINGS } from './surroundings.js';
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-const blocks = [...readme.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(({ 1: language = '', 2: text = '', index }) => {
-  const [firstLine = ''] = text.split('\n');
-  return { language, text, firstLine, module: `line-${readme.slice(0, index).split('\n').length + 1}` };
-});
+const readme = documentOf('README.md');
+const blocks = blocksOf(readme);
 const snippets = blocks.filter(({ language }) => language === 'ts');
 const firstOfOurs = snippets.find(({ text }) => text.includes('@IterativeProcessor('));
 
@@ -39,7 +36,7 @@ describe('README.md', () => {
   });
 
   it('names only scripts that package.json has', () => {
-    const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    const { scripts } = JSON.parse(documentOf('package.json'));
     const named = [...readme.matchAll(/\bnpm (?:run ([\w:-]+)|test)/g)].map(([, script = 'test']) => script);
     expect(named.filter((script) => !scripts[script])).toEqual([]);
     expect(named).not.toEqual([]);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createPool } from 'mysql2/promise';
 import pg from 'pg';
 import { until } from './until.js';
 
@@ -14,6 +15,7 @@ export async function createDatabase(): Promise<TestDatabase> {
   const name = `iteration_${randomUUID().replaceAll('-', '')}`;
   const url = new URL(process.env.DATABASE_URL as string);
   const admin = new pg.Pool({ connectionString: url.href, max: 1 });
+  admin.on('error', () => {}); // the server may be stopped as soon as the database is dropped
   await admin.query(`CREATE DATABASE ${name}`);
   url.pathname = `/${name}`;
   const pool = new pg.Pool({ connectionString: url.href, max: 4 });
@@ -32,4 +34,31 @@ export async function createDatabase(): Promise<TestDatabase> {
       await admin.end();
     },
   };
+}
+
+/** A fresh database on the server of MARIADB_URL; its texts are ordered by their bytes unless a column says otherwise. */
+export async function createMariaDatabase(): Promise<TestMariaDatabase> {
+  const name = `iteration_${randomUUID().replaceAll('-', '')}`;
+  const url = new URL(process.env.MARIADB_URL as string);
+  const admin = createPool({ uri: url.href, connectionLimit: 1 });
+  await admin.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
+  url.pathname = `/${name}`;
+  const pool = createPool({ uri: url.href, connectionLimit: 2, multipleStatements: true });
+  return {
+    url: url.href,
+    name,
+    query: async <Row>(sql: string, values?: unknown[]) => (await pool.query(sql, values))[0] as Row[],
+    async drop() {
+      await pool.end();
+      await admin.query(`DROP DATABASE ${name}`);
+      await admin.end();
+    },
+  };
+}
+
+export interface TestMariaDatabase {
+  readonly url: string;
+  readonly name: string;
+  query<Row>(sql: string, values?: unknown[]): Promise<Row[]>;
+  drop(): Promise<void>;
 }

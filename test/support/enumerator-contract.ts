@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest';
 import { type Cursor, checkJson } from '../../lib/cursor.js';
-import type { At, Enumerator, PageReader } from '../../lib/enumerators/contract/index.js';
-import { SourceEnumerator } from '../../lib/enumerators/contract/index.js';
+import { type At, type Enumerator, isThrottled, sourceOf } from '../../lib/enumerators/contract/index.js';
 
 export interface ContractCase<Item> {
   /** Builds the enumerator as a processor would, anew for each run. */
   build(at: At): Enumerator<Item> | Promise<Enumerator<Item>>;
   /** What names an item; by default the item itself. */
   identify?(item: Item): unknown;
+  /** What names the records of an item that can be halved; by default the item is one. */
+  records?(item: Item): readonly unknown[] | Promise<readonly unknown[]>;
   /** The names of all items, in order. */
   expected: readonly unknown[] | (() => readonly unknown[] | Promise<readonly unknown[]>);
   /** Bounds are tried between this many evenly spaced positions. */
@@ -17,6 +18,7 @@ export interface ContractCase<Item> {
 /** What every source must do. Call it once for each way a source can be built. */
 export function itKeepsTheEnumeratorContract<Item>(name: string, contract: ContractCase<Item>): void {
   const { identify = (item: Item) => item, stretches = 12 } = contract;
+  const { records = (item: Item) => [identify(item)] } = contract;
   const expectedItems = async () => (typeof contract.expected === 'function' ? contract.expected() : contract.expected);
   const from = async (cursor: Cursor) => contract.build({ cursor: throughJson(cursor) });
 
@@ -52,10 +54,8 @@ export function itKeepsTheEnumeratorContract<Item>(name: string, contract: Contr
         items.slice(start).map(([item]) => identify(item)),
       );
       for (const end of positions.filter((position) => position >= start && position < items.length)) {
-        const enumerator = await from(after);
-        if (!(enumerator instanceof SourceEnumerator)) continue;
         const until = throughJson((items[end] as readonly [Item, Cursor])[1]);
-        expect((await drained(enumerator.read(until))).map(identify)).toEqual(
+        expect((await drained(await from(after), until)).map(identify)).toEqual(
           items.slice(start, end + 1).map(([item]) => identify(item)),
         );
       }
@@ -68,6 +68,28 @@ export function itKeepsTheEnumeratorContract<Item>(name: string, contract: Contr
     for (const cursor of [null, middle ? middle[1] : null]) {
       const size = await (await from(cursor)).size?.();
       if (size !== undefined) expect(size).toBe((await expectedItems()).length);
+    }
+  });
+
+  it(`R24: ${name}: is halved down to single records, each half with its cursor, or is one record`, async () => {
+    const enumerator = await from(null);
+    const halveAll = async (item: Item, before: Cursor, cursor: Cursor): Promise<void> => {
+      const names = await records(item);
+      const halves = await enumerator.halve?.(item, before, cursor);
+      if (!halves) return expect(names.length).toBeLessThanOrEqual(1);
+      const [[one, middle], [other, end]] = halves;
+      expect(end).toEqual(cursor);
+      checkJson(middle);
+      expect([...(await records(one)), ...(await records(other))]).toEqual(names);
+      const next = await first(await from(middle));
+      expect(next && (await records(next[0]))[0]).toEqual((await records(other))[0]);
+      await halveAll(one, before, middle);
+      await halveAll(other, middle, end);
+    };
+    let before: Cursor = null;
+    for (const [item, cursor] of (await all(enumerator)).slice(0, stretches)) {
+      await halveAll(item, before, cursor);
+      before = cursor;
     }
   });
 
@@ -92,12 +114,15 @@ async function first<Item>(enumerator: Enumerator<Item>): Promise<readonly [Item
   return undefined;
 }
 
-async function drained<Item>(reader: PageReader<Item>): Promise<Item[]> {
+/** All items up to and including `until`, read as a run does, but for its pauses. */
+async function drained<Item>(enumerator: Enumerator<Item>, until: Cursor): Promise<Item[]> {
   const items: Item[] = [];
+  const reader = sourceOf(enumerator).read({ until });
   try {
-    for (let page = await reader.next(); page; page = await reader.next()) {
-      expect(page.items.length).toBeGreaterThan(0);
-      items.push(...page.items);
+    for (let next = await reader.next(); next; next = await reader.next()) {
+      if (isThrottled(next)) continue;
+      if (next.items.length === 0) checkJson(next.cursorAt(-1));
+      items.push(...next.items);
     }
   } finally {
     await reader.close();

@@ -8,14 +8,15 @@ import { until } from './until.js';
 
 const PROCESSES = fileURLToPath(new URL('../processes/', import.meta.url));
 
-/** A worker in a process of its own, and all that it said. */
-export class WorkerProcess {
+/** A worker in a process of its own, one of the programs of `test/processes`, and all that it said. */
+export class WorkerProcess<Config extends object = WorkerConfig> {
   readonly lines: string[] = [];
   readonly child: ChildProcess;
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null; at: number }>;
 
-  constructor(config: WorkerConfig) {
-    this.child = spawn(process.execPath, [join(PROCESSES, 'dist/test/processes/worker.js'), JSON.stringify(config)], {
+  constructor(config: Config, program = 'worker') {
+    const path = join(PROCESSES, `dist/test/processes/${program}.js`);
+    this.child = spawn(process.execPath, [path, JSON.stringify(config)], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NO_COLOR: '1' },
     });

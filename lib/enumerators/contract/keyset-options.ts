@@ -5,47 +5,80 @@ import type { At } from './enumerator.js';
 export interface KeysetOptions extends At {
   /**
    * Columns in order, each ascending unless said; the primary key (all of it) is added when it is not among them.
-   * Default: the primary key.
+   * A column that may be NULL needs its place: `{ column, order, nulls: 'first' | 'last' }`. Default: the primary key.
    */
   key?: string | readonly (string | KeyColumn)[];
-  /** Rows a query. Default 1000. */
+  /** Rows a query. Default 1000; for batches their size. */
   pageSize?: number;
+}
+
+/** How a source over batches of rows is ordered and cut. */
+export interface BatchOptions extends KeysetOptions {
+  /** Rows a batch; the last one may have fewer. Default 1000. */
+  batchSize?: number;
 }
 
 /** One column of a key, and its direction. */
 export interface KeyColumn {
   readonly column: string;
   readonly order: 'asc' | 'desc';
+  /** Where rows with NULL stand, whatever the database's own order is. */
+  readonly nulls?: 'first' | 'last';
 }
 
-const DEFAULT_PAGE_SIZE = 1000;
+const DEFAULT_ROWS = 1000;
 const OPTIONS = ['cursor', 'key', 'pageSize'];
-const COLUMN_OPTIONS = ['column', 'order'];
+const BATCH_OPTIONS = [...OPTIONS, 'batchSize'];
+const COLUMN_OPTIONS = ['column', 'order', 'nulls'];
+
+/** The options with their defaults; an empty `key` stands for the primary key. */
+export interface ResolvedKeyset {
+  readonly key: readonly KeyColumn[];
+  readonly pageSize: number;
+}
 
 /**
- * The options with their defaults; an empty `key` stands for the primary key.
- *
  * @param source What the options are for, for error messages: `typeorm.records`.
  * @throws InvalidOptionsError for an option that is unknown, of the wrong type, or out of range.
  */
-export function resolveKeysetOptions(
-  options: KeysetOptions,
+export function resolveKeysetOptions(options: KeysetOptions, source: string): ResolvedKeyset {
+  checkOptions(options, OPTIONS, source);
+  const { key, pageSize = DEFAULT_ROWS } = options;
+  return { key: keyColumns(key, source), pageSize: count(pageSize, 'pageSize', source) };
+}
+
+/** As {@link resolveKeysetOptions}, for a source over batches. */
+export function resolveBatchOptions(
+  options: BatchOptions,
   source: string,
-): { readonly key: readonly KeyColumn[]; readonly pageSize: number } {
+): ResolvedKeyset & { readonly batchSize: number } {
+  checkOptions(options, BATCH_OPTIONS, source);
+  const { key, batchSize = options.pageSize ?? DEFAULT_ROWS, pageSize = batchSize } = options;
+  return {
+    key: keyColumns(key, source),
+    batchSize: count(batchSize, 'batchSize', source),
+    pageSize: count(pageSize, 'pageSize', source),
+  };
+}
+
+/** @throws InvalidOptionsError for anything but a whole number from 1. */
+export function count(value: unknown, name: string, source: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number;
+  throw new InvalidOptionsError(`${source}: ${name} is ${show(value)}; it must be a whole number from 1`);
+}
+
+/** @throws InvalidOptionsError for options without a cursor, and for unknown ones. */
+export function checkOptions(options: At, known: readonly string[], source: string): void {
   if (typeof options !== 'object' || options === null || options.cursor === undefined) {
     throw new InvalidOptionsError(
       `${source}: no cursor is given. Pass on the one that the processor's build method gets: { cursor }`,
     );
   }
-  refuseUnknown(options, OPTIONS, source);
-  const { key, pageSize = DEFAULT_PAGE_SIZE } = options;
-  if (!Number.isSafeInteger(pageSize) || pageSize < 1) {
-    throw new InvalidOptionsError(`${source}: pageSize is ${show(pageSize)}; it must be a whole number from 1`);
-  }
-  return { key: key === undefined ? [] : keyColumns(key, source), pageSize };
+  refuseUnknown(options, known, source);
 }
 
-function keyColumns(key: NonNullable<KeysetOptions['key']>, source: string): readonly KeyColumn[] {
+function keyColumns(key: KeysetOptions['key'], source: string): readonly KeyColumn[] {
+  if (key === undefined) return [];
   const parts: readonly unknown[] = Array.isArray(key) ? key : [key];
   if (parts.length === 0) {
     throw new InvalidOptionsError(`${source}: key is empty. Name a column, or leave key out for the primary key`);
@@ -59,7 +92,9 @@ function keyColumns(key: NonNullable<KeysetOptions['key']>, source: string): rea
 
 function keyColumn(part: unknown, source: string): KeyColumn {
   if (typeof part === 'object' && part !== null) refuseUnknown(part, COLUMN_OPTIONS, `${source}: key`);
-  const { column, order } = (typeof part === 'string' ? { column: part, order: 'asc' } : (part ?? {})) as KeyColumn;
+  const { column, order, nulls } = (
+    typeof part === 'string' ? { column: part, order: 'asc' } : (part ?? {})
+  ) as KeyColumn;
   if (typeof column !== 'string' || column === '') {
     throw new InvalidOptionsError(
       `${source}: key contains ${show(part)}; a part of it is a column's name, or { column: 'name', order: 'asc' | 'desc' }`,
@@ -70,10 +105,16 @@ function keyColumn(part: unknown, source: string): KeyColumn {
       `${source}: the order of key column "${column}" is ${show(order)}; use 'asc' or 'desc'`,
     );
   }
-  return { column, order };
+  if (nulls !== undefined && nulls !== 'first' && nulls !== 'last') {
+    throw new InvalidOptionsError(
+      `${source}: nulls of key column "${column}" is ${show(nulls)}; use 'first' or 'last'`,
+    );
+  }
+  return { column, order, ...(nulls && { nulls }) };
 }
 
-function refuseUnknown(options: object, known: readonly string[], where: string): void {
+/** @throws InvalidOptionsError for an option that is not among the known ones. */
+export function refuseUnknown(options: object, known: readonly string[], where: string): void {
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown === undefined) return;
   throw new InvalidOptionsError(`${where} has no option "${unknown}". It has: ${known.join(', ')}`);

@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { Cursor, Json } from '../../cursor.js';
+import { type Cursor, isSameJson, type Json } from '../../cursor.js';
 import { InvalidCursorError, InvalidEnumeratorError } from '../../iteration.errors.js';
-import type { Bounds, Page } from './source.js';
+import type { Page } from './page.js';
+import type { Bounds } from './source.js';
 
 /** One value a key column, in the order of the key. */
 export type KeyValues = readonly Json[];
@@ -19,14 +19,14 @@ export interface KeysetQuery<Row> {
   ): Promise<readonly KeyedRow<Row>[]>;
 }
 
-export interface KeyedRow<Row> {
+export interface KeyedRow<Row, Key = KeyValues> {
   readonly row: Row;
   /** Read when the row was fetched: a handler may change the row. */
-  readonly key: KeyValues;
+  readonly key: Key;
 }
 
 /**
- * Pages of a keyset source, one query each, no OFFSET.
+ * Pages of a source that is ordered by columns, one query each, no OFFSET.
  *
  * The cursor is the key's value, or the array of its values when the key has several columns.
  *
@@ -37,29 +37,61 @@ export async function* keysetPages<Row>(
   query: KeysetQuery<Row>,
   bounds: Bounds,
 ): AsyncGenerator<Page<Row>, void, void> {
-  let after = keyOf(bounds.after, query);
-  const until = keyOf(bounds.until, query);
-  for (;;) {
+  const until = keyValues(bounds.until, query);
+  for (let after = keyValues(bounds.after, query); ; ) {
     const rows = await query.fetch({ after, until }, query.pageSize);
     const last = rows.at(-1);
     if (!last) return;
-    if (isDeepStrictEqual(rows[0]?.key, after) || isDeepStrictEqual(last.key, after)) {
-      throw new InvalidEnumeratorError(
-        `${query.name}: a page behind ${JSON.stringify(after)} came back with that same key, so it would never end. ` +
-          'The key must be unique, and the query must honour it',
-      );
-    }
-    yield { items: rows.map(({ row }) => row), cursorAt: (index) => cursorOf((rows[index] as KeyedRow<Row>).key) };
+    checkForward(query.name, after, rows);
+    yield keyedPage(rows, cursorOf);
     if (rows.length < query.pageSize) return;
     after = last.key;
   }
 }
 
-function cursorOf(key: KeyValues): Cursor {
+/** A page of rows, each with the cursor that is made of its key. */
+export function keyedPage<Row, Key, C extends Cursor>(
+  rows: readonly KeyedRow<Row, Key>[],
+  cursor: (key: Key) => C,
+): Page<Row, C> {
+  return {
+    items: rows.map(({ row }) => row),
+    cursorAt: (index) => cursor((rows[index] as KeyedRow<Row, Key>).key),
+  };
+}
+
+/**
+ * Rows in the order of a unique key have no two keys alike, and none like the one they stand behind (R8).
+ *
+ * @throws InvalidEnumeratorError
+ */
+export function checkForward<Key>(name: string, after: Key | null, rows: readonly KeyedRow<unknown, Key>[]): void {
+  const [first, last] = [rows[0], rows.at(-1)];
+  if (after !== null && first && last && (isSameJson(after, first.key) || isSameJson(after, last.key))) {
+    throw new InvalidEnumeratorError(
+      `${name}: a page behind ${JSON.stringify(after)} came back with that same key, so it would never end. ` +
+        'The key must be unique, and the query must honour it',
+    );
+  }
+  const twin = rows.find(
+    ({ key }, index) => index > 0 && isSameJson((rows[index - 1] as KeyedRow<unknown, Key>).key, key),
+  );
+  if (!twin) return;
+  throw new InvalidEnumeratorError(
+    `${name}: two rows have the same key ${JSON.stringify(twin.key)}; at the end of a page one of them would be lost. ` +
+      'The key must be unique: add a column that makes it so',
+  );
+}
+
+export function cursorOf(key: KeyValues): Cursor {
   return key.length === 1 ? (key[0] as Json) : key;
 }
 
-function keyOf(cursor: Cursor, { name, columns }: KeysetQuery<unknown>): KeyValues | null {
+/** @throws InvalidCursorError for a cursor of another shape. */
+export function keyValues(
+  cursor: Cursor,
+  { name, columns }: Pick<KeysetQuery<unknown>, 'name' | 'columns'>,
+): KeyValues | null {
   if (cursor === null) return null;
   const key = Array.isArray(cursor) ? (cursor as KeyValues) : [cursor];
   if (key.length === columns) return key;

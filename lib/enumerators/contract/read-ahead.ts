@@ -1,25 +1,49 @@
 import type { Cursor } from '../../cursor.js';
-import type { Page, PageReader } from './source.js';
+import type { Next } from './page.js';
+import type { PageReader } from './source.js';
+
+/** What a run reads from. */
+export interface RunReader<Item, C extends Cursor = Cursor> extends PageReader<Item, C> {
+  /** Whether a page ahead is being read. */
+  readonly isReading: boolean;
+}
 
 /**
- * Fetches the next page while the items of the last one are handled: at most one page ahead, so two in memory.
- * An error of the page ahead is thrown only when that page is asked for.
+ * Fetches the next page while the items of the last one are handled, where the reader allows it: at most one page ahead,
+ * so two in memory. An error of the page ahead is thrown only when that page is asked for.
  */
-export function readAhead<Item, C extends Cursor>(reader: PageReader<Item, C>): PageReader<Item, C> {
-  let ahead: Promise<Page<Item, C> | undefined> | undefined;
+export function readAhead<Item, C extends Cursor>(reader: PageReader<Item, C>): RunReader<Item, C> {
+  let ahead: Promise<Next<Item, C>> | undefined;
+  let isReading = false;
 
-  const fetch = async () => reader.next();
+  const read = async () => {
+    isReading = true;
+    try {
+      return await reader.next();
+    } finally {
+      isReading = false;
+    }
+  };
+
+  const follow = (next: Next<Item, C>): Next<Item, C> => {
+    if (!next || !reader.ahead || !('items' in next)) return next;
+    ahead = read();
+    ahead.catch(() => {}); // asked for by the next call; until then nobody listens
+    return next;
+  };
 
   return {
-    async next() {
-      const page = await (ahead ?? fetch());
-      ahead = page && fetch();
-      ahead?.catch(() => {}); // asked for by the next call; until then nobody listens
-      return page;
+    get consuming() {
+      return reader.consuming === true;
     },
-    async close() {
-      await ahead?.catch(() => {});
-      await reader.close();
+    get isReading() {
+      return isReading;
     },
+    next() {
+      const next = ahead ?? reader.next();
+      ahead = undefined;
+      return next instanceof Promise ? next.then(follow) : follow(next);
+    },
+    close: () => reader.close(),
   };
 }

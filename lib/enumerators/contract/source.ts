@@ -1,17 +1,16 @@
 import type { Cursor } from '../../cursor.js';
 import type { Enumerator } from './enumerator.js';
+import type { Next, Page } from './page.js';
 
-/** A stretch of consecutive items. A cursor is made only when it is asked for, so an item costs no cursor. */
-export interface Page<Item, C extends Cursor = Cursor> {
-  readonly items: readonly Item[];
-  cursorAt(index: number): C;
-}
-
-/** Hands out a source's pages in order. It is closed exactly once, also when a run ends early. */
+/** Hands out a source's pages in order. */
 export interface PageReader<Item, C extends Cursor = Cursor> {
-  /** The next page, never empty; undefined at the end. */
-  next(): Page<Item, C> | undefined | Promise<Page<Item, C> | undefined>;
-  /** Releases what reading opened. Called once, and never while `next` is under way. */
+  /** Whether the next page may be read before the items of the last one are finished; by default not. It may change. */
+  readonly ahead?: boolean;
+  /** Whether what it gives is gone from the source: it is asked for nothing that would not be handled. */
+  readonly consuming?: boolean;
+  /** The next page; undefined at the end. After {@link Throttled} it may be asked again. */
+  next(): Next<Item, C> | Promise<Next<Item, C>>;
+  /** Releases what reading opened. Called exactly once; when a run ends early, perhaps while `next` is under way. */
   close(): void | Promise<void>;
 }
 
@@ -21,6 +20,8 @@ export interface Bounds<C extends Cursor = Cursor> {
   readonly after: C | null;
   /** Items end with this cursor's, it included. */
   readonly until: C | null;
+  /** How many items up to `after` the job has finished; undefined = unknown. */
+  readonly finished?: number;
 }
 
 /** What a source implements: it can start behind any of its cursors and end at one. */
@@ -29,44 +30,33 @@ export interface Source<Item, C extends Cursor = Cursor> {
   read(bounds: Bounds<C>): PageReader<Item, C>;
   /** How many items the whole source has, wherever it started; undefined = unknown. */
   size?(): Promise<number | undefined> | number | undefined;
+  /** How many items it has up to and including this cursor's; undefined = unknown. */
+  count?(cursor: C): Promise<number | undefined> | number | undefined;
   /** See {@link Enumerator.halve}. */
   halve?: Enumerator<Item, C>['halve'];
 }
 
-/** A {@link Source} that starts behind a cursor: the {@link Enumerator} that the builder's calls return. */
-export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumerator<Item, C> {
-  readonly size?: Enumerator<Item, C>['size'];
-  readonly halve?: Enumerator<Item, C>['halve'];
-
-  constructor(
-    readonly source: Source<Item, C>,
-    readonly cursor: C | null,
-  ) {
-    if (source.size) this.size = () => source.size?.();
-    if (source.halve) this.halve = source.halve.bind(source);
-  }
-
-  read(until: C | null = null): PageReader<Item, C> {
-    return this.source.read({ after: this.cursor, until });
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<readonly [Item, C], void, void> {
-    const reader = this.read();
-    try {
-      for (let page = await reader.next(); page; page = await reader.next()) {
-        for (const [index, item] of page.items.entries()) yield [item, page.cursorAt(index)];
-      }
-    } finally {
-      await reader.close();
-    }
-  }
+/** A source like another one, but for `changes`. */
+export function sourceLike<Item, C extends Cursor>(
+  source: Source<Item, C>,
+  changes: Partial<Source<Item, C>>,
+): Source<Item, C> {
+  const { size, count, halve } = source;
+  return {
+    read: source.read.bind(source),
+    ...(size && { size: size.bind(source) }),
+    ...(count && { count: count.bind(source) }),
+    ...(halve && { halve: halve.bind(source) }),
+    ...changes,
+  };
 }
 
-/** A reader over an async generator of pages. */
+/** A reader over an async generator of pages, which may be read ahead. */
 export function readPages<Item, C extends Cursor>(
   pages: AsyncGenerator<Page<Item, C>, void, void>,
 ): PageReader<Item, C> {
   return {
+    ahead: true,
     next: async () => (await pages.next()).value ?? undefined,
     close: async () => {
       await pages.return();

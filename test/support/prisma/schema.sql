@@ -17,4 +17,13 @@ CREATE TABLE "event log" (
 CREATE TABLE "Reading" (sensor int, at timestamptz(6), PRIMARY KEY (sensor, at));
 CREATE TABLE "Visit" (site int, visitor text, at timestamptz(6) NOT NULL, PRIMARY KEY (site, visitor));
 CREATE TABLE "Code" (series text NOT NULL, number int NOT NULL, other text UNIQUE, UNIQUE (series, number));
+CREATE TABLE "KeyRow" (
+  id int PRIMARY KEY, rank int NOT NULL, maybe int, name text COLLATE "C" NOT NULL, "a note" text COLLATE "C",
+  at timestamp(6) NOT NULL, seen timestamp(6), big bigint NOT NULL, price numeric(40, 20) NOT NULL
+);
+CREATE TABLE "Maybe" (id int PRIMARY KEY, mood "Mood", active boolean, ratio float8, born date, code uuid UNIQUE);
+CREATE TABLE "Entry" (
+  id int PRIMARY KEY, name text NOT NULL, "createdAt" timestamptz(6) NOT NULL, done boolean NOT NULL DEFAULT false,
+  touched int NOT NULL DEFAULT 0
+);
 CREATE VIEW "Tally" AS SELECT count(*)::int AS total FROM "Post";

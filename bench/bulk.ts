@@ -1,0 +1,96 @@
+/**
+ * `typeorm.queries` in a job: 1,000,000 rows updated in batches of 1,000 by real worker processes, of which five are killed
+ * (SIGKILL) on the way. Prints how many rows were updated exactly once, the seconds, and the memory of the workers.
+ *
+ * `ROWS=100000` is another number of rows. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and drops a
+ * database of its own there.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { Queue } from 'bullmq';
+import type { TypeOrmBulkConfig } from '../test/processes/typeorm-bulk.js';
+import { redisConnection } from '../test/support/app.js';
+import { createDatabase } from '../test/support/database.js';
+import { until } from '../test/support/until.js';
+
+const ROWS = Number(process.env.ROWS ?? 1_000_000);
+const BATCH = 1_000;
+const KILLS = 5;
+const MINUTES = 60_000;
+
+const place = { connection: redisConnection(), prefix: `bulk${randomUUID()}` };
+const database = await createDatabase();
+const queue = new Queue('jobs', place);
+const workers: ChildProcess[] = [];
+/** Of the workers, one entry a batch. */
+const rss: number[] = [];
+let running: ChildProcess | undefined;
+let rows = 0;
+let isComplete = false;
+
+try {
+  await database.query(`CREATE TABLE entry (id int PRIMARY KEY, is_done boolean NOT NULL DEFAULT false,
+    times_touched int NOT NULL DEFAULT 0)`);
+  await database.query(`INSERT INTO entry SELECT n * 3 FROM generate_series(1, ${ROWS}) n`);
+  await database.query('VACUUM ANALYZE entry');
+  await Promise.all([work(), work()]);
+  await queue.add('bulk', {});
+  const began = performance.now();
+  for (let kill = 1; kill <= KILLS; kill++) {
+    running = undefined;
+    await until(`kill ${kill}`, () => running && rows >= (kill * ROWS) / (KILLS + 1), 10 * MINUTES);
+    (running as ChildProcess | undefined)?.kill('SIGKILL');
+    await work();
+  }
+  await until('the job is complete', () => isComplete, 10 * MINUTES);
+  const seconds = (performance.now() - began) / 1_000;
+
+  const [found] = await database.query<{ once: number }>(
+    'SELECT count(*)::int AS once FROM entry WHERE is_done AND times_touched = 1',
+  );
+  console.log(
+    `${ROWS} rows in batches of ${BATCH}, ${KILLS} kills: ${found?.once} updated exactly once, ${seconds.toFixed(1)} s`,
+  );
+  const megabytes = (index: number) => Math.round((rss[index] as number) / 2 ** 20);
+  console.log(
+    `RSS of the worker at its start ${megabytes(0)} MB, in the middle ${megabytes(rss.length >> 1)} MB, ` +
+      `at the end ${megabytes(rss.length - 1)} MB; at most ${Math.round(Math.max(...rss) / 2 ** 20)} MB`,
+  );
+  if (found?.once !== ROWS) throw new Error(`${ROWS - (found?.once ?? 0)} rows were not updated exactly once`);
+} finally {
+  for (const worker of workers) await end(worker);
+  await queue.obliterate({ force: true });
+  await queue.close();
+  await database.drop();
+}
+
+/** Starts a worker; resolves when it is ready. */
+async function work(): Promise<void> {
+  // short locks: the next worker need not wait long for those of a dead one
+  const iteration = { worker: { lockDuration: 2_000, stalledInterval: 500 } };
+  const config: TypeOrmBulkConfig = { place, databaseUrl: database.url, batchSize: BATCH, iteration };
+  const worker = fork(new URL('../test/processes/typeorm-bulk.js', import.meta.url), [JSON.stringify(config)], {
+    silent: true,
+  });
+  workers.push(worker);
+  worker.stderr?.pipe(process.stderr);
+  const lines = createInterface({ input: worker.stdout as NodeJS.ReadableStream });
+  const ready = once(lines, 'line');
+  lines.on('line', (line) => {
+    const [, affected, bytes] = /^batch \d+ (\d+) (\d+) \d+$/.exec(line) ?? [];
+    if (affected && !worker.killed) running = worker;
+    if (affected) rows += Number(affected);
+    if (bytes) rss.push(Number(bytes));
+    if (line === 'complete') isComplete = true;
+  });
+  await ready;
+}
+
+async function end(worker: ChildProcess): Promise<void> {
+  if (worker.exitCode !== null || worker.signalCode !== null) return;
+  const closed = once(worker, 'close');
+  worker.kill('SIGKILL');
+  await closed;
+}

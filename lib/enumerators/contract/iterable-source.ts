@@ -1,0 +1,102 @@
+import { type Cursor, isSameJson } from '../../cursor.js';
+import { InvalidEnumeratorError } from '../../iteration.errors.js';
+import type { Enumerator, EnumeratorLike } from './enumerator.js';
+import type { Page } from './page.js';
+import type { Bounds, PageReader, Source } from './source.js';
+
+/** A user's own iterable, which was built to start where it should. */
+export class IterableSource<Item, C extends Cursor> implements Source<Item, C> {
+  readonly size?: Source<Item, C>['size'];
+  readonly halve?: Source<Item, C>['halve'];
+
+  constructor(private readonly iterable: EnumeratorLike<Item, C>) {
+    const enumerator = iterable as Enumerator<Item, C>;
+    if (typeof enumerator.size === 'function') this.size = () => enumerator.size?.();
+    if (typeof enumerator.halve === 'function') this.halve = enumerator.halve.bind(enumerator);
+  }
+
+  read({ until }: Bounds<C>): PageReader<Item, C> {
+    const reader = readIterable(this.iterable);
+    if (until === null) return reader;
+    let ended = false;
+    return {
+      async next() {
+        const page = ended ? undefined : await reader.next();
+        ended = page !== undefined && isSameJson(page.cursorAt(0), until);
+        return page;
+      },
+      close: () => reader.close(),
+    };
+  }
+}
+
+/** A reader of one kind of answer: no user's iterable is throttled. */
+interface IterableReader<Item, C extends Cursor> {
+  next(): Page<Item, C> | undefined | Promise<Page<Item, C> | undefined>;
+  close(): Promise<void>;
+}
+
+/**
+ * A user's own iterable, a page an item: it is resumed only when the item before is finished, and its `finally` runs
+ * when the run ends early.
+ */
+function readIterable<Item, C extends Cursor>(iterable: EnumeratorLike<Item, C>): IterableReader<Item, C> {
+  let iterator: Iterator<readonly [Item, C]> | AsyncIterator<readonly [Item, C]> | undefined;
+  let done = false;
+
+  const page = (result: IteratorResult<readonly [Item, C]>): Page<Item, C> | undefined => {
+    done = result.done === true;
+    return done ? undefined : pageOf(result.value);
+  };
+
+  return {
+    next() {
+      if (done) return undefined;
+      iterator ??= Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]();
+      const result = iterator.next();
+      return result instanceof Promise
+        ? result.then(page)
+        : isThenable(result)
+          ? Promise.resolve(result).then(page)
+          : page(result);
+    },
+    async close() {
+      if (!done) await iterator?.return?.();
+    },
+  };
+}
+
+function isThenable(value: object): value is PromiseLike<never> {
+  return typeof (value as { then?: unknown }).then === 'function';
+}
+
+function pageOf<Item, C extends Cursor>(pair: unknown): Page<Item, C> {
+  if (!Array.isArray(pair) || pair.length !== 2) {
+    throw new InvalidEnumeratorError(
+      `The enumerator yielded ${describe(pair)}; it must yield [item, cursor], the cursor naming that item`,
+    );
+  }
+  const [item, cursor] = pair as [Item, C];
+  return { items: [item], cursorAt: asYielded(cursor) };
+}
+
+/** A generator may change the object that it yielded as a cursor, and yield it again: the item keeps its own. */
+function asYielded<C extends Cursor>(cursor: C): () => C {
+  if (typeof cursor !== 'object' || cursor === null) return () => cursor;
+  const text = textOf(cursor);
+  return () => (textOf(cursor) === text ? cursor : (JSON.parse(text) as C));
+}
+
+/** What JSON cannot hold is refused when the cursor is looked at. */
+function textOf(cursor: Cursor): string {
+  try {
+    return JSON.stringify(cursor) ?? 'null';
+  } catch {
+    return 'null';
+  }
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return typeof value === 'object' && value !== null ? `a ${value.constructor?.name ?? 'object'}` : String(value);
+}

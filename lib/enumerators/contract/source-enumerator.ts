@@ -1,0 +1,55 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Cursor } from '../../cursor.js';
+import type { Enumerator } from './enumerator.js';
+import { isThrottled } from './page.js';
+import { type RunReader, readAhead } from './read-ahead.js';
+import type { Bounds, PageReader, Source } from './source.js';
+import { Turns } from './turns.js';
+
+/** Of Node's timers. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** A {@link Source} that starts behind a cursor: the {@link Enumerator} that the builder's calls return. */
+export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumerator<Item, C> {
+  readonly size?: Enumerator<Item, C>['size'];
+  readonly halve?: Enumerator<Item, C>['halve'];
+
+  constructor(
+    readonly source: Source<Item, C>,
+    readonly cursor: C | null,
+  ) {
+    if (source.size) this.size = () => source.size?.();
+    if (source.halve) this.halve = source.halve.bind(source);
+  }
+
+  /** For whoever handles the items: one page ahead, where the source allows it. */
+  read(bounds: Partial<Omit<Bounds<C>, 'after'>> = {}): RunReader<Item, C> {
+    return readAhead(this.open(bounds));
+  }
+
+  /** For a source that is made of this one. */
+  open({ until = null, finished }: Partial<Omit<Bounds<C>, 'after'>> = {}): PageReader<Item, C> {
+    return this.source.read({ after: this.cursor, until, finished });
+  }
+
+  /** Outside a run, a throttled source is waited for. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly [Item, C], void, void> {
+    const reader = this.read();
+    const turns = new Turns();
+    try {
+      for (let next = await reader.next(); next; next = await reader.next()) {
+        if (isThrottled(next)) {
+          await delay(Math.min(next.retryInMs, MAX_DELAY_MS));
+          continue;
+        }
+        if (next.items.length === 0) await turns.pass();
+        for (const [index, item] of next.items.entries()) {
+          yield [item, next.cursorAt(index)];
+          await next.finished?.(index);
+        }
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+}

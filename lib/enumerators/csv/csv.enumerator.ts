@@ -1,0 +1,145 @@
+import { Injectable } from '@nestjs/common';
+// biome-ignore lint/suspicious/noTsIgnore: it must hold with and without csv-parse
+/** @ts-ignore csv-parse is an optional peer */
+import type { Options as CsvParseOptions } from 'csv-parse';
+import {
+  type At,
+  type Bounds,
+  batchesOf,
+  checkOptions,
+  count,
+  type Enumerator,
+  type Page,
+  type PageReader,
+  readPages,
+  type Source,
+  SourceEnumerator,
+} from '../contract/index.js';
+import { type CsvSource, nameOf, openBytes } from './bytes.js';
+import { type CsvCursor, csvCursor } from './fingerprint.js';
+import { type ParserOptions, parserOptions } from './options.js';
+import { pagesOf } from './pages.js';
+import { loadCsvParse } from './parser.js';
+import { begin, resume } from './resume.js';
+import { countedBefore, isCountable, sizeOf } from './size.js';
+
+export type { CsvSource } from './bytes.js';
+
+const ROWS = { name: 'csv.rows', own: ['cursor'] };
+const BATCHES = { name: 'csv.batches', own: ['cursor', 'batchSize'] };
+const DEFAULT_BATCH = 1_000;
+
+/** Enumerators over the records of a CSV; they need the package `csv-parse`. */
+@Injectable()
+export class CsvEnumeratorBuilder {
+  /**
+   * The records of a CSV, resumed at the byte behind the last finished one: nothing before it is read again but the
+   * head of the file, up to its first record.
+   *
+   * Options are those of csv-parse, with `columns: true` (a record is an object by the header) and `bom: true` as
+   * defaults. Refused are `info` and `delimiter_auto`, and `max_record_size`, `trim` and `rtrim` together with
+   * `skip_records_with_error`; the errors say why. Functions among them (`cast`, `columns`, `on_record`) see a resumed
+   * file's header and first record again, so they should be pure, and `on_skip` sees again what is broken behind the
+   * cursor. Of what csv-parse tells them, `records`, `lines` and `bytes` are the file's; `comment_lines`, `empty_lines`,
+   * `invalid_field_length` and `bytes_records` count what this run has read.
+   *
+   * The cursor holds the byte, the row number, and a fingerprint of the file: its first 64 KB, the 4 KB before the cursor,
+   * and its size. A file that was appended to is the same. What is another only elsewhere, at no smaller size, is not noticed.
+   *
+   * `size` parses 1 MB (1,048,576 bytes) at most. It is exact for a file or Buffer that has no more; of a larger one it is
+   * an estimate by bytes, as if the rest were like that MB. None of the functions above is called for it. It is unknown for
+   * a stream, which is not opened for it, with `on_record`, which may drop records, where another function decides what is
+   * skipped (`cast` with `skip_records_with_empty_values`, `columns` with `skip_records_with_error`), and where that MB has
+   * an error or less than two records.
+   *
+   * Reading rejects with SourceChangedError when the file is no longer the cursor's (R10), or is cut while it is read, and with
+   * MissingDependencyError when csv-parse is not installed; errors of the file system, the stream and csv-parse pass
+   * untouched. A stream that gives nothing is destroyed when the run ends.
+   *
+   * @throws InvalidOptionsError for what is no source, and for an option that is unknown or cannot be resumed.
+   * @throws InvalidCursorError for a cursor of another source.
+   */
+  rows<Row = Record<string, string>>(source: CsvSource, options: At & CsvParseOptions): Enumerator<Row> {
+    checkOptions({ cursor: options?.cursor }, ROWS.own, ROWS.name);
+    const rows = new CsvRows<Row>(source, parserOptions(options, ROWS), ROWS.name);
+    return new SourceEnumerator(rows, csvCursor(options.cursor, ROWS.name));
+  }
+
+  /**
+   * As {@link rows}, in arrays of `batchSize` records (default 1000), the last one shorter. A batch's cursor is its last
+   * record's, so a processor may change from the one to the other, and its `batchSize`, between two runs.
+   *
+   * @throws InvalidOptionsError for a batchSize that is no whole number from 1 too.
+   */
+  batches<Row = Record<string, string>>(
+    source: CsvSource,
+    options: At & CsvParseOptions & { batchSize?: number },
+  ): Enumerator<Row[]> {
+    checkOptions({ cursor: options?.cursor }, BATCHES.own, BATCHES.name);
+    const { batchSize = DEFAULT_BATCH } = options;
+    const size = count(batchSize, 'batchSize', BATCHES.name);
+    const rows = new CsvRows<Row>(source, parserOptions(options, BATCHES), BATCHES.name);
+    return new SourceEnumerator(batchesOf(rows, size), csvCursor(options.cursor, BATCHES.name));
+  }
+}
+
+class CsvRows<Row> implements Source<Row, CsvCursor> {
+  readonly size?: Source<Row, CsvCursor>['size'];
+  readonly #name: string;
+
+  constructor(
+    private readonly source: CsvSource,
+    private readonly options: ParserOptions,
+    private readonly call: string,
+  ) {
+    this.#name = nameOf(source, call);
+    if (typeof source !== 'function' && isCountable(options)) {
+      this.size = () => this.#size();
+    }
+  }
+
+  read(bounds: Bounds<CsvCursor>): PageReader<Row, CsvCursor> {
+    const closing = new AbortController();
+    const reader = readPages(this.#pages(bounds, closing.signal));
+    return {
+      ...reader,
+      close: () => {
+        closing.abort(); // ends a `next` that waits for a stream
+        return reader.close();
+      },
+    };
+  }
+
+  count({ row }: CsvCursor): number | undefined {
+    return this.options.on_record ? undefined : row - countedBefore(this.options);
+  }
+
+  async #size(): Promise<number | undefined> {
+    const csv = await loadCsvParse(this.call);
+    const bytes = await openBytes(this.source, { call: this.call, signal: new AbortController().signal });
+    try {
+      return await sizeOf({ name: this.#name, bytes, csv, options: this.options });
+    } finally {
+      await bytes.close();
+    }
+  }
+
+  async *#pages(
+    { after, until }: Bounds<CsvCursor>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Page<Row, CsvCursor>, void, void> {
+    const csv = await loadCsvParse(this.call);
+    const bytes = await openBytes(this.source, { call: this.call, signal });
+    try {
+      const open = { name: this.#name, bytes, csv, options: this.options };
+      const stretch = after ? await resume<Row>(open, after) : await begin<Row>(open);
+      try {
+        yield* pagesOf(stretch, until?.offset ?? Number.POSITIVE_INFINITY);
+      } finally {
+        await stretch.body.close();
+      }
+    } finally {
+      await bytes.close();
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import type { Page } from '../contract/index.js';
+import { type CsvCursor, digest, type FileMark, TAIL_BYTES } from './fingerprint.js';
+import type { Records } from './parser.js';
+import type { Stretch } from './resume.js';
+
+/** The parser holds back a few bytes to look ahead, so a chunk's first record can end in the chunk before. */
+const KEPT_BYTES = TAIL_BYTES + 4_096;
+
+/** A page a chunk. */
+export async function* pagesOf<Row>(
+  { body, parser, mark, tail, offset }: Stretch<Row>,
+  until: number,
+): AsyncGenerator<Page<Row, CsvCursor>, void, void> {
+  let bytes = tail;
+  let end = offset;
+  while (!parser.stopped) {
+    const chunk = await body.next();
+    const failure = await failureOf(chunk ? parser.write(chunk) : parser.end());
+    if (chunk) bytes = Buffer.concat([bytes.subarray(-KEPT_BYTES), chunk]);
+    end += chunk?.length ?? 0;
+    const records = parser.take();
+    const count = countUpTo(until, records.offsets);
+    if (count > 0) yield page(records, { count, mark, bytes, start: end - bytes.length });
+    if (count < records.items.length || records.offsets.at(-1) === until) return;
+    if (failure) throw failure.error; // only now: the records before the broken one can be finished
+    if (!chunk) return;
+  }
+}
+
+function failureOf(parsing: Promise<void>): Promise<{ readonly error: unknown } | undefined> {
+  return parsing.then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+}
+
+function countUpTo(until: number, offsets: readonly number[]): number {
+  const beyond = offsets.findIndex((offset) => offset > until);
+  return beyond === -1 ? offsets.length : beyond;
+}
+
+/** `bytes` begin at the byte `start` of the file, and hold what stands before each of the page's records. */
+interface PageFacts {
+  readonly count: number;
+  readonly mark: FileMark;
+  readonly bytes: Buffer;
+  readonly start: number;
+}
+
+function page<Row>(
+  { items, offsets, rows, lines }: Records<Row>,
+  { count, mark, bytes, start }: PageFacts,
+): Page<Row, CsvCursor> {
+  return {
+    items: count === items.length ? items : items.slice(0, count),
+    cursorAt(index) {
+      const [offset, row, line] = [offsets[index], rows[index], lines[index]] as [number, number, number];
+      const tail = bytes.subarray(Math.max(0, offset - start - TAIL_BYTES), offset - start);
+      return { offset, row, line, ...mark, tail: digest(tail) };
+    },
+    // The rest of a record's cursor is another when the file was appended to in between.
+    isAt: (index, cursor) => cursor.offset === offsets[index],
+  };
+}

@@ -1,0 +1,101 @@
+import type { ParserOptions } from './options.js';
+import { CsvParser, type Place, type Records } from './parser.js';
+import { ByteReader } from './reader.js';
+import type { OpenCsv } from './resume.js';
+
+/** So much of a file is parsed to count its records. */
+export const SAMPLE_BYTES = 1_048_576;
+
+/** Whether records can be counted without calling the user's functions. */
+export function isCountable(options: ParserOptions): boolean {
+  const { cast, cast_date: castDate, columns } = options;
+  const casts = typeof cast === 'function' || typeof castDate === 'function';
+  return (
+    !options.on_record &&
+    !(casts && options.skip_records_with_empty_values) &&
+    !(typeof columns === 'function' && options.skip_records_with_error)
+  );
+}
+
+/** How many of the records that csv-parse counts stand before the first one that is handed out. */
+export function countedBefore({ from }: ParserOptions): number {
+  return limit(from, 1) - 1;
+}
+
+/**
+ * How many records a file has: exact when it has at most {@link SAMPLE_BYTES}, or ends there by an option; else an estimate
+ * by what is in them. Undefined when csv-parse refuses them, or they hold too few records to tell.
+ */
+export async function sizeOf({ bytes, csv, options }: OpenCsv): Promise<number | undefined> {
+  const reader = new ByteReader(bytes.from(0));
+  const parser = new CsvParser(csv, countingOptions(options));
+  const before = countedBefore(options);
+  let first: Place | undefined;
+  let last: Place | undefined;
+  try {
+    for (let read = 0; ; ) {
+      const chunk = await reader.next();
+      read += chunk?.length ?? 0;
+      if (chunk && read > SAMPLE_BYTES)
+        return first && last && estimate({ first, last, size: bytes.size ?? 0, options });
+      if (!(await isParsed(chunk ? parser.write(chunk) : parser.end()))) return undefined;
+      const records = parser.take();
+      first ??= placeOf(records, 0);
+      last = placeOf(records, -1) ?? last;
+      if (!chunk || parser.stopped) return Math.max(0, (last?.row ?? 0) - before);
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+interface Sample {
+  readonly first: Place;
+  readonly last: Place;
+  /** Of the file, in bytes. */
+  readonly size: number;
+  readonly options: ParserOptions;
+}
+
+/** As if the rest were like the records from the first to the last one of the sample. */
+function estimate({ first, last, size, options }: Sample): number | undefined {
+  const records = last.row - first.row;
+  if (records === 0) return undefined;
+  const inBytes = last.row + ((size - last.offset) / (last.offset - first.offset)) * records;
+  const lines = last.line - first.line; // none where records end otherwise; csv-parse never comes to a line then
+  const inLines = lines > 0 ? last.row + ((limit(options.to_line) - last.line) / lines) * records : inBytes;
+  return Math.max(0, Math.round(Math.min(inBytes, inLines, limit(options.to))) - countedBefore(options));
+}
+
+/** The options without what changes records, not their number, and without the user's functions. */
+function countingOptions(options: ParserOptions): ParserOptions {
+  const named = typeof options.columns === 'function';
+  return {
+    ...options,
+    ...(named && { columns: true, relax_column_count: true }),
+    from: 1,
+    cast: undefined,
+    cast_date: undefined,
+    objname: undefined,
+    on_skip: undefined,
+    raw: undefined,
+  };
+}
+
+async function isParsed(parsing: Promise<void>): Promise<boolean> {
+  return parsing.then(
+    () => true,
+    () => false,
+  );
+}
+
+function placeOf({ offsets, rows, lines }: Records<unknown>, index: number): Place | undefined {
+  const [offset, row, line] = [offsets.at(index), rows.at(index), lines.at(index)];
+  return offset === undefined ? undefined : { offset, row: row as number, line: line as number };
+}
+
+/** As csv-parse reads it: -1 and what is left out are no limit. */
+function limit(value: unknown, none = Number.POSITIVE_INFINITY): number {
+  const limited = Number.parseInt(String(value), 10);
+  return limited >= 1 ? limited : none;
+}

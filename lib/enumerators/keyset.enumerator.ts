@@ -1,0 +1,121 @@
+import { type Cursor, checkJson, isSameJson, type Json } from '../cursor.js';
+import { InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
+import {
+  type Bounds,
+  checkForward,
+  checkOptions,
+  count,
+  type Enumerator,
+  type KeyedRow,
+  keyedPage,
+  type Page,
+  type PageReader,
+  Rounds,
+  readPages,
+  type Source,
+  SourceEnumerator,
+  sourceLike,
+} from './contract/index.js';
+
+export interface KeysetFetchOptions<Row, K extends Json | []> {
+  /** The last finished row's key; `null` starts at the beginning. */
+  cursor: K | Cursor | null;
+  /** At most `limit` rows behind the key `after`, in the order of the key; none at the end. */
+  fetch: (after: K | null, limit: number) => Promise<readonly Row[]>;
+  /** The unique key of a row: what JSON holds exactly, never `null`. It is the row's cursor. */
+  key: (row: Row) => K;
+  /** Rows a query. Default 1000. */
+  pageSize?: number;
+  /** How many rows the whole job has, not only what is left. Asked once in a job's life. */
+  size?: () => Promise<number>;
+}
+
+const OPTIONS = ['cursor', 'fetch', 'key', 'pageSize', 'size'];
+const DEFAULT_PAGE_SIZE = 1000;
+
+/** The rows of any database, by a unique key that its query orders and compares by. */
+export function keysetEnumerator<Row, K extends Json | []>(options: KeysetFetchOptions<Row, K>): Enumerator<Row, K> {
+  checkOptions(options as { cursor: Cursor }, OPTIONS, 'keyset');
+  const { cursor, fetch, key, pageSize = DEFAULT_PAGE_SIZE, size } = options;
+  for (const [name, given] of Object.entries({ fetch, key, size: size ?? fetch })) {
+    if (typeof given !== 'function') throw new InvalidOptionsError(`keyset: ${name} is no function`);
+  }
+  const rows = new KeysetRows<Row, K>({ fetch, key, pageSize: count(pageSize, 'pageSize', 'keyset') });
+  return new SourceEnumerator(size ? sourceLike(rows, { size }) : rows, cursor as K | null);
+}
+
+class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
+  constructor(private readonly query: Pick<Required<KeysetFetchOptions<Row, K>>, 'fetch' | 'key' | 'pageSize'>) {}
+
+  read(bounds: Bounds<K>): PageReader<Row, K> {
+    return readPages(this.#pages(bounds));
+  }
+
+  /** A page that is not full need not be the last: the database may have a limit of its own. */
+  async *#pages({ after, until }: Bounds<K>): AsyncGenerator<Page<Row, K>, void, void> {
+    const order = new NumberOrder();
+    const rounds = new Rounds();
+    for (;;) {
+      const rows = await this.#fetch(after);
+      const last = rows.at(-1);
+      if (!last) return;
+      order.check(after, rows);
+      if (rounds.comesAgain(last.key)) {
+        throw new InvalidEnumeratorError(
+          `keyset: the key ${JSON.stringify(last.key)} came again, so the rows would never end. ` +
+            'fetch must order by the key, and give only rows behind `after`',
+        );
+      }
+      const end = until === null ? -1 : rows.findIndex(({ key }) => isSameJson(key, until));
+      yield keyedPage(end < 0 ? rows : rows.slice(0, end + 1), (key) => key);
+      if (end >= 0) return;
+      after = last.key;
+    }
+  }
+
+  async #fetch(after: K | null): Promise<readonly KeyedRow<Row, K>[]> {
+    const { fetch, key, pageSize } = this.query;
+    const rows: unknown = await fetch(after, pageSize);
+    if (!Array.isArray(rows)) {
+      throw new InvalidEnumeratorError(
+        `keyset: fetch(${JSON.stringify(after)}, ${pageSize}) gave ${String(rows)}; it must give an array of rows`,
+      );
+    }
+    const keyed = rows.map((row: Row) => ({ row, key: key(row) }));
+    const without = keyed.find(({ key }) => key === null || key === undefined);
+    if (without) {
+      throw new InvalidEnumeratorError(
+        `keyset: key() gave ${String(without.key)} for the row ${JSON.stringify(without.row)}; each row needs a key of its own`,
+      );
+    }
+    const last = keyed.at(-1);
+    if (last) checkJson(last.key);
+    checkForward('keyset', after, keyed);
+    return keyed;
+  }
+}
+
+/** Numbers can be seen to be out of order; how texts are ordered only the database knows. */
+class NumberOrder {
+  #direction = 0;
+
+  check(after: Json | [] | null, rows: readonly { readonly key: Json | [] }[]): void {
+    let before = leading(after);
+    for (const { key } of rows) {
+      const value = leading(key);
+      const step = typeof before === 'number' && typeof value === 'number' ? Math.sign(value - before) : 0;
+      if (step !== 0 && step === -this.#direction) {
+        throw new InvalidEnumeratorError(
+          `keyset: the rows are out of order by the first part of their key: ${String(value)} comes behind ${String(before)}. ` +
+            'fetch must order by the key, part by part, and give only rows behind `after`',
+        );
+      }
+      this.#direction ||= step;
+      before = value;
+    }
+  }
+}
+
+function leading(key: Json | [] | null): unknown {
+  return Array.isArray(key) ? (key as readonly Json[])[0] : key;
+}

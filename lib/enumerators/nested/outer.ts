@@ -1,0 +1,80 @@
+import { type Cursor, isSameJson } from '../../cursor.js';
+import { InvalidEnumeratorError } from '../../iteration.errors.js';
+import {
+  isAt,
+  isThrottled,
+  type Page,
+  type PageReader,
+  type SourceEnumerator,
+  type Throttled,
+} from '../contract/index.js';
+import type { Place } from './cursor.js';
+
+/** An outer item, and where it stands. */
+export interface OuterItem {
+  readonly item: unknown;
+  readonly place: Place;
+  /** Whether an outer cursor names it. */
+  isAt(cursor: Cursor): boolean;
+}
+
+/** The outer items behind a cursor, one by one. */
+export class OuterItems {
+  readonly #reader: PageReader<unknown> | undefined;
+  #page: Page<unknown> | undefined;
+  #index = 0;
+  #after: Cursor;
+  #finished: number;
+  #peeked: OuterItem | undefined;
+
+  /** @param options.finished How many stand up to `after`. */
+  constructor(
+    enumerator: SourceEnumerator<unknown> | undefined,
+    { after, finished, until }: { after: Cursor; finished: number; until: Cursor },
+  ) {
+    this.#reader = enumerator?.open({ until, finished });
+    this.#after = after;
+    this.#finished = finished;
+  }
+
+  get ahead(): boolean {
+    return this.#reader?.ahead === true;
+  }
+
+  async next(): Promise<OuterItem | Throttled | undefined> {
+    const next = await this.peek();
+    this.#peeked = undefined;
+    return next;
+  }
+
+  /** The next item, which stays the next one. */
+  async peek(): Promise<OuterItem | Throttled | undefined> {
+    if (this.#peeked) return this.#peeked;
+    while (!this.#page || this.#index === this.#page.items.length) {
+      const next = await this.#reader?.next();
+      if (!next || isThrottled(next)) return next;
+      this.#page = next;
+      this.#index = 0;
+    }
+    this.#peeked = this.#itemOf(this.#page, this.#index++);
+    return this.#peeked;
+  }
+
+  async close(): Promise<void> {
+    await this.#reader?.close();
+  }
+
+  #itemOf(page: Page<unknown>, index: number): OuterItem {
+    const after = this.#after;
+    const at = page.cursorAt(index);
+    if (at === null || isSameJson(at, after)) {
+      throw new InvalidEnumeratorError(
+        `nested: an outer level gave an item with ${at === null ? 'no cursor, as poll does' : `the cursor ${JSON.stringify(at)} of the one before it`}, ` +
+          'so its items could not be told apart. Use such a source as the innermost level only',
+      );
+    }
+    this.#after = at;
+    const place = { after, at, finished: this.#finished++ };
+    return { item: page.items[index], place, isAt: (cursor) => isAt(page, index, cursor) };
+  }
+}

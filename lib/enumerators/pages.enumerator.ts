@@ -1,0 +1,82 @@
+import { type Cursor, isSameJson, type Json } from '../cursor.js';
+import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
+import {
+  type At,
+  type Bounds,
+  checkOptions,
+  type Enumerator,
+  type Page,
+  type PageReader,
+  Rounds,
+  readPages,
+  type Source,
+  SourceEnumerator,
+} from './contract/index.js';
+
+export interface PagesOptions<Item, Token extends Json> extends At {
+  /** A page by its token, the first one by `null`; `next` is the token of the page behind it, `null` at the end. */
+  fetch: (token: Token | null) => Promise<{ items: readonly Item[]; next: Token | null }>;
+}
+
+/** The page, and the item's index in it; -1: the page is reached, and none of its items finished. */
+type PagesCursor = { readonly token: Json; readonly index: number };
+
+/** The items of an API's pages. A resumed run asks for the cursor's page again, and leaves out what is finished. */
+export function pagesEnumerator<Item, Token extends Json>(options: PagesOptions<Item, Token>): Enumerator<Item> {
+  checkOptions(options, ['cursor', 'fetch'], 'pages');
+  const { cursor, fetch } = options;
+  if (typeof fetch !== 'function') {
+    throw new InvalidOptionsError('pages: fetch is no function. Give it one: (token) => Promise<{ items, next }>');
+  }
+  checkCursor(cursor);
+  return new SourceEnumerator(new ApiPages<Item, Token>(fetch), cursor);
+}
+
+class ApiPages<Item, Token extends Json> implements Source<Item> {
+  constructor(private readonly fetch: PagesOptions<Item, Token>['fetch']) {}
+
+  read({ after, until }: Bounds): PageReader<Item> {
+    return readPages(this.#pages(checkCursor(after), checkCursor(until)));
+  }
+
+  async *#pages(after: PagesCursor | null, until: PagesCursor | null): AsyncGenerator<Page<Item>, void, void> {
+    let start = (after?.index ?? -1) + 1;
+    const rounds = new Rounds();
+    for (let token = (after?.token ?? null) as Token | null; ; start = 0) {
+      const { items, next } = checkPage<Item, Token>(await this.fetch(token), token);
+      const isLast = until !== null && isSameJson(token, until.token);
+      yield pageOf(items.slice(start, isLast ? until.index + 1 : undefined), { token, start });
+      if (next === null || isLast) return;
+      if (isSameJson(next, token) || rounds.comesAgain(next)) {
+        throw new InvalidEnumeratorError(
+          `pages: the token ${JSON.stringify(next)} came again, so the pages would never end. ` +
+            'Does fetch pass its token on? The last page has next: null',
+        );
+      }
+      token = next;
+    }
+  }
+}
+
+function pageOf<Item>(items: readonly Item[], { token, start }: { token: Json; start: number }): Page<Item> {
+  return { items, cursorAt: (index) => ({ token, index: start + index }) };
+}
+
+function checkPage<Item, Token extends Json>(page: unknown, token: Json) {
+  const { items, next } = (page ?? {}) as { items?: readonly Item[]; next?: Token | null };
+  if (Array.isArray(items) && next !== undefined) return { items: items as readonly Item[], next };
+  throw new InvalidEnumeratorError(
+    `pages: fetch(${JSON.stringify(token)}) gave ${Array.isArray(items) ? 'no next' : 'no array of items'}; ` +
+      'it must give { items, next }, and next: null at the end',
+  );
+}
+
+function checkCursor(cursor: Cursor): PagesCursor | null {
+  if (cursor === null) return null;
+  const { token, index } = cursor as Partial<PagesCursor>;
+  if (token !== undefined && Number.isInteger(index) && (index as number) >= -1) return cursor as PagesCursor;
+  throw new InvalidCursorError(
+    `The cursor ${JSON.stringify(cursor)} is not one of pages: an object of token and index, or null`,
+    'cursor',
+  );
+}

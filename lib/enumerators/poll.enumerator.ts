@@ -1,0 +1,58 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { InvalidOptionsError } from '../iteration.errors.js';
+import { type Enumerator, type PageReader, refuseUnknown, type Source, SourceEnumerator } from './contract/index.js';
+
+export interface PollOptions<Item> {
+  /** How long to wait before asking again when there is nothing, in milliseconds. Default 0: empty ends the job. */
+  idleMs?: number;
+  /** Called when an item is finished; until then the queue should be able to give it again. */
+  ack?: (item: Item) => Promise<void>;
+}
+
+/** What `fetch` takes from a queue, one by one, until it gives `null` or `undefined`; there is no cursor. */
+export function pollEnumerator<Item>(
+  fetch: () => Promise<Item | null | undefined>,
+  options: PollOptions<Item> = {},
+): Enumerator<Item, null> {
+  const { idleMs = 0, ack } = options;
+  if (typeof fetch !== 'function') throw new InvalidOptionsError('poll: give it a function that takes the next item');
+  refuseUnknown(options, ['idleMs', 'ack'], 'poll');
+  if (!(idleMs >= 0 && idleMs <= MAX_IDLE_MS)) {
+    throw new InvalidOptionsError(
+      `poll: idleMs is ${String(idleMs)}; it must be a number of milliseconds from 0 to ${MAX_IDLE_MS}`,
+    );
+  }
+  if (ack !== undefined && typeof ack !== 'function') throw new InvalidOptionsError('poll: ack is no function');
+  return new SourceEnumerator(new Poll(fetch, { idleMs, ack }), null);
+}
+
+/** A timer's longest time. */
+const MAX_IDLE_MS = 2 ** 31 - 1;
+
+class Poll<Item> implements Source<Item, null> {
+  constructor(
+    private readonly fetch: () => Promise<Item | null | undefined>,
+    private readonly options: { readonly idleMs: number; readonly ack: PollOptions<Item>['ack'] },
+  ) {}
+
+  /** Nothing is taken ahead: what was taken and not handled could be lost. */
+  read(): PageReader<Item, null> {
+    const { idleMs, ack } = this.options;
+    const closed = new AbortController();
+    return {
+      consuming: true,
+      next: async () => {
+        while (!closed.signal.aborted) {
+          const item = await this.fetch();
+          if (item !== null && item !== undefined) {
+            return { items: [item], cursorAt: () => null, ...(ack && { finished: () => ack(item) }) };
+          }
+          if (idleMs === 0) return undefined;
+          await delay(idleMs, undefined, { signal: closed.signal }).catch(() => {});
+        }
+        return undefined;
+      },
+      close: () => closed.abort(),
+    };
+  }
+}

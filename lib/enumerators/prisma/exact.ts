@@ -1,0 +1,162 @@
+import type { Json } from '../../cursor.js';
+import { InvalidOptionsError } from '../../iteration.errors.js';
+import type { KeyValues } from '../contract/index.js';
+import type { ModelClient, OpenedModel, PrismaValues } from './client.js';
+import type { Where } from './compare.js';
+import { firstRounded, type KeyField } from './key.js';
+import type { PrismaField } from './model.js';
+import { among, column, equal, inJson, ordered, orderOf, Sql, tableOf } from './sql.js';
+import { bucketOf } from './timestamp.js';
+import { fromPrisma, fromText, toPrisma, toText } from './value.js';
+import { same } from './where.js';
+
+export interface ExactKey {
+  /** What the row is found by. */
+  readonly identity: string;
+  readonly key: KeyValues;
+  /** It stands not behind the last row that is wanted. */
+  readonly within: boolean;
+}
+
+/** Fields whose text is the same in Prisma and in PostgreSQL, so that a row can be found by it. */
+const IDENTIFYING = ['Int', 'BigInt', 'String'];
+const PARAMETERS = 30_000; // PostgreSQL takes 65,535 a query, Prisma half of them
+const SEPARATOR = '\0'; // no text of PostgreSQL can contain it
+
+/**
+ * Reads keys by SQL, with their timestamps at full precision: Prisma rounds these to milliseconds in what it reads and
+ * in what it is given.
+ *
+ * Texts go in: PostgreSQL infers a parameter's type from the column it is compared with. One JSON text comes out, which
+ * takes half the time of rows.
+ */
+export class ExactKeys {
+  /** The fields that a row is found by. */
+  readonly identity: readonly KeyField[];
+  readonly #client: ModelClient;
+  readonly #key: readonly KeyField[];
+  readonly #rounded: readonly KeyField[];
+  readonly #table: string;
+
+  /** @throws InvalidOptionsError when the model has no unique fields that a row can be found by. */
+  constructor(opened: OpenedModel, key: readonly KeyField[]) {
+    this.#client = opened.delegate.$parent;
+    this.#key = key;
+    this.#rounded = key.filter(({ rounded }) => rounded);
+    this.#table = tableOf(opened);
+    this.identity = identityOf(opened);
+  }
+
+  /** How many rows can be named in one `where`. */
+  get most(): number {
+    return Math.floor(PARAMETERS / this.identity.length);
+  }
+
+  /** The keys of rows that Prisma gave; of a row that was deleted meanwhile there is none. */
+  async of(rows: readonly PrismaValues[], until: KeyValues | null): Promise<ReadonlyMap<PrismaValues, ExactKey>> {
+    const byIdentity = new Map(rows.map((row) => [this.identify(row), row]));
+    const identities = [...byIdentity.keys()];
+    const found = new Map<PrismaValues, ExactKey>();
+    for (let start = 0; start < identities.length; start += this.most) {
+      const sql = new Sql();
+      const select = this.#select(sql, { key: this.#rounded, until });
+      const where = among(
+        sql,
+        this.identity,
+        identities.slice(start, start + this.most).map((row) => row.split(SEPARATOR)),
+      );
+      for (const exact of await this.#run(`${select} WHERE ${where}`, { sql, key: this.#rounded })) {
+        const row = byIdentity.get(exact.identity);
+        if (row) found.set(row, { ...exact, key: this.#completed(row, exact.key) });
+      }
+    }
+    return found;
+  }
+
+  /**
+   * The next keys behind `after` with everything up to its first moment the same and that one in the same millisecond:
+   * the rows that Prisma cannot tell from the one of `after`.
+   */
+  async besides(after: KeyValues, until: KeyValues | null, limit: number): Promise<readonly ExactKey[]> {
+    const at = firstRounded(this.#key, after);
+    if (at < 0) return [];
+    const sql = new Sql();
+    const select = this.#select(sql, { key: this.#key, until: null });
+    const { from, to } = bucketOf(String(after[at]));
+    const time = column((this.#key[at] as KeyField).field);
+    const conditions = [
+      ...this.#key
+        .slice(0, at)
+        .map((part, index) => equal(part, after[index] === null ? 'NULL' : sql.value(toText(part, after[index])))),
+      `${time} >= ${sql.value(from.toISOString())}`,
+      `${time} < ${sql.value(to.toISOString())}`,
+      ordered(sql, this.#key, after),
+      ...(until ? [`${ordered(sql, this.#key, until)} IS NOT TRUE`] : []),
+    ];
+    const text = `${select} WHERE ${conditions.join(' AND ')} ORDER BY ${orderOf(this.#key)} LIMIT ${limit}`;
+    return this.#run(text, { sql, key: this.#key });
+  }
+
+  /** What a row of Prisma's is found by. */
+  identify(row: PrismaValues): string {
+    return this.identity.map((part) => String(fromPrisma(part, row[part.field.name]))).join(SEPARATOR);
+  }
+
+  /** A `where` of exactly the rows of these identities. */
+  where(identities: readonly string[]): Where {
+    const values = identities.map((identity) =>
+      identity.split(SEPARATOR).map((text, index) => fromText(this.identity[index] as KeyField, text)),
+    );
+    const last = this.identity.at(-1) as KeyField;
+    const leading = this.identity.slice(0, -1);
+    const groups = new Map<string, KeyValues[]>();
+    for (const row of values) {
+      const name = JSON.stringify(row.slice(0, -1));
+      const group = groups.get(name);
+      if (group) group.push(row);
+      else groups.set(name, [row]);
+    }
+    const wheres = [...groups.values()].map((rows) => ({
+      ...same(leading, rows[0] ?? []),
+      [last.field.name]: { in: rows.map((row) => toPrisma(last, row.at(-1))) },
+    }));
+    return wheres.length === 1 ? (wheres[0] as Where) : { OR: wheres };
+  }
+
+  #completed(row: PrismaValues, times: KeyValues): KeyValues {
+    return this.#key.map((part) =>
+      part.rounded ? (times[this.#rounded.indexOf(part)] as Json) : fromPrisma(part, row[part.field.name]),
+    );
+  }
+
+  #select(sql: Sql, { key, until }: { key: readonly KeyField[]; until: KeyValues | null }): string {
+    const within = until ? `${ordered(sql, this.#key, until)} IS NOT TRUE` : 'TRUE';
+    const values = [...this.identity, ...key].map(({ field }) => inJson(field));
+    return `SELECT json_build_array(${[within, ...values].join(', ')}) AS key FROM ${this.#table}`;
+  }
+
+  async #run(select: string, { sql, key }: { sql: Sql; key: readonly KeyField[] }): Promise<readonly ExactKey[]> {
+    const text = `SELECT CAST(json_agg(key) AS text) AS keys FROM (${select}) AS found`;
+    const [found] = (await this.#client.$queryRawUnsafe(text, ...sql.values)) as readonly { keys: string | null }[];
+    const rows = JSON.parse(found?.keys ?? '[]') as readonly (readonly [boolean, ...(string | null)[]])[];
+    const fields = this.identity.length;
+    return rows.map(([within, ...values]) => ({
+      identity: fields === 1 ? String(values[0]) : values.slice(0, fields).join(SEPARATOR),
+      key: key.map((part, index) => fromText(part, values[fields + index] as string | null)),
+      within,
+    }));
+  }
+}
+
+function identityOf({ model, source }: OpenedModel): readonly KeyField[] {
+  const identifies = (name: string) => IDENTIFYING.includes(model.fields.get(name)?.type ?? '');
+  const names = model.uniques.find((unique) => unique.every(identifies));
+  if (names) {
+    return names.map((name) => ({ field: model.fields.get(name) as PrismaField, order: 'asc', rounded: false }));
+  }
+  throw new InvalidOptionsError(
+    `${source}: the key of ${model.name} has a DateTime, of which Prisma tells only milliseconds. The rest is read by ` +
+      'a primary key or unique constraint of required Int, BigInt or String fields, and there is none. ' +
+      'Add one, use other fields: { key: [...] }, or a generator of your own',
+  );
+}

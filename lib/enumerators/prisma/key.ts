@@ -1,0 +1,77 @@
+import { InvalidOptionsError } from '../../iteration.errors.js';
+import type { KeyColumn, KeyValues } from '../contract/index.js';
+import type { OpenedModel } from './client.js';
+import type { PrismaField } from './model.js';
+
+/** One field of the key a model is read by. */
+export interface KeyField {
+  readonly field: PrismaField;
+  readonly order: 'asc' | 'desc';
+  /** Where nulls stand; undefined of a required field. */
+  readonly nulls?: 'first' | 'last';
+  /** A timestamp: Prisma rounds it to milliseconds, in rows and in `where` alike. */
+  readonly rounded: boolean;
+  /** An enum's values in the database's order; known once reading has begun. */
+  readonly values?: readonly string[];
+}
+
+/**
+ * The key's fields, completed by the model's primary key.
+ *
+ * @throws InvalidOptionsError for a field that no order without losses can be built on.
+ */
+export function keyFields(opened: OpenedModel, key: readonly KeyColumn[]): readonly KeyField[] {
+  const { model, source } = opened;
+  const [identity] = model.uniques;
+  if (!identity) {
+    throw new InvalidOptionsError(
+      `${source}: ${model.name} has neither a primary key nor a unique constraint of required fields, so its rows cannot be told ` +
+        'apart. Give it one (@id, @@id, @unique), or iterate with a generator of your own',
+    );
+  }
+  const order = key.at(-1)?.order ?? 'asc';
+  const missing = identity.filter((name) => !key.some(({ column }) => column === name));
+  return [...key, ...missing.map((column) => ({ column, order }))].map((part) => keyField(opened, part));
+}
+
+/** Where the first moment stands among these values of a key; -1: there is none, as a null is exact. */
+export function firstRounded(key: readonly KeyField[], values: KeyValues): number {
+  return key.findIndex(({ rounded }, index) => rounded && values[index] !== null);
+}
+
+function keyField({ model, source }: OpenedModel, { column, order, nulls }: KeyColumn): KeyField {
+  const field = model.fields.get(column);
+  const where = `${source}: the key field "${column}" of ${model.name}`;
+  if (!field) {
+    const known = [...model.fields.values()].filter((other) => !refusal(other, model.provider));
+    throw new InvalidOptionsError(`${where} is unknown. Fields: ${known.map(({ name }) => name).join(', ')}`);
+  }
+  const refused = refusal(field, model.provider);
+  if (refused) throw new InvalidOptionsError(`${where} ${refused}. Use other fields: { key: [...] }`);
+  if (field.nullable && !nulls) {
+    throw new InvalidOptionsError(
+      `${where} may be null, and it is not said where its nulls stand: their rows would be lost. ` +
+        `Say it: { key: [{ column: '${column}', order: '${order}', nulls: 'first' | 'last' }] }`,
+    );
+  }
+  return { field, order, rounded: isMoment(field), ...(field.nullable && { nulls }) };
+}
+
+function refusal(field: PrismaField, provider: string): string | undefined {
+  if (field.kind === 'other') return `is of type ${field.type}, a relation or a type without an order`;
+  if (field.list) return 'is a list, which has no order';
+  if (field.kind === 'enum' && !provider.startsWith('postgres')) {
+    return `is an enum, whose order can be learnt on PostgreSQL, not on ${provider}`;
+  }
+  if (field.type === 'Json' || field.type === 'Bytes') return `is ${field.type}, which Prisma cannot compare`;
+  if (field.native?.startsWith('Time') && !field.native.startsWith('Timestamp')) return `is ${field.native}`;
+  if (field.native === 'Real') return 'is Real, whose values Prisma rounds';
+  if (isMoment(field) && !provider.startsWith('postgres')) {
+    return `is a DateTime, of which Prisma tells only milliseconds; the rest can be learnt on PostgreSQL, not on ${provider}`;
+  }
+  return undefined;
+}
+
+function isMoment({ type, native }: PrismaField): boolean {
+  return type === 'DateTime' && native !== 'Date';
+}

@@ -1,0 +1,145 @@
+import { InvalidEnumeratorError } from '../../iteration.errors.js';
+import type { KeyedRow, KeysetQuery, KeyValues } from '../contract/index.js';
+import type { PrismaValues } from './client.js';
+import type { ExactKey, ExactKeys } from './exact.js';
+import { firstRounded, type KeyField } from './key.js';
+import type { PrismaQuery } from './query.js';
+import { bucketOf } from './timestamp.js';
+import { fromPrisma } from './value.js';
+import { comparable, sharedValues, stagesBehind, upTo } from './where.js';
+
+type Bounds = Parameters<KeysetQuery<PrismaValues>['fetch']>[0];
+type Page = KeyedRow<PrismaValues>[];
+
+/** How the rows found went into the page: all of them; up to the last one wanted; up to one that changed meanwhile. */
+type Added = 'all' | 'until' | 'changed';
+
+const BESIDES = 1000;
+
+/** One reading of a model's rows by key, page after page. */
+export class PrismaKeyset {
+  readonly #query: PrismaQuery;
+  readonly #key: readonly KeyField[];
+  readonly #exact: ExactKeys | undefined;
+  /** How many leading fields of the key the whole last page had in common; before it, expect the most. */
+  #shared: number;
+  /** The last page's last key, when no row behind it looks like it to Prisma. */
+  #distinct: KeyValues | undefined;
+  #suspected: string | undefined;
+
+  constructor(query: PrismaQuery, key: readonly KeyField[], exact: ExactKeys | undefined) {
+    this.#query = query;
+    this.#key = key;
+    this.#exact = exact;
+    this.#shared = key.length;
+  }
+
+  async fetch({ after, until }: Bounds, limit: number): Promise<readonly KeyedRow<PrismaValues>[]> {
+    const page: Page = [];
+    let added: Added;
+    do added = await this.#fill(page, { after: page.at(-1)?.key ?? after, until }, limit);
+    while (added === 'changed');
+    this.#shared = sharedFields(page);
+    return page;
+  }
+
+  async #fill(page: Page, { after, until }: Bounds, limit: number): Promise<Added> {
+    if (after && after !== this.#distinct && this.#exact)
+      await this.#addBesides(page, { exact: this.#exact, after, until, limit });
+    const compared = after ? comparable(this.#key, after) : this.#key;
+    const within = until ? [upTo(comparable(this.#key, until), until)] : [];
+    for (const where of stagesBehind(compared, after, this.#shared)) {
+      if (page.length >= limit) return 'all';
+      const missing = limit - page.length;
+      const found = await this.#query.find([where, ...within], { take: this.#exact ? missing + 1 : missing });
+      const added = await this.#add(page, found.slice(0, missing), until);
+      if (added !== 'all') return added;
+      if (found.length > missing) this.#lookBehind(page, found.slice(missing - 1));
+    }
+    return 'all';
+  }
+
+  /** Saves the next page its look at the rows of the same millisecond, where the row behind the last one has another. */
+  #lookBehind(page: Page, [last, next]: readonly PrismaValues[]): void {
+    if (!last || !next) return;
+    const key = this.#keyOf(last);
+    const isDistinct = sharedValues(key, this.#keyOf(next)) <= firstRounded(this.#key, key);
+    this.#distinct = isDistinct ? page.at(-1)?.key : undefined;
+  }
+
+  /** Adds the rows of the same millisecond as the last one, which Prisma cannot tell from it. */
+  async #addBesides(page: Page, options: Bounds & { exact: ExactKeys; limit: number }): Promise<void> {
+    const { exact, until, limit } = options;
+    for (let { after } = options; after && page.length < limit; ) {
+      const size = Math.min(limit - page.length, BESIDES);
+      const keys = await exact.besides(after, until, size);
+      if (keys.length > 0) await this.#addRowsOf(page, keys, exact);
+      after = keys.length === size ? (keys.at(-1)?.key ?? null) : null;
+    }
+  }
+
+  async #addRowsOf(page: Page, keys: readonly ExactKey[], exact: ExactKeys): Promise<void> {
+    const found = await this.#query.find([exact.where(keys.map(({ identity }) => identity))], { take: keys.length });
+    const rows = new Map(found.map((row) => [exact.identify(row), row]));
+    for (const { identity, key } of keys) {
+      const row = rows.get(identity);
+      if (row) page.push({ row: this.#query.handedOut(row), key });
+    }
+  }
+
+  async #add(page: Page, rows: readonly PrismaValues[], until: KeyValues | null): Promise<Added> {
+    const keys = rows.length > 0 ? await this.#exact?.of(rows, until) : undefined;
+    if (!keys) {
+      for (const row of rows) page.push({ row: this.#query.handedOut(row), key: this.#keyOf(row) });
+      return 'all';
+    }
+    for (const row of rows) {
+      const exact = this.#foundFor(row, keys);
+      if (!exact) return 'changed';
+      if (!exact.within) return 'until';
+      page.push({ row: this.#query.handedOut(row), key: exact.key });
+    }
+    return 'all';
+  }
+
+  /** The exact key of a row; undefined when the row was deleted, or moved, between the two queries. */
+  #foundFor(row: PrismaValues, keys: ReadonlyMap<PrismaValues, ExactKey>): ExactKey | undefined {
+    const exact = keys.get(row);
+    if (exact && this.#isWhereItWas(row, exact)) return exact;
+    this.#suspect(row, exact);
+    return undefined;
+  }
+
+  #isWhereItWas(row: PrismaValues, { key }: ExactKey): boolean {
+    return this.#key.every((part, index) => {
+      if (!part.rounded) return true;
+      const [value, exact] = [row[part.field.name], key[index]];
+      if (exact === null) return value === null;
+      return value instanceof Date && value.getTime() === bucketOf(String(exact)).from.getTime();
+    });
+  }
+
+  /** A row that differs once was changed meanwhile; one that does so again is another in SQL than in Prisma. */
+  #suspect(row: PrismaValues, exact: ExactKey | undefined): void {
+    const seen = exact ? `has ${JSON.stringify(exact.key)} for` : 'does not see';
+    const suspect = `${seen} the row ${this.#exact?.identify(row)}`;
+    if (this.#suspected === suspect) {
+      throw new InvalidEnumeratorError(
+        `${this.#query.name}: SQL on this client ${suspect}, unlike Prisma, so its DateTime cannot be read exactly. ` +
+          'Does an extension of the client set row-level security, or compute a field of that name? ' +
+          'Use a key without a DateTime: { key: [...] }',
+      );
+    }
+    this.#suspected = suspect;
+  }
+
+  #keyOf(row: PrismaValues): KeyValues {
+    const [only] = this.#key;
+    if (only && this.#key.length === 1) return [fromPrisma(only, row[only.field.name])]; // most keys: no closure a row
+    return this.#key.map((part) => fromPrisma(part, row[part.field.name]));
+  }
+}
+
+function sharedFields(page: Page): number {
+  return sharedValues(page[0]?.key ?? [], page.at(-1)?.key ?? []);
+}

@@ -1,0 +1,117 @@
+import { InvalidOptionsError } from '../../iteration.errors.js';
+import type { OpenedModel, PrismaValues } from './client.js';
+import type { Where } from './compare.js';
+import type { KeyField } from './key.js';
+import { sizeOf } from './size.js';
+
+const OWNED = ['orderBy', 'cursor', 'take', 'skip', 'distinct'];
+
+interface FindManyArgs {
+  readonly where?: Where;
+  readonly select?: Readonly<Record<string, unknown>>;
+  readonly omit?: Readonly<Record<string, unknown>>;
+}
+
+/** The user's `findMany`, with the fields that the key needs, whatever its `select` and `omit` say. */
+export class PrismaQuery {
+  /** For error messages: `User by (createdAt, id)`. */
+  readonly name: string;
+  readonly #opened: OpenedModel;
+  readonly #args: FindManyArgs;
+  readonly #shape: FindManyArgs;
+  readonly #hidden: readonly string[];
+  readonly #orderBy: readonly object[];
+
+  /**
+   * @param options.fields What is read of every row.
+   * @param options.alone Whether nothing else is read.
+   * @throws InvalidOptionsError for arguments that the source itself sets.
+   */
+  constructor(
+    opened: OpenedModel,
+    args: object,
+    options: { readonly key: readonly KeyField[]; readonly fields: readonly string[]; readonly alone?: boolean },
+  ) {
+    refuseOwned(args, opened);
+    if (options.alone) refuseShapes(args, opened);
+    this.name = `${opened.model.name} by (${options.key.map(({ field }) => field.name).join(', ')})`;
+    this.#opened = opened;
+    this.#args = options.alone ? { ...args, select: flags(options.fields, true) } : { ...args };
+    const { select, omit } = this.#args;
+    const given = (field: string) =>
+      select ? select[field] === true : !(omit?.[field] ?? opened.omitted.includes(field));
+    this.#hidden = options.fields.filter((field) => !given(field));
+    const added = flags(this.#hidden, Boolean(select));
+    this.#shape =
+      this.#hidden.length === 0 ? {} : select ? { select: { ...select, ...added } } : { omit: { ...omit, ...added } };
+    this.#orderBy = options.key.map(({ field, order, nulls }) => ({
+      [field.name]: nulls ? { sort: order, nulls } : order,
+    }));
+  }
+
+  /** The first rows of the user's that are also in all of `wheres`, in the order of the key; a negative `take`: the last. */
+  async find(wheres: readonly Where[], slice: { take: number; skip?: number }): Promise<readonly PrismaValues[]> {
+    const { delegate } = this.#opened;
+    return delegate.findMany({
+      ...this.#args,
+      ...this.#shape,
+      ...this.#filter(wheres),
+      orderBy: this.#orderBy,
+      ...slice,
+    });
+  }
+
+  /** A `where` of the user's rows that are also in all of `wheres`. */
+  where(wheres: readonly Where[]): Where {
+    return this.#filter(wheres).where ?? {};
+  }
+
+  /** The row as the user asked for it. */
+  handedOut(row: PrismaValues): PrismaValues {
+    if (this.#hidden.length === 0) return row;
+    return Object.fromEntries(Object.entries(row).filter(([field]) => !this.#hidden.includes(field)));
+  }
+
+  /** How many rows of the user's are also in all of `wheres`. */
+  async count(wheres: readonly Where[]): Promise<number> {
+    return this.#opened.delegate.count(this.#filter(wheres));
+  }
+
+  /** How many rows the user's `where` has, as far as that can be said soon. */
+  async size(): Promise<number | undefined> {
+    return sizeOf(this.#opened, this.#args.where);
+  }
+
+  #filter(wheres: readonly Where[]): { readonly where?: Where } {
+    const { where } = this.#args;
+    const parts = [where ?? {}, ...wheres].filter((part) => Object.keys(part).length > 0);
+    return parts.length > 1 ? { where: { AND: parts } } : parts[0] ? { where: parts[0] } : {};
+  }
+}
+
+function flags(names: readonly string[], flag: boolean): Readonly<Record<string, boolean>> {
+  return Object.fromEntries(names.map((name) => [name, flag]));
+}
+
+/** @throws InvalidOptionsError for arguments besides `where`. */
+function refuseShapes(args: object, { source, model }: OpenedModel): void {
+  const other = Object.keys(args).find((name) => name !== 'where');
+  if (other === undefined) return;
+  throw new InvalidOptionsError(
+    `${source}: "${other}" is given for ${model.name}, and no rows are read that it could shape. Pass { where }, or {}`,
+  );
+}
+
+function refuseOwned(args: unknown, { model, source }: OpenedModel): asserts args is object {
+  if (typeof args !== 'object' || args === null || Array.isArray(args)) {
+    throw new InvalidOptionsError(
+      `${source}: the arguments for ${model.name} are no object. Pass what findMany takes, or {}`,
+    );
+  }
+  const owned = OWNED.find((name) => (args as Record<string, unknown>)[name] !== undefined);
+  if (owned === undefined) return;
+  throw new InvalidOptionsError(
+    `${source}: "${owned}" is given for ${model.name}, and the source itself sets it. ` +
+      "Order by the option key, and limit with the builder's take()",
+  );
+}

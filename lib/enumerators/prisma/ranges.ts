@@ -1,0 +1,52 @@
+import type { KeyedRow, KeysetQuery, KeyValues } from '../contract/index.js';
+import type { PrismaValues } from './client.js';
+import type { Where } from './compare.js';
+import type { KeyField } from './key.js';
+import type { PrismaQuery } from './query.js';
+import { fromPrisma } from './value.js';
+import { between, sharedValues, stagesBehind, upTo } from './where.js';
+
+type Bounds = Parameters<KeysetQuery<Where>['fetch']>[0];
+
+/** Cuts a model's rows into ranges of the key, of which only the last key is read. */
+export class RangeCutter {
+  /** How many leading fields of the key the last range kept; before it, expect the most. */
+  #shared: number;
+
+  constructor(
+    private readonly query: PrismaQuery,
+    private readonly key: readonly KeyField[],
+  ) {
+    this.#shared = key.length;
+  }
+
+  /** A `where` of the next `size` rows, with the last one's key; undefined when there is none. */
+  async cut(bounds: Bounds, size: number): Promise<KeyedRow<Where> | undefined> {
+    const last = await this.#last(bounds, size);
+    if (!last) return undefined;
+    this.#shared = sharedValues(bounds.after ?? last, last);
+    return { row: this.query.where([between(this.key, bounds.after, last)]), key: last };
+  }
+
+  async #last({ after, until }: Bounds, size: number): Promise<KeyValues | undefined> {
+    const within = until ? [upTo(this.key, until)] : [];
+    let last: PrismaValues | undefined;
+    let missing = size;
+    const stages = stagesBehind(this.key, after, this.#shared);
+    for (const [index, where] of stages.entries()) {
+      const stage = [where, ...within];
+      const [found] = await this.query.find(stage, { take: 1, skip: missing - 1 });
+      if (found) return this.#keyOf(found);
+      const [end] = await this.query.find(stage, { take: -1 });
+      last = end ?? last;
+      if (!end || index === stages.length - 1) continue;
+      missing -= await this.query.count(stage);
+      if (missing < 1) break; // rows came in between the queries
+    }
+    return last && this.#keyOf(last);
+  }
+
+  #keyOf(row: PrismaValues): KeyValues {
+    return this.key.map((part) => fromPrisma(part, row[part.field.name]));
+  }
+}

@@ -1,0 +1,54 @@
+import type { Cursor } from '../../cursor.js';
+import {
+  type Bounds,
+  type KeysetQuery,
+  keysetPages,
+  type Page,
+  type PageReader,
+  readPages,
+  type Source,
+} from '../contract/index.js';
+import type { PrismaValues } from './client.js';
+import { PrismaKeyset } from './keyset.js';
+import type { Reading } from './reading.js';
+import { cursorValues } from './value.js';
+import { comparable, upTo } from './where.js';
+
+const BESIDES = 1_000;
+
+/** The rows of a `findMany`. */
+export class PrismaRecords implements Source<PrismaValues> {
+  constructor(
+    private readonly reading: Reading,
+    private readonly pageSize: number,
+  ) {}
+
+  read(bounds: Bounds): PageReader<PrismaValues> {
+    return readPages(this.pages(bounds));
+  }
+
+  size(): Promise<number | undefined> {
+    return this.reading.query.size();
+  }
+
+  async count(cursor: Cursor): Promise<number> {
+    if (cursor === null) return 0;
+    const { query, exact } = this.reading;
+    const key = await this.reading.key();
+    const reached = cursorValues(cursor);
+    let rows = await query.count([upTo(comparable(key, reached), reached)]);
+    for (let after: typeof reached | undefined = reached; exact && after; ) {
+      const besides = await exact.besides(after, null, BESIDES);
+      if (besides.length > 0) rows -= await query.count([exact.where(besides.map(({ identity }) => identity))]);
+      after = besides.length === BESIDES ? besides.at(-1)?.key : undefined;
+    }
+    return rows;
+  }
+
+  private async *pages(bounds: Bounds): AsyncGenerator<Page<PrismaValues>, void, void> {
+    const { query, columns, exact } = this.reading;
+    const keyset = new PrismaKeyset(query, await this.reading.key(), exact);
+    const fetch: KeysetQuery<PrismaValues>['fetch'] = (between, limit) => keyset.fetch(between, limit);
+    yield* keysetPages({ name: query.name, columns, pageSize: this.pageSize, fetch }, bounds);
+  }
+}

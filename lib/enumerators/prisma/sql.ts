@@ -1,0 +1,78 @@
+import type { KeyValues } from '../contract/index.js';
+import type { OpenedModel } from './client.js';
+import type { KeyField } from './key.js';
+import type { PrismaField } from './model.js';
+import { toText } from './value.js';
+
+/** The parameters of one statement. */
+export class Sql {
+  readonly values: unknown[] = [];
+
+  value(value: unknown): string {
+    return `$${this.values.push(Array.isArray(value) ? value : String(value))}`;
+  }
+}
+
+/** Rows of these values, which are one text a field. */
+export function among(sql: Sql, fields: readonly KeyField[], rows: readonly (readonly string[])[]): string {
+  const columns = fields.map(({ field }) => column(field));
+  if (columns.length === 1) return `${columns[0]} = ANY(${sql.value(rows.map(([value]) => value))})`;
+  const tuples = rows.map((row) => `(${row.map((value) => sql.value(value)).join(', ')})`);
+  return `(${columns.join(', ')}) IN (${tuples.join(', ')})`;
+}
+
+/**
+ * Whether a row is behind `values`: by row value where that can be said, which alone can enter an index everywhere. Of a
+ * row with a null it may be NULL, which is no.
+ */
+export function ordered(sql: Sql, key: readonly KeyField[], values: KeyValues): string {
+  const parameters = key.map((part, index) =>
+    values[index] === null ? 'NULL' : sql.value(toText(part, values[index])),
+  );
+  const signs = new Set(key.map(({ order }) => (order === 'asc' ? '>' : '<')));
+  if (signs.size === 1 && !key.some(({ nulls }) => nulls)) {
+    return `(${key.map(({ field }) => column(field)).join(', ')}) ${[...signs][0]} (${parameters.join(', ')})`;
+  }
+  const branches = key.map((part, index) =>
+    [
+      ...key.slice(0, index).map((same, at) => equal(same, parameters[at] as string)),
+      beyond(part, parameters[index] as string),
+    ].join(' AND '),
+  );
+  return `(${branches.map((branch) => `(${branch})`).join(' OR ')})`;
+}
+
+/** Rows whose field has this value. */
+export function equal({ field }: KeyField, parameter: string): string {
+  return parameter === 'NULL' ? `${column(field)} IS NULL` : `${column(field)} = ${parameter}`;
+}
+
+/** The order of a key, as `ORDER BY` takes it. */
+export function orderOf(key: readonly KeyField[]): string {
+  return key.map(({ field, order, nulls }) => `${column(field)} ${order}${nulls ? ` NULLS ${nulls}` : ''}`).join(', ');
+}
+
+/** What JSON has of a value without losing any of it, whatever the session's DateStyle is. */
+export function inJson(field: PrismaField): string {
+  return field.type === 'String' || field.type === 'DateTime' ? column(field) : `CAST(${column(field)} AS text)`;
+}
+
+export function column({ column }: PrismaField): string {
+  return quote(column);
+}
+
+/** The model's table, whatever the session's search_path is. */
+export function tableOf({ model, schema }: OpenedModel): string {
+  return `${quote(model.table.schema ?? schema)}.${quote(model.table.name)}`;
+}
+
+function beyond({ field, order, nulls }: KeyField, parameter: string): string {
+  const name = column(field);
+  if (parameter === 'NULL') return nulls === 'first' ? `${name} IS NOT NULL` : 'FALSE';
+  const compared = `${name} ${order === 'asc' ? '>' : '<'} ${parameter}`;
+  return nulls === 'last' ? `(${compared} OR ${name} IS NULL)` : compared;
+}
+
+function quote(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
+}

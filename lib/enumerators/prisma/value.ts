@@ -1,0 +1,94 @@
+import type { Cursor, Json } from '../../cursor.js';
+import { InvalidCursorError, InvalidEnumeratorError } from '../../iteration.errors.js';
+import type { KeyValues } from '../contract/index.js';
+import type { KeyField } from './key.js';
+import type { PrismaField } from './model.js';
+
+/** A key value of a row as JSON; a timestamp comes from the database itself. */
+export function fromPrisma({ field, nulls }: KeyField, value: unknown): Json {
+  if (value === null && nulls) return null;
+  const json = jsonOf(field, value);
+  if (json !== undefined) return json;
+  throw new InvalidEnumeratorError(
+    `The rows hold ${String(value)} as "${field.name}", which is no ${field.type} that a cursor could hold. ` +
+      'Does an extension of the client compute a field of that name?',
+  );
+}
+
+function jsonOf({ type }: PrismaField, value: unknown): Json | undefined {
+  switch (type) {
+    case 'Int':
+      return typeof value === 'number' ? value : undefined;
+    case 'Float':
+      return Number.isFinite(value) ? (value as number) + 0 : undefined; // + 0: JSON has no -0
+    case 'BigInt':
+      return typeof value === 'bigint' ? String(value) : undefined;
+    case 'Decimal':
+      return decimalText(value);
+    case 'DateTime':
+      return value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : undefined;
+    default:
+      return typeof value === 'string' || typeof value === 'boolean' ? value : undefined;
+  }
+}
+
+function decimalText(value: unknown): string | undefined {
+  const text = (value as { toFixed?(): string } | null)?.toFixed?.();
+  return text === 'NaN' ? undefined : text;
+}
+
+/** A key value that the database gave as text. */
+export function fromText({ field }: KeyField, text: string | null): Json {
+  if (text === null) return null;
+  if (field.type === 'Int' || field.type === 'Float') return Number(text);
+  if (field.type === 'Boolean') return text === 'true';
+  if (field.native === 'Date') return new Date(text).toISOString();
+  return [...(field.values ?? [])].find(([, label]) => label === text)?.[0] ?? text;
+}
+
+/** A key value as the text that the database takes; null is none. */
+export function toText({ field }: KeyField, value: Json | undefined): string {
+  return field.values?.get(String(value)) ?? String(value);
+}
+
+/** A cursor's value as Prisma takes it. */
+export function toPrisma({ field }: KeyField, value: Json | undefined): unknown {
+  if (value === null) return null;
+  if (field.type === 'BigInt') return BigInt(value as string);
+  return field.type === 'DateTime' ? new Date(value as string) : value;
+}
+
+/** The key's values that a cursor holds. */
+export function cursorValues(cursor: Cursor): KeyValues {
+  return Array.isArray(cursor) ? cursor : [cursor as Json];
+}
+
+/**
+ * Checks a cursor's values against the key before anything is read.
+ *
+ * @throws InvalidCursorError for one that this key cannot have made.
+ */
+export function checkCursor(name: string, key: readonly KeyField[], cursor: Cursor): void {
+  if (cursor === null) return;
+  const values = cursorValues(cursor);
+  if (values.length !== key.length) return; // the pages' own error tells it best
+  for (const [index, part] of key.entries()) {
+    if (isPossible(part, values[index])) continue;
+    throw new InvalidCursorError(
+      `${name}: the cursor ${JSON.stringify(cursor)} has ${JSON.stringify(values[index])} for "${part.field.name}", ` +
+        `which is no ${part.field.type}. Was the key changed? Then raise the processor's "version"`,
+      'cursor',
+    );
+  }
+}
+
+function isPossible({ field: { type, values }, nulls }: KeyField, value: Json | undefined): boolean {
+  if (value === null) return nulls !== undefined;
+  if (type === 'Int' || type === 'Float') return typeof value === 'number';
+  if (type === 'Boolean') return typeof value === 'boolean';
+  if (typeof value !== 'string') return false;
+  if (values) return values.has(value);
+  if (type === 'BigInt') return /^-?\d+$/.test(value);
+  if (type === 'Decimal') return /^-?\d+(\.\d+)?$/.test(value);
+  return type !== 'DateTime' || !Number.isNaN(Date.parse(value));
+}

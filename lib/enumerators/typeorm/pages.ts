@@ -1,0 +1,120 @@
+import type { KeyValues } from '../contract/index.js';
+import { bound, freeName, type KeyBounds, ordered, orderOf, restrict, type Stretch, stretches } from './bounds.js';
+import { databaseOf } from './database.js';
+import { type KeyPart, keyOf } from './key.js';
+import { copyOf, mainOf, type Query, selectedColumns, selectsWhole } from './query.js';
+
+export type { KeyBounds } from './bounds.js';
+
+/** Entities, and the keys of their rows: as many, unless TypeORM made one entity of several rows. */
+export interface Found<Entity> {
+  readonly entities: readonly Entity[];
+  readonly keys: readonly KeyValues[];
+}
+
+/** Pages of a query in the order of a key, each in one statement, or two where NULLs begin or end. */
+export class TypeOrmPages<Entity> {
+  readonly #query: Query<Entity>;
+  /** The query with all that is selected besides. */
+  readonly #page: Query<Entity>;
+  readonly #key: readonly KeyPart[];
+  readonly #hidden: string | undefined;
+  readonly #prefix: string;
+  readonly #isJoined: boolean;
+
+  constructor(
+    query: Query<Entity>,
+    key: readonly KeyPart[],
+    private readonly name: string,
+  ) {
+    this.#query = query;
+    this.#key = key;
+    this.#hidden = keptBy(query);
+    this.#prefix = freeName(query, 'iteration_key');
+    this.#isJoined = query.expressionMap.joinAttributes.length > 0;
+    this.#page = copyOf(query);
+    for (const { selection, alias } of key) if (selection !== undefined) this.#page.addSelect(selection, alias);
+    if (this.#hidden !== undefined) this.#page.addSelect(`${mainOf(query).name}.${this.#hidden}`);
+  }
+
+  /** The entities of at most `limit` keys. */
+  async fetch(bounds: KeyBounds, limit: number): Promise<Found<Entity>> {
+    let page: Found<Entity> = { entities: [], keys: [] };
+    for (const stretch of stretches(this.#key, bounds)) {
+      const found = await this.#fetch(stretch, limit - page.keys.length);
+      page =
+        page.keys.length === 0
+          ? found
+          : { entities: [...page.entities, ...found.entities], keys: [...page.keys, ...found.keys] };
+      if (page.keys.length >= limit) break;
+    }
+    return page;
+  }
+
+  async #fetch(stretch: Stretch, limit: number): Promise<Found<Entity>> {
+    const page = ordered(copyOf(this.#page), orderOf(this.#page, stretch));
+    const { raw, entities } = await (this.#isJoined
+      ? this.#withKeys(page, stretch, limit)
+      : this.#within(page, stretch).limit(limit)
+    ).getRawAndEntities();
+    if (this.#hidden !== undefined) for (const entity of entities) forget(entity, this.#hidden.split('.'));
+    const keys = raw.map((row) => keyOf(this.#key, row, this.name));
+    return { entities, keys: this.#isJoined ? withoutRepeats(keys) : keys };
+  }
+
+  #within(query: Query<Entity>, { key, bounds, conditions }: Stretch): Query<Entity> {
+    for (const condition of conditions) restrict(query, condition);
+    return bound(query, { key, bounds, prefix: this.#prefix });
+  }
+
+  /** Joins multiply rows, so a limit would cut an entity in two: it limits a list of primary keys instead. */
+  #withKeys(page: Query<Entity>, stretch: Stretch, limit: number): Query<Entity> {
+    const { name, metadata } = mainOf(page);
+    const primary = metadata.primaryColumns
+      .map(({ databaseName }) => `${page.escape(name)}.${page.escape(databaseName)}`)
+      .join(', ');
+    const keys = ordered(copyOf(this.#query), orderOf(page, stretch))
+      .select(primary)
+      .groupBy(this.#key.map(({ sql }) => sql).join(', '))
+      .limit(limit);
+    const list = this.#within(keys, stretch).getQuery();
+    const isUnderstood = databaseOf(page.dataSource)?.limitsWithinIn === true;
+    return restrict(
+      page,
+      `(${primary}) IN (${isUnderstood ? list : `SELECT * FROM (${list}) AS ${page.escape('iteration_keys')}`})`,
+    ).setParameters(keys.getParameters());
+  }
+}
+
+/** A joined row repeats its entity, and the order keeps the repeats together. */
+function withoutRepeats(keys: readonly KeyValues[]): readonly KeyValues[] {
+  return keys.filter((key, index) => !isSameKey(key, keys[index - 1]));
+}
+
+/** Whether two rows have one key. */
+export function isSameKey(one: KeyValues, other: KeyValues | undefined): boolean {
+  return one.every((value, column) => value === other?.[column]);
+}
+
+/**
+ * TypeORM leaves out an entity when all that was selected of it is NULL. This is a primary key column to select so that
+ * every row is kept; undefined when no row can be left out.
+ */
+function keptBy(query: Query<unknown>): string | undefined {
+  const isNeverNull = selectedColumns(query).some(
+    ({ isNullable, isVirtual, isVirtualProperty }) => !isNullable && !isVirtual && !isVirtualProperty,
+  );
+  if (selectsWhole(query) || isNeverNull) return undefined;
+  return mainOf(query).metadata.primaryColumns.find(({ isVirtual }) => !isVirtual)?.propertyPath;
+}
+
+/** Removes what was selected only for {@link keptBy}, and the embedded objects that it alone has filled. */
+function forget(entity: unknown, [property, ...path]: readonly string[]): void {
+  const holder = entity as Record<string, unknown>;
+  if (property === undefined || !(property in holder)) return;
+  if (path.length > 0) {
+    forget(holder[property], path);
+    if (Object.keys(holder[property] as object).length > 0) return;
+  }
+  delete holder[property];
+}

@@ -1,0 +1,123 @@
+import { InvalidEnumeratorError } from '../../iteration.errors.js';
+import { checkAliases } from './aliases.js';
+import { databaseOf } from './database.js';
+import type { Column, Executor, Metadata, Query } from './select.js';
+
+export type { Alias, Column, Executor, ExpressionMap, Metadata, Query, Runner } from './select.js';
+
+/**
+ * A query of its own over what the user gave: a Repository or a SelectQueryBuilder.
+ *
+ * @throws InvalidEnumeratorError for anything else, and for a query that cannot be followed by a key.
+ */
+export function queryOf<Entity>(given: unknown, source: string): Query<Entity> {
+  const query = selectOf<Entity>(given, source);
+  const { mainAlias, aliases } = query.expressionMap;
+  if (!mainAlias?.hasMetadata || aliases.filter(({ type }) => type === 'from').length > 1) {
+    throw new InvalidEnumeratorError(
+      `${source}: the query does not select from one entity. ` +
+        "Begin it with repository.createQueryBuilder('alias'), or with .select('alias').from(Entity, 'alias')",
+    );
+  }
+  for (const [name, isSet, instead] of CONFLICTS) {
+    if (!isSet(query)) continue;
+    throw new InvalidEnumeratorError(
+      `${source}: the query of ${mainAlias.metadata.name} has ${name}, which a key cannot follow. ${instead}`,
+    );
+  }
+  checkAliases(query, source);
+  return copyOf(query).cache(false); // pages of one cacheId would all be the first
+}
+
+/** What a query's statements run on: the connection that the user gave it, or any. */
+export function executorOf(query: Query<unknown>): Executor {
+  return givenRunner(query) ?? query.dataSource;
+}
+
+/** The connection that the user gave the query, which may be within a transaction; TypeORM shows it to subclasses only. */
+export function givenRunner(query: Query<unknown>): Executor | undefined {
+  return (query as unknown as { readonly queryRunner?: Executor }).queryRunner;
+}
+
+/** Clones a query with the options that TypeORM's own clone() leaves behind. */
+export function copyOf<Q extends Query<unknown>>(query: Q): Q {
+  const copy = query.clone();
+  copy.expressionMap.options = [...query.expressionMap.options];
+  return copy;
+}
+
+/** The entity's alias and metadata. */
+export function mainOf(query: Query<unknown>): { readonly name: string; readonly metadata: Metadata } {
+  return query.expressionMap.mainAlias as { name: string; metadata: Metadata };
+}
+
+/** Whether the query selects the whole entity, not some of its columns. */
+export function selectsWhole(query: Query<unknown>): boolean {
+  const { name } = mainOf(query);
+  return query.expressionMap.selects.some(({ selection }) => selection === name);
+}
+
+/** The columns of the entity that the query selects one by one. */
+export function selectedColumns(query: Query<unknown>): readonly Column[] {
+  const { name, metadata } = mainOf(query);
+  return metadata.columns.filter((column) =>
+    query.expressionMap.selects.some(
+      ({ selection, aliasName }) => selection === `${name}.${column.propertyPath}` && !aliasName,
+    ),
+  );
+}
+
+const USE_KEY = "Order by the option key instead: { key: [{ column: 'createdAt', order: 'desc' }] }";
+const USE_TAKE = 'Pages are the pageSize; for the first n rows wrap the enumerator: take(enumerator, n)';
+const USE_CURSOR = 'Remove it: a job starts at its cursor';
+const USE_WHERE = 'Put what it selects into a where, such as whereExists, or into a view entity';
+
+const CONFLICTS: readonly (readonly [name: string, isSet: (query: Query<unknown>) => boolean, instead: string])[] = [
+  ['orderBy', ({ expressionMap: { orderBys } }) => Object.keys(orderBys).length > 0, USE_KEY],
+  ['take', ({ expressionMap: { take } }) => Boolean(take), USE_TAKE],
+  ['limit', ({ expressionMap: { limit } }) => Boolean(limit), USE_TAKE],
+  ['skip', ({ expressionMap: { skip } }) => Boolean(skip), USE_CURSOR],
+  ['offset', ({ expressionMap: { offset } }) => Boolean(offset), USE_CURSOR],
+  ['groupBy', ({ expressionMap: { groupBys } }) => groupBys.length > 0, USE_WHERE],
+  ['having', ({ expressionMap: { havings } }) => havings.length > 0, USE_WHERE],
+  ['distinct', ({ expressionMap: { selectDistinct } }) => selectDistinct, 'Remove it: entities are distinct'],
+  ['distinctOn', ({ expressionMap: { selectDistinctOn } }) => selectDistinctOn.length > 0, USE_WHERE],
+  ['a lock', ({ expressionMap: { lockMode } }) => Boolean(lockMode), 'Lock the row where it is handled'],
+  [
+    'joins',
+    ({ expressionMap, dataSource }) => expressionMap.joinAttributes.length > 0 && !databaseOf(dataSource),
+    'They are followed on PostgreSQL, MariaDB and SQLite only: load the relations where the row is handled',
+  ],
+  [
+    "relations with relationLoadStrategy 'query'",
+    (query) => Boolean((query as { relationMetadatas?: readonly unknown[] }).relationMetadatas?.length),
+    'Join them with leftJoinAndSelect, or load them where the row is handled',
+  ],
+  [
+    'only raw selections',
+    (query) => !selectsWhole(query) && selectedColumns(query).length === 0,
+    "Select the entity's alias or some of its columns by property path",
+  ],
+];
+
+function selectOf<Entity>(given: unknown, source: string): Query<Entity> {
+  if (has(given, 'getRawAndEntities') && 'expressionMap' in given) return given as unknown as Query<Entity>;
+  if (has(given, 'find') && has(given, 'createQueryBuilder')) {
+    const query: unknown = given.createQueryBuilder();
+    if (has(query, 'getRawAndEntities')) return query as unknown as Query<Entity>;
+  }
+  throw new InvalidEnumeratorError(
+    `${source} was given ${describe(given)}. Give it a Repository, or a SelectQueryBuilder that was not executed: ` +
+      "repository.createQueryBuilder('user').where(…)",
+  );
+}
+
+function has<Name extends string>(value: unknown, name: Name): value is Record<Name, () => unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[name] === 'function';
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'function') return `the class or function ${value.name}`;
+  if (typeof value === 'object' && value !== null) return `an object of ${value.constructor?.name ?? 'no class'}`;
+  return String(value);
+}

@@ -1,0 +1,105 @@
+import type { Cursor } from '../../cursor.js';
+import { InvalidEnumeratorError } from '../../iteration.errors.js';
+import {
+  type Bounds,
+  type KeyedRow,
+  type KeysetQuery,
+  type KeyValues,
+  keysetPages,
+  keyValues,
+  type PageReader,
+  readPages,
+  type Source,
+} from '../contract/index.js';
+import { bound, freeName, type KeyBounds } from './bounds.js';
+import { type Checked, checkTable } from './check.js';
+import { checkCursor, type KeyPart } from './key.js';
+import { isSameKey, TypeOrmPages } from './pages.js';
+import { copyOf, mainOf, type Query } from './query.js';
+import { sizeOf } from './size.js';
+
+/** The entities of a query, in the order of a key. */
+export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entity> {
+  readonly name: string;
+  readonly columns: number;
+  readonly pageSize: number;
+  readonly #query: Query<Entity>;
+  readonly #key: readonly KeyPart[];
+  readonly #pages: TypeOrmPages<Entity>;
+  #checked: Promise<Checked> | undefined;
+
+  constructor(
+    query: Query<Entity>,
+    { key, pageSize, source }: { key: readonly KeyPart[]; pageSize: number; source: string },
+  ) {
+    this.name = `${source} of ${mainOf(query).metadata.name} by (${key.map(({ name }) => name).join(', ')})`;
+    this.columns = key.length;
+    this.pageSize = pageSize;
+    this.#query = query;
+    this.#key = key;
+    this.#pages = new TypeOrmPages(query, key, this.name);
+  }
+
+  check(cursor: Cursor): void {
+    checkCursor(this.#key, cursor, this.name);
+  }
+
+  read(bounds: Bounds): PageReader<Entity> {
+    this.check(bounds.after);
+    this.check(bounds.until);
+    return readPages(keysetPages(this, bounds));
+  }
+
+  size(): Promise<number | undefined> {
+    return sizeOf(this.#query);
+  }
+
+  async count(cursor: Cursor): Promise<number> {
+    this.check(cursor);
+    const query = copyOf(this.#query);
+    const bounds = { after: null, until: keyValues(cursor, this) };
+    return bound(query, { key: this.#key, bounds, prefix: freeName(query, 'iteration_key') }).getCount();
+  }
+
+  async fetch(bounds: KeyBounds, limit: number): Promise<readonly KeyedRow<Entity>[]> {
+    this.#checked ??= checkTable(this.#query, { key: this.#key, name: this.name });
+    const { isUnique } = await this.#checked;
+    if (isUnique) return this.#rows(bounds, limit);
+    // Of two rows with one key that a page would end between, the other is seen one row ahead.
+    const rows = await this.#rows(bounds, limit + 1, (keys) => this.#checkUnique(keys));
+    return rows.slice(0, limit);
+  }
+
+  async #rows(
+    bounds: KeyBounds,
+    limit: number,
+    check?: (keys: readonly KeyValues[]) => void,
+  ): Promise<readonly KeyedRow<Entity>[]> {
+    const { entities, keys } = await this.#pages.fetch(bounds, limit);
+    check?.(keys);
+    if (keys.length === entities.length) {
+      return entities.map((row, index) => ({ row, key: keys[index] as KeyValues }));
+    }
+    if (limit === 1) {
+      throw new InvalidEnumeratorError(
+        `${this.name}: TypeORM makes ${entities.length} entities of the row ${JSON.stringify(keys[0])}. ` +
+          'Select a column of the entity that is never NULL',
+      );
+    }
+    // TypeORM makes one entity of rows whose primary keys look alike to it, such as timestamps of one millisecond.
+    const half = Math.ceil(limit / 2);
+    const first = await this.#rows(bounds, half, check);
+    if (first.length < half) return first;
+    const after = (first.at(-1) as KeyedRow<Entity>).key;
+    return [...first, ...(await this.#rows({ ...bounds, after }, limit - half, check))];
+  }
+
+  #checkUnique(keys: readonly KeyValues[]): void {
+    const twin = keys.find((key, index) => isSameKey(key, keys[index - 1]));
+    if (!twin) return;
+    throw new InvalidEnumeratorError(
+      `${this.name}: two rows have the same key ${JSON.stringify(twin)}, so TypeORM makes one entity of them. ` +
+        'The primary key of the entity must be unique: mark all columns that identify a row with @PrimaryColumn()',
+    );
+  }
+}

@@ -1,0 +1,97 @@
+import type { Clock } from '../clock.js';
+import type { ResolvedRunOptions } from '../iteration.options.js';
+import type { InterruptionRequest } from './interruption.js';
+import type { Lock } from './lock.js';
+import type { Position } from './position.js';
+
+export interface WatchParts {
+  readonly position: Position;
+  readonly interruption: InterruptionRequest;
+  readonly lock: Lock;
+  readonly clock: Clock;
+  readonly options: ResolvedRunOptions;
+  /** Saves the position. */
+  readonly save: () => Promise<void>;
+}
+
+/** So many items of a synchronous handler are handled between two looks at the clock. */
+const ITEMS_PER_LOOK = 64;
+/** The event loop gets a turn this often (R13). */
+const TURN_MS = 10;
+
+/** Everything of a run that goes by time: turns of the event loop, the lock, the time limit, checkpoints. */
+export class RunWatch {
+  /** Counted down with each item; at 0 it is time to look at the clock. */
+  itemsUntilLook = 0;
+  /** What has moved since the position was saved: items, and pages without any. */
+  #unsaved = 0;
+  #lookedAt = 0;
+  #lookAt = 0;
+  #turnAt: number;
+  #saveAt: number;
+  #runtimeEndsAt = Infinity;
+
+  constructor(private readonly parts: WatchParts) {
+    const now = parts.clock.now();
+    this.#turnAt = now + TURN_MS;
+    this.#saveAt = now + parts.options.checkpoint.everyMs;
+  }
+
+  /** Looks at the clock: whether anything that goes by time may be due. */
+  isDue(): boolean {
+    this.itemsUntilLook = ITEMS_PER_LOOK - 1;
+    const now = this.parts.clock.now();
+    return now >= this.#lookAt || now < this.#lookedAt;
+  }
+
+  /** Everything that goes by time, in the order in which it may end the run. */
+  async look(): Promise<void> {
+    const { clock, interruption, lock, position } = this.parts;
+    let now = clock.now();
+    if (now >= this.#turnAt || now < this.#lookedAt) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      now = clock.now();
+      this.#turnAt = now + TURN_MS;
+    }
+    if (now < this.#lookedAt) this.#followBack(now);
+    if (!this.#mayGoOn(now)) return;
+    if (now >= this.#saveAt && !interruption.pending && this.#unsaved > 0) await this.save();
+    // Until the clock of the run time has started, every look must see the first finished item.
+    const runtimeEndsAt = position.finished === 0 ? 0 : this.#runtimeEndsAt;
+    this.#lookAt = Math.min(this.#turnAt, this.#saveAt, runtimeEndsAt, lock.expiresAt);
+    this.#lookedAt = now;
+  }
+
+  /** While nothing moves: whether the lock and the time still last. */
+  lookWhileAwaiting(): void {
+    this.#mayGoOn(this.parts.clock.now());
+  }
+
+  /** Told that the position has moved: whether it is to be saved now, by count. */
+  moved(): boolean {
+    const { interruption, options } = this.parts;
+    return ++this.#unsaved >= options.checkpoint.everyItems && !interruption.pending;
+  }
+
+  async save(): Promise<void> {
+    await this.parts.save();
+    this.#unsaved = 0;
+    this.#saveAt = this.parts.clock.now() + this.parts.options.checkpoint.everyMs;
+  }
+
+  /** Whether the lock is held; requests the end of the run when its time is over. */
+  #mayGoOn(now: number): boolean {
+    const { interruption, lock, options, position } = this.parts;
+    if (!lock.check(now)) return false;
+    if (this.#runtimeEndsAt === Infinity && position.finished > 0) this.#runtimeEndsAt = now + options.maxRuntimeMs;
+    if (now >= this.#runtimeEndsAt) interruption.request({ reason: 'maxRuntime' });
+    return true;
+  }
+
+  /** The clock was set back: nothing that goes by time may wait for the time that it showed before. */
+  #followBack(now: number): void {
+    const { checkpoint, maxRuntimeMs } = this.parts.options;
+    this.#saveAt = Math.min(this.#saveAt, now + checkpoint.everyMs);
+    this.#runtimeEndsAt = Math.min(this.#runtimeEndsAt, now + maxRuntimeMs);
+  }
+}

@@ -1,0 +1,184 @@
+import type { Options } from 'csv-parse';
+import { parse } from 'csv-parse/sync';
+import { describe, expect, it } from 'vitest';
+import { sourceOf } from '../../lib/enumerators/contract/index.js';
+import { CsvEnumeratorBuilder, type CsvSource } from '../../lib/enumerators/csv/csv.enumerator.js';
+import { all, chunked, numbers, temporaryFiles } from '../support/csv.js';
+
+const csv = new CsvEnumeratorBuilder();
+const fileOf = temporaryFiles();
+const MEGABYTE = 1_048_576;
+
+const sizeOf = async (source: CsvSource, options: Options = {}) =>
+  csv.rows(source, { cursor: null, ...options }).size?.();
+const countOf = (source: CsvSource, options: Options, cursor: unknown) =>
+  sourceOf(csv.rows(source, { cursor: null, ...options })).source.count?.(cursor as never);
+
+describe('the size of a CSV', () => {
+  const exact: Record<string, { content: string | Buffer; options?: Options }> = {
+    'an empty file': { content: '' },
+    'a header': { content: 'a,b\n' },
+    'a file without a last line end': { content: 'a\n1\n2' },
+    'quoted line ends': { content: 'a,b\n"1\n\n",2\n3,"\n"\n' },
+    'empty lines that are records': { content: 'a\n\n1\n\n' },
+    'empty lines and comments that are none': {
+      content: '#\n\na\n1\n# 2\n\n3\n#',
+      options: { comment: '#', skip_empty_lines: true },
+    },
+    'UTF-16': { content: Buffer.from('\ufeffä,b\r\n"1\r\n",2\r\n3,4', 'utf16le') },
+    'no header': { content: '1\n2\n3\n', options: { columns: false } },
+    'from and to': { content: numbers(9), options: { from: 3, to: '7' } },
+    'from behind the end': { content: numbers(9), options: { from: 20 } },
+    'to behind the end': { content: numbers(9), options: { to: 20 } },
+    'lines from and to': { content: `x, y\n\n${numbers(9)}`, options: { from_line: 3, to_line: 8 } },
+    'broken records that are skipped': {
+      content: 'a,b\n0\n1,2\n3,4,5\n6,7\n',
+      options: { skip_records_with_error: true },
+    },
+    'records without values that are skipped': {
+      content: 'a,b\n,\n1,2\n , \n',
+      options: { skip_records_with_empty_values: true },
+    },
+    'other records': {
+      content: 'a;b|1;2|3;4',
+      options: { delimiter: ';', recordDelimiter: '|', raw: true, objname: 'a' },
+    },
+  };
+  for (const [name, { content, options }] of Object.entries(exact)) {
+    it(`is exact with ${name}, of a path as of a Buffer, wherever a run starts`, async () => {
+      const bytes = Buffer.from(content);
+      const rows = await all(csv.rows(bytes, { cursor: null, ...options }));
+      expect(await sizeOf(bytes, options)).toBe(rows.length);
+      const path = fileOf(bytes);
+      expect(await sizeOf(path, options)).toBe(rows.length);
+      const last = rows.at(-1)?.[1] ?? null;
+      expect(await csv.rows(path, { cursor: last, ...options }).size?.()).toBe(rows.length);
+      for (const batchSize of [1, 2, 3]) {
+        const batches = csv.batches(path, { cursor: last, batchSize, ...options });
+        expect(await batches.size?.()).toBe(Math.ceil(rows.length / batchSize));
+      }
+    });
+  }
+
+  it('is exact up to a megabyte', async () => {
+    const content = `n\n${'1'.padEnd(15, '.')}\n`.repeat(1).padEnd(MEGABYTE, `${'2'.padEnd(15, '.')}\n`);
+    expect(content).toHaveLength(MEGABYTE);
+    expect(await sizeOf(Buffer.from(content))).toBe((parse(content) as unknown[]).length - 1);
+  });
+
+  describe('of more than a megabyte', () => {
+    const row = (index: number) => `${`${index}`.padStart(7, '0')},"${'é\n'.repeat(30 + (index % 3))}"\n`;
+    const large = Buffer.from(`id,text\n${Array.from({ length: 40_000 }, (_, index) => row(index)).join('')}`);
+
+    it('is estimated by its bytes', async () => {
+      expect(large.length).toBeGreaterThan(3 * MEGABYTE);
+      for (const source of [large, fileOf(large)]) {
+        const size = (await sizeOf(source)) as number;
+        expect(size).toBeGreaterThan(39_990);
+        expect(size).toBeLessThan(40_010);
+      }
+    });
+
+    it.each<[string, Options, number]>([
+      ['a record', { to: 30_000 }, 30_000],
+      ['a record of the first megabyte', { to: 30 }, 30],
+      ['a record behind the end', { to: 50_000 }, 40_000],
+      ['another, counted from one', { from: 10_001, to: 30_000 }, 20_000],
+      ['the end, counted from a record behind the first megabyte', { from: 30_001 }, 10_000],
+      ['a line', { to_line: 31 * 20_000 + 20_000 + 1 }, 20_000],
+      ['a line of the first megabyte', { to_line: 32 * 30 + 1 }, 30],
+    ])('ends at %s', async (_, options, expected) => {
+      const size = (await sizeOf(large, options)) as number;
+      expect(Math.abs(size - expected)).toBeLessThanOrEqual(expected < 100 ? 1 : 20);
+    });
+
+    it('reads no more than a megabyte', async () => {
+      const broken = Buffer.concat([large, Buffer.from('"')]); // an error, for who reads it
+      expect(await sizeOf(broken)).toBeGreaterThan(39_000);
+      await expect(all(csv.rows(broken, { cursor: null }))).rejects.toThrow('Quote Not Closed');
+    });
+
+    it('is estimated where no line ends', async () => {
+      const bytes = Buffer.from(`n|${'123456789|'.repeat(200_000)}`);
+      for (const to_line of [undefined, 1, 2]) {
+        expect(await sizeOf(bytes, { record_delimiter: '|', to_line })).toBe(200_000);
+      }
+    });
+
+    it('is unknown when a megabyte holds no two records', async () => {
+      const long = `"${'x'.repeat(MEGABYTE)}"`;
+      expect(await sizeOf(Buffer.from(`a\n1\n${long}\n2\n`))).toBeUndefined();
+      expect(await sizeOf(Buffer.from(`a\n${long}\n2\n`))).toBeUndefined();
+    });
+  });
+
+  it('is unknown of a stream, which is not opened for it', async () => {
+    const source = () => {
+      throw new Error('opened');
+    };
+    expect(csv.rows(source, { cursor: null }).size).toBeUndefined();
+    expect(csv.batches(source, { cursor: null }).size).toBeUndefined();
+  });
+
+  it('is unknown where csv-parse refuses a record', async () => {
+    expect(await sizeOf(Buffer.from('a,b\n1,2\n3\n'))).toBeUndefined();
+    expect(await sizeOf(Buffer.from('a\n"1'))).toBeUndefined();
+    expect(await sizeOf(Buffer.from('a\n123456\n'), { max_record_size: 3 })).toBeUndefined();
+  });
+
+  it.each<[string, Options]>([
+    ['on_record', { on_record: (record: unknown) => record as string[] }],
+    ['cast and skip_records_with_empty_values', { cast: () => '', skip_records_with_empty_values: true }],
+    ['columns and skip_records_with_error', { columns: () => ['a'], skip_records_with_error: true }],
+  ])('is unknown with %s, which decide what is skipped', async (_, options) => {
+    expect(csv.rows(Buffer.from('a\n1\n'), { cursor: null, ...options }).size).toBeUndefined();
+  });
+
+  it('calls no function of the user', async () => {
+    const called: string[] = [];
+    const options: Options = {
+      columns: (header) => {
+        called.push('columns');
+        return [...header, 'more'];
+      },
+      cast: (value) => called.push('cast') && value,
+      cast_date: (value) => called.push('cast_date') as never as Date & typeof value,
+    };
+    expect(await sizeOf(Buffer.from('a\n1\n2\n'), options)).toBe(2);
+    const on_skip = () => void called.push('on_skip');
+    expect(await sizeOf(Buffer.from('a\n1\n2,3\n'), { skip_records_with_error: true, on_skip })).toBe(1);
+    expect(called).toEqual([]);
+  });
+
+  it('rejects with the system error when there is no file', async () => {
+    await expect(sizeOf('/nowhere/at/all.csv')).rejects.toThrow('ENOENT');
+  });
+});
+
+describe('the count up to a cursor', () => {
+  it.each<[string, string, Options]>([
+    ['plain records', numbers(6), {}],
+    ['records from one on', numbers(6), { from: 3 }],
+    ['records from a text', numbers(6), { from: '3', to: '5' }],
+    [
+      'skipped records',
+      'a,b\n0\n1,2\n3,4,5\n,\n6,7\n8\n9,0\n',
+      { skip_records_with_error: true, skip_records_with_empty_values: true },
+    ],
+    ['lines from one on', numbers(6), { from_line: 3, columns: false }],
+  ])('is what was handed out: %s', async (_, content, options) => {
+    const source = Buffer.from(content);
+    const cursors = (await all(csv.rows(source, { cursor: null, ...options }))).map(([, cursor]) => cursor);
+    expect(cursors.length).toBeGreaterThan(2);
+    expect(cursors.map((cursor) => countOf(source, options, cursor))).toEqual(cursors.map((_, index) => index + 1));
+    const streamed = chunked(source, 3);
+    expect(cursors.map((cursor) => countOf(streamed, options, cursor))).toEqual(cursors.map((_, index) => index + 1));
+  });
+
+  it('is unknown with on_record, which may drop records', async () => {
+    const options: Options = { on_record: (record: unknown) => record as string[] };
+    const source = Buffer.from(numbers(3));
+    const [[, cursor] = []] = await all(csv.rows(source, { cursor: null, ...options }));
+    expect(countOf(source, options, cursor)).toBeUndefined();
+  });
+});

@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import type { Cursor } from '../../lib/cursor.js';
+import type { Enumerator } from '../../lib/enumerators/contract/index.js';
+import type { KeysetFetchOptions } from '../../lib/enumerators/keyset.enumerator.js';
+import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
+import { enumeratorBuilder } from '../support/builder.js';
+import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
+import { readerOf } from '../support/pages.js';
+
+const build = enumeratorBuilder();
+
+interface Row {
+  readonly id: number;
+  readonly at: string;
+}
+
+const rows: readonly Row[] = Array.from({ length: 23 }, (_, index) => ({
+  id: (index * 7) % 23,
+  at: `2026-01-01 00:00:00.0000${10 + Math.floor(index / 3)}`,
+}));
+const byId = [...rows].sort((one, other) => one.id - other.id);
+const byAt = [...rows].sort((one, other) => (one.at === other.at ? one.id - other.id : one.at < other.at ? -1 : 1));
+
+/** Any database: what it is asked for is written down. */
+function byIdUpwards(asked: unknown[][] = []): Omit<KeysetFetchOptions<Row, number>, 'cursor'> {
+  return {
+    key: ({ id }) => id,
+    fetch: async (after, limit) => {
+      asked.push([after, limit]);
+      return byId.filter(({ id }) => after === null || id > after).slice(0, limit);
+    },
+  };
+}
+
+describe('keyset', () => {
+  for (const pageSize of [1, 2, 7, 1000]) {
+    itKeepsTheEnumeratorContract(`a key of one column in pages of ${pageSize}`, {
+      build: ({ cursor }) => build.keyset({ ...byIdUpwards(), cursor, pageSize }),
+      identify: ({ id }: Row) => id,
+      expected: byId.map(({ id }) => id),
+    });
+  }
+
+  itKeepsTheEnumeratorContract('a key of two columns', {
+    build: ({ cursor }) =>
+      build.keyset<Row, [string, number]>({
+        cursor,
+        pageSize: 4,
+        key: ({ at, id }) => [at, id],
+        fetch: async (after, limit) =>
+          byAt
+            .filter(({ at, id }) => after === null || at > after[0] || (at === after[0] && id > after[1]))
+            .slice(0, limit),
+        size: async () => rows.length,
+      }),
+    identify: ({ id }: Row) => id,
+    expected: byAt.map(({ id }) => id),
+  });
+
+  itKeepsTheEnumeratorContract('downwards', {
+    build: ({ cursor }) =>
+      build.keyset({
+        cursor,
+        pageSize: 4,
+        key: ({ id }: Row) => id,
+        fetch: async (after, limit) =>
+          [...byId]
+            .reverse()
+            .filter(({ id }) => after === null || id < after)
+            .slice(0, limit),
+      }),
+    identify: ({ id }: Row) => id,
+    expected: byId.map(({ id }) => id).reverse(),
+  });
+
+  itKeepsTheEnumeratorContract('a key that is an object', {
+    build: ({ cursor }) =>
+      build.keyset({
+        cursor,
+        pageSize: 4,
+        key: ({ id }: Row) => ({ id }),
+        fetch: async (after, limit) => byId.filter(({ id }) => after === null || id > after.id).slice(0, limit),
+      }),
+    identify: ({ id }: Row) => id,
+    expected: byId.map(({ id }) => id),
+  });
+
+  it('asks for pages of 1,000 unless told, and ends at an empty one: a database may have a limit of its own', async () => {
+    const asked: unknown[][] = [];
+    const limited: typeof byIdUpwards = () => {
+      const { fetch, key } = byIdUpwards(asked);
+      return { key, fetch: async (after, limit) => (await fetch(after, limit)).slice(0, 9) };
+    };
+    const seen = await items(build.keyset({ ...limited(), cursor: null }));
+    expect(seen).toEqual(byId);
+    expect(asked).toEqual([
+      [null, 1000],
+      [8, 1000],
+      [17, 1000],
+      [22, 1000],
+    ]);
+  });
+
+  it('reads one page ahead while the items of the last one are handled, and no more', async () => {
+    const asked: unknown[][] = [];
+    const reader = readerOf(build.keyset({ ...byIdUpwards(asked), cursor: null, pageSize: 5 }));
+    expect((await reader.next())?.items).toHaveLength(5);
+    expect(asked).toEqual([
+      [null, 5],
+      [4, 5],
+    ]);
+    await reader.close();
+    expect(asked).toHaveLength(2);
+  });
+
+  it('asks for the size when it is asked itself', async () => {
+    expect(build.keyset({ ...byIdUpwards(), cursor: null }).size).toBeUndefined();
+    expect(await build.keyset({ ...byIdUpwards(), cursor: null, size: async () => 23 }).size?.()).toBe(23);
+  });
+
+  it.each<[string, object, string]>([
+    ['no cursor', { cursor: undefined }, 'keyset: no cursor is given'],
+    ['no fetch', { fetch: undefined }, 'keyset: fetch is no function'],
+    ['no key', { key: 'id' }, 'keyset: key is no function'],
+    ['a page of none', { pageSize: 0 }, 'keyset: pageSize is 0; it must be a whole number from 1'],
+    ['an unknown option', { limit: 5 }, 'keyset has no option "limit". It has: cursor, fetch, key, pageSize, size'],
+    ['a size that is no function', { size: 5 }, 'keyset: size is no function'],
+  ])('refuses %s at once', (_, options, message) => {
+    const given = { ...byIdUpwards(), cursor: null, ...options } as KeysetFetchOptions<Row, number>;
+    expect(() => build.keyset(given)).toThrow(InvalidOptionsError);
+    expect(() => build.keyset(given)).toThrow(message);
+  });
+
+  const refused = async (options: object, error: new (...args: never[]) => Error, message: string) => {
+    const given = { ...byIdUpwards(), cursor: null, pageSize: 4, ...options } as KeysetFetchOptions<Row, number>;
+    const reading = items(build.keyset(given));
+    await expect(reading).rejects.toThrow(error);
+    await expect(reading).rejects.toThrow(message);
+  };
+
+  it('R8: refuses a fetch that ignores `after`', () =>
+    refused(
+      { fetch: async (_: unknown, limit: number) => byId.slice(0, limit) },
+      InvalidEnumeratorError,
+      'a page behind 3 came back with that same key, so it would never end',
+    ));
+
+  it('R8: refuses a fetch that ignores `after`, also behind a cursor that no page ends with', () =>
+    refused(
+      { cursor: 9, fetch: async (_: unknown, limit: number) => byId.slice(0, limit) },
+      InvalidEnumeratorError,
+      'their key: 1 comes behind 0',
+    ));
+
+  it('R8: refuses a fetch that gives the row of `after` again', () =>
+    refused(
+      {
+        fetch: async (after: number | null, limit: number) =>
+          byId.filter(({ id }) => id >= (after ?? 0)).slice(0, limit),
+      },
+      InvalidEnumeratorError,
+      'a page behind 3 came back with that same key',
+    ));
+
+  it('R8: refuses keys that come again after several pages', () =>
+    refused(
+      {
+        pageSize: 1,
+        key: (key: string) => key,
+        fetch: async (after: string | null) => [{ a: 'b', b: 'c', c: 'a' }[after ?? ''] ?? 'a'],
+      },
+      InvalidEnumeratorError,
+      'came again, so the rows would never end',
+    ));
+
+  it('R8: refuses rows that are out of order', () =>
+    refused(
+      { fetch: async () => [{ id: 1 }, { id: 5 }, { id: 3 }] },
+      InvalidEnumeratorError,
+      'their key: 3 comes behind 5',
+    ));
+
+  it('R8: refuses a key that is not unique', () =>
+    refused(
+      { key: ({ at }: Row) => at, fetch: async () => byAt.slice(0, 4) },
+      InvalidEnumeratorError,
+      'two rows have the same key',
+    ));
+
+  it('refuses a row without a key', () =>
+    refused({ key: () => undefined }, InvalidEnumeratorError, 'key() gave undefined for the row {"id":0'));
+
+  it('refuses what is no array', () =>
+    refused(
+      { fetch: async () => ({ rows: byId }) },
+      InvalidEnumeratorError,
+      'fetch(null, 4) gave [object Object]; it must give an array',
+    ));
+
+  it('R8: refuses a key that JSON would change', () =>
+    refused({ key: ({ id }: Row) => [BigInt(id)] }, InvalidCursorError, 'is the bigint'));
+
+  it('passes errors of the database untouched', async () => {
+    const failure = new Error('connection lost');
+    await expect(
+      items(build.keyset({ ...byIdUpwards(), cursor: null, fetch: () => Promise.reject(failure) })),
+    ).rejects.toBe(failure);
+  });
+});
+
+async function items<Item>(enumerator: Enumerator<Item, Cursor>): Promise<Item[]> {
+  const found: Item[] = [];
+  for await (const [item] of enumerator) found.push(item);
+  return found;
+}

@@ -1,0 +1,271 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Cursor } from '../../lib/cursor.js';
+import { type At, type Enumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
+import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
+import { enumeratorBuilder } from '../support/builder.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
+import { until } from '../support/until.js';
+
+const build = enumeratorBuilder();
+const csv = (name: string) => Buffer.from(`n\n${[1, 2, 3].map((row) => `${name}${row}\n`).join('')}`);
+
+describe('nested', () => {
+  itKeepsTheEnumeratorContract('two levels in memory, with outer items that have nothing', {
+    build: (at) =>
+      build.nested(
+        [(at: At) => build.times(6, at), (n: number, at: At) => (n === 4 ? null : build.array(letters(n), at))],
+        at,
+      ),
+    expected: [1, 2, 3, 5].flatMap(letters),
+  });
+
+  itKeepsTheEnumeratorContract('four levels of mixed sources', {
+    build: (at) =>
+      build.nested<string>(
+        [
+          (at: At) => build.csv.rows(csv('file'), at),
+          ({ n }: { n: string }, at: At) => build.take(build.times(5, at), n === 'file2' ? 0 : 2),
+          ({ n }: { n: string }, year: number, at: At) =>
+            build.pages({
+              ...at,
+              fetch: async (token: number | null) => ({
+                items: [`${n} ${year} ${token ?? 0}`],
+                next: token ? null : 1,
+              }),
+            }),
+          (_row: object, _year: number, page: string, at: At) => (at.cursor === null ? new Map([[page, 0]]) : null),
+        ],
+        at,
+      ),
+    expected: ['file1', 'file3'].flatMap((file) =>
+      [0, 1].flatMap((year) => [0, 1].map((page) => `${file} ${year} ${page}`)),
+    ),
+  });
+
+  itKeepsTheEnumeratorContract('a nested source as the outer level of another', {
+    build: (at) =>
+      build.nested(
+        [
+          (at: At) =>
+            build.nested([(at: At) => build.times(3, at), (n: number, at: At) => build.array(letters(n), at)], at),
+          (letter: string, at: At) => build.array([`${letter}1`, `${letter}2`], at),
+        ],
+        at,
+      ),
+    expected: [0, 1, 2].flatMap(letters).flatMap((letter) => [`${letter}1`, `${letter}2`]),
+  });
+
+  itKeepsTheEnumeratorContract('nothing at all', {
+    build: (at) => build.nested([(at: At) => build.times(0, at), (_: number, at: At) => build.times(3, at)], at),
+    expected: [],
+  });
+
+  itKeepsTheEnumeratorContract('batches within outer items, which can be halved', {
+    build: (at) =>
+      build.nested(
+        [
+          (at: At) => build.array([csv('a'), csv('b')], at),
+          (file: Buffer, { cursor }: At) => build.csv.batches<{ n: string }>(file, { cursor, batchSize: 2 }),
+        ],
+        at,
+      ),
+    identify: (rows: { n: string }[]) => rows.map(({ n }) => n).join(),
+    records: (rows) => rows.map(({ n }) => n),
+    expected: ['a1,a2', 'a3', 'b1,b2', 'b3'],
+  });
+
+  it('has the cursor of each level in its own, each bound to the item that it was made in', async () => {
+    const enumerator = build.nested(
+      [(at: At) => build.array(['x', 'y', 'z'], at), (_: string, at: At) => build.array(['a', 'b'], at)],
+      { cursor: null },
+    );
+    const cursors: Cursor[] = [];
+    for await (const [, cursor] of enumerator) cursors.push(cursor);
+    expect(cursors.slice(1, 3)).toEqual([
+      { outer: { after: null, at: 0, finished: 0 }, inner: { at: 1, finished: 2 } },
+      { outer: { after: 0, at: 1, finished: 1 }, inner: { at: 0, finished: 1 } },
+    ]);
+  });
+
+  it('closes each level once, also when a run ends early', async () => {
+    const story: string[] = [];
+    function* level(name: string, { cursor }: At): Generator<readonly [number, number]> {
+      try {
+        for (let n = ((cursor as number | null) ?? -1) + 1; n < 2; n++) yield [n, n];
+      } finally {
+        story.push(name);
+      }
+    }
+    const levels = [(at: At) => level('outer', at), (n: number, at: At) => level(`inner ${n}`, at)] as const;
+    for await (const _ of build.nested(levels, { cursor: null }));
+    expect(story.splice(0)).toEqual(['inner 0', 'inner 1', 'outer']);
+    for await (const _ of build.nested(levels, { cursor: null })) break;
+    expect(story.splice(0)).toEqual(['inner 0', 'outer']);
+  });
+
+  it('reads ahead over outer items, but not where a level is a generator', async () => {
+    const built: number[] = [];
+    const inner = (n: number, at: At) => {
+      built.push(n);
+      return build.keyset({ ...at, key: (id: number) => id, fetch: async (after) => (after === null ? [n] : []) });
+    };
+    const keyset = (at: At) =>
+      build.keyset({ ...at, key: (id: number) => id, fetch: async (after) => (after === null ? [1, 2, 3] : []) });
+    const ahead = sourceOf(build.nested([keyset, inner], { cursor: null })).read();
+    await ahead.next();
+    await until('the second shop is read', () => built.length === 2);
+    await ahead.close();
+    built.length = 0;
+    function* generator(): Generator<readonly [number, number]> {
+      yield [1, 1];
+      yield [2, 2];
+    }
+    const step = sourceOf(build.nested([generator, inner], { cursor: null })).read();
+    await step.next();
+    await step.close();
+    expect(built).toEqual([1]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['no levels', [], 'nested: give it an array of two levels or more'],
+    ['one level', [(at: At) => build.times(1, at)], 'an array of two levels or more'],
+    ['an enumerator for a level', [build.times(1, { cursor: null }), () => null], 'each a function of the outer items'],
+    ['no array', () => null, 'nested: give it an array'],
+  ])('refuses %s at once', (_, levels, message) => {
+    expect(() => build.nested(levels as never, { cursor: null })).toThrow(InvalidOptionsError);
+    expect(() => build.nested(levels as never, { cursor: null })).toThrow(message);
+  });
+
+  it.each<[Cursor]>([
+    [5],
+    [[1, 2]],
+    [{ outer: 1, inner: 2 }],
+    [{ outer: { after: null, at: 1 }, inner: { at: 1, finished: 1 } }],
+  ])('refuses the cursor %j at once: it is not its own', (cursor) => {
+    const nested = () =>
+      build.nested([(at: At) => build.times(1, at), (_: number, at: At) => build.times(1, at)], { cursor });
+    expect(nested).toThrow(InvalidCursorError);
+    expect(nested).toThrow('is not one of nested');
+  });
+
+  it('says which level forgot its return', async () => {
+    const forgotten = build.nested([(at: At) => build.times(1, at), (() => undefined) as never], { cursor: null });
+    await expect(all(forgotten)).rejects.toThrow(InvalidEnumeratorError);
+    await expect(all(forgotten)).rejects.toThrow('nested: level 2 returned undefined');
+  });
+
+  it('R9: refuses an outer level without cursors: its items could not be told apart', async () => {
+    const queue = ['a', 'b'];
+    const polled = build.nested(
+      [() => build.poll(async () => queue.shift()), (_: string, at: At) => build.times(2, at)],
+      {
+        cursor: null,
+      },
+    );
+    await expect(all(polled)).rejects.toThrow('an outer level gave an item with no cursor, as poll does');
+  });
+});
+
+describe('R9: nested over two tables', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createDatabase();
+    await database.query('CREATE TABLE shop (id int PRIMARY KEY)');
+    await database.query('CREATE TABLE product (shop int, id int, PRIMARY KEY (shop, id))');
+  });
+  afterAll(() => database.drop());
+
+  beforeEach(async () => {
+    await database.query('TRUNCATE shop, product');
+    await database.query('INSERT INTO shop SELECT n * 10 FROM generate_series(1, 4) n');
+    await database.query('INSERT INTO product SELECT s * 10, p FROM generate_series(1, 4) s, generate_series(1, 4) p');
+  });
+
+  const rows = (sql: string, parameters: readonly unknown[], { cursor }: At) =>
+    build.keyset({
+      cursor,
+      pageSize: 2,
+      key: ({ id }: { id: number }) => id,
+      fetch: (after, limit) => database.query<{ id: number }>(sql, [after ?? 0, limit, ...parameters]),
+    });
+  const products = (cursor: Cursor) =>
+    build.nested(
+      [
+        (at: At) => rows('SELECT id FROM shop WHERE id > $1 ORDER BY id LIMIT $2', [], at),
+        (shop: { id: number }, at: At) =>
+          named(
+            shop.id,
+            rows('SELECT id FROM product WHERE id > $1 AND shop = $3 ORDER BY id LIMIT $2', [shop.id], at),
+          ),
+      ],
+      { cursor },
+    );
+  async function* named(
+    shop: number,
+    enumerator: Enumerator<{ id: number }>,
+  ): AsyncGenerator<readonly [string, Cursor]> {
+    for await (const [{ id }, cursor] of enumerator) yield [`${shop}/${id}`, cursor];
+  }
+
+  /** Interrupted behind shop 20's second product. */
+  async function interrupted(): Promise<Cursor> {
+    for await (const [name, cursor] of products(null)) if (name === '20/2') return throughJson(cursor);
+    throw new Error('it is not there');
+  }
+
+  const from = async (cursor: Cursor) => (await all(products(cursor))).join(' ');
+
+  it('goes on within the outer row', async () => {
+    expect(await from(await interrupted())).toBe('20/3 20/4 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
+  });
+
+  it('begins the next outer row at its first inner one when the outer row was deleted', async () => {
+    const cursor = await interrupted();
+    await database.query('DELETE FROM shop WHERE id = 20');
+    expect(await from(cursor)).toBe('30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
+  });
+
+  it('begins the next outer row at its first inner one when the outer row and the one before it were deleted', async () => {
+    const cursor = await interrupted();
+    await database.query('DELETE FROM shop WHERE id <= 20');
+    expect(await from(cursor)).toBe('30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
+  });
+
+  it('goes to the next outer row when it was emptied, and sees what is new in it', async () => {
+    const cursor = await interrupted();
+    await database.query('DELETE FROM product WHERE shop = 20');
+    expect(await from(cursor)).toBe('30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
+    await database.query('INSERT INTO product VALUES (20, 1), (20, 9)');
+    expect(await from(cursor)).toBe('20/9 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
+  });
+
+  it('goes on within its outer row when others were inserted before it: those lie behind', async () => {
+    const cursor = await interrupted();
+    await database.query('INSERT INTO shop VALUES (5), (15), (19)');
+    await database.query('INSERT INTO product VALUES (5, 1), (15, 1), (15, 3), (19, 1), (19, 3), (19, 9)');
+    expect(await from(cursor)).toBe('20/3 20/4 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
+  });
+
+  it('does not take the one inserted before it for the outer row that was deleted', async () => {
+    const cursor = await interrupted();
+    await database.query('DELETE FROM shop WHERE id = 20');
+    await database.query('INSERT INTO shop VALUES (19), (21)');
+    await database.query('INSERT INTO product VALUES (19, 3), (21, 1), (21, 3)');
+    expect(await from(cursor)).toBe('21/1 21/3 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
+  });
+});
+
+function letters(count: number): readonly string[] {
+  return [...'abcdefgh'].slice(0, count).map((letter) => `${letter}${count}`);
+}
+
+function throughJson(cursor: Cursor): Cursor {
+  return JSON.parse(JSON.stringify(cursor)) as Cursor;
+}
+
+async function all<Item>(enumerator: Enumerator<Item>): Promise<Item[]> {
+  const items: Item[] = [];
+  for await (const [item] of enumerator) items.push(item);
+  return items;
+}

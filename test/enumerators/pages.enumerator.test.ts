@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import type { Cursor } from '../../lib/cursor.js';
+import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
+import { enumeratorBuilder } from '../support/builder.js';
+import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
+
+const build = enumeratorBuilder();
+
+/** An API whose pages are these; the token of a page is its letter, but for the first. */
+function api(pages: Readonly<Record<string, readonly number[]>>, asked: (string | null)[] = []) {
+  const letters = Object.keys(pages);
+  return async (token: string | null) => {
+    asked.push(token);
+    const letter = token ?? (letters[0] as string);
+    return { items: pages[letter] ?? [], next: letters[letters.indexOf(letter) + 1] ?? null };
+  };
+}
+
+describe('pages', () => {
+  itKeepsTheEnumeratorContract('pages of several lengths, some of them empty', {
+    build: (at) => build.pages({ ...at, fetch: api({ a: [], b: [1, 2, 3], c: [], d: [4], e: [5, 6], f: [] }) }),
+    expected: [1, 2, 3, 4, 5, 6],
+  });
+
+  itKeepsTheEnumeratorContract('no items at all', {
+    build: (at) => build.pages({ ...at, fetch: api({ a: [], b: [] }) }),
+    expected: [],
+  });
+
+  itKeepsTheEnumeratorContract('tokens that are objects', {
+    build: (at) =>
+      build.pages({
+        ...at,
+        fetch: async (token: { readonly page: number } | null) => {
+          const page = token?.page ?? 0;
+          return { items: [2 * page, 2 * page + 1], next: page < 9 ? { page: page + 1 } : null };
+        },
+      }),
+    expected: Array.from({ length: 20 }, (_, index) => index),
+  });
+
+  it('has the page and the index in it as the cursor, and asks for that page again when it is resumed', async () => {
+    const pages = { a: [1, 2], b: [3, 4], c: [5] };
+    const cursors: Cursor[] = [];
+    for await (const [, cursor] of build.pages({ cursor: null, fetch: api(pages) })) cursors.push(cursor);
+    expect(cursors.slice(0, 3)).toEqual([
+      { token: null, index: 0 },
+      { token: null, index: 1 },
+      { token: 'b', index: 0 },
+    ]);
+    const asked: (string | null)[] = [];
+    const rest: number[] = [];
+    for await (const [item] of build.pages({ cursor: cursors[2] as Cursor, fetch: api(pages, asked) })) rest.push(item);
+    expect([rest, asked]).toEqual([
+      [4, 5],
+      ['b', 'c'],
+    ]);
+  });
+
+  it.each([
+    ['itself', (token: number | null) => token ?? 1],
+    ['one of the two before', (token: number | null) => (token === 1 ? 2 : 1)],
+    ['one of many before', (token: number | null) => ((token ?? 0) + 1) % 1000],
+  ])('R8: refuses a token that leads to %s: the pages would never end', async (_, next) => {
+    const endless = build.pages({
+      cursor: null,
+      fetch: async (token: number | null) => ({ items: [1], next: next(token) }),
+    });
+    const reading = (async () => {
+      for await (const _item of endless);
+    })();
+    await expect(reading).rejects.toThrow(InvalidEnumeratorError);
+    await expect(reading).rejects.toThrow('came again, so the pages would never end');
+  });
+
+  it.each([
+    [
+      'no next',
+      { items: [1] },
+      'pages: fetch(null) gave no next; it must give { items, next }, and next: null at the end',
+    ],
+    ['no items', { next: null }, 'gave no array of items'],
+    ['nothing', undefined, 'gave no array of items'],
+  ])('refuses a page with %s', async (_, page, message) => {
+    const enumerator = build.pages({ cursor: null, fetch: async () => page as never });
+    const reading = enumerator[Symbol.asyncIterator]().next();
+    await expect(reading).rejects.toThrow(InvalidEnumeratorError);
+    await expect(reading).rejects.toThrow(message);
+  });
+
+  it('refuses wrong options and the cursor of another source at once', () => {
+    const fetch = api({ a: [1] });
+    expect(() => build.pages({ cursor: null, fetch: undefined as never })).toThrow(InvalidOptionsError);
+    expect(() => build.pages({ cursor: undefined as never, fetch })).toThrow('pages: no cursor is given');
+    expect(() => build.pages({ cursor: 5, fetch })).toThrow(InvalidCursorError);
+    expect(() => build.pages({ cursor: { token: 'a', index: -2 }, fetch })).toThrow('is not one of pages');
+  });
+});

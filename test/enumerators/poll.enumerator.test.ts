@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { sourceOf } from '../../lib/enumerators/contract/index.js';
+import { InvalidOptionsError } from '../../lib/iteration.errors.js';
+import { enumeratorBuilder } from '../support/builder.js';
+import { readerOf } from '../support/pages.js';
+import { Gate } from '../support/until.js';
+
+const build = enumeratorBuilder();
+
+describe('poll', () => {
+  it('gives what is taken one by one until nothing comes, without a cursor', async () => {
+    const queue: (string | null)[] = ['a', 'b', '', null, 'late'];
+    const seen: unknown[] = [];
+    for await (const pair of build.poll(async () => queue.shift())) seen.push(pair);
+    expect(seen).toEqual([
+      ['a', null],
+      ['b', null],
+      ['', null],
+    ]);
+    expect(queue).toEqual(['late']);
+  });
+
+  it('takes nothing before the item before is finished, and acknowledges each when it is', async () => {
+    const story: string[] = [];
+    const queue = ['a', 'b'];
+    const poll = build.poll(
+      async () => {
+        story.push('fetch');
+        return queue.shift();
+      },
+      { ack: async (item) => void story.push(`ack ${item}`) },
+    );
+    for await (const [item] of poll) story.push(item);
+    expect(story).toEqual(['fetch', 'a', 'ack a', 'fetch', 'b', 'ack b', 'fetch']);
+  });
+
+  it('does not acknowledge an item whose handling is given up', async () => {
+    const acked: string[] = [];
+    for await (const _ of build.poll(async () => 'a', { ack: async (item) => void acked.push(item) })) break;
+    expect(acked).toEqual([]);
+  });
+
+  it('with idleMs asks again as long as there is nothing', async () => {
+    const answers = [null, undefined, 'a', null, 'b'];
+    const reader = readerOf(build.poll(async () => answers.shift(), { idleMs: 1 }));
+    expect((await reader.next())?.items).toEqual(['a']);
+    expect((await reader.next())?.items).toEqual(['b']);
+    await reader.close();
+  });
+
+  it('asks no more when it is closed while it waits', async () => {
+    const asked = new Gate();
+    let count = 0;
+    const reader = sourceOf(
+      build.poll(
+        async () => {
+          count++;
+          asked.open();
+          return null;
+        },
+        { idleMs: 3_600_000 },
+      ),
+    ).read();
+    const next = reader.next();
+    await asked.wait();
+    await reader.close();
+    expect(await next).toBeUndefined();
+    expect(count).toBe(1);
+  });
+
+  it('refuses wrong options at once', () => {
+    expect(() => build.poll(undefined as never)).toThrow(InvalidOptionsError);
+    expect(() => build.poll(async () => 1, { idleMs: -1 })).toThrow('poll: idleMs is -1');
+    expect(() => build.poll(async () => 1, { ack: true as never })).toThrow('poll: ack is no function');
+  });
+});

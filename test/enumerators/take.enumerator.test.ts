@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import type { Enumerator } from '../../lib/enumerators/contract/index.js';
+import { InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
+import { enumeratorBuilder } from '../support/builder.js';
+import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
+
+const build = enumeratorBuilder();
+const letters = ['a', 'b', 'c', 'd', 'e'];
+const csv = Buffer.from('n\n1\n2\n3\n4\n5\n');
+
+describe('take', () => {
+  for (const count of [0, 1, 3, 5]) {
+    itKeepsTheEnumeratorContract(`the first ${count} of five`, {
+      build: (at) => build.take(build.array(letters, at), count),
+      expected: letters.slice(0, count),
+    });
+  }
+
+  itKeepsTheEnumeratorContract('more than there are', {
+    build: (at) => build.take(build.array(letters, at), 99),
+    expected: letters,
+  });
+
+  itKeepsTheEnumeratorContract('rows of a CSV', {
+    build: ({ cursor }) => build.take(build.csv.rows(csv, { cursor }), 3),
+    identify: ({ n }: Record<string, string>) => n,
+    expected: ['1', '2', '3'],
+  });
+
+  itKeepsTheEnumeratorContract('a take of a throttled take', {
+    build: (at) =>
+      build.take(build.throttle(build.take(build.times(9, at), 4), { when: () => false, retryInMs: 0 }), 3),
+    expected: [0, 1, 2],
+  });
+
+  it('asks its source for no more than it needs', async () => {
+    const asked: unknown[] = [];
+    const rows = build.keyset({
+      cursor: null,
+      pageSize: 2,
+      key: (id: number) => id,
+      fetch: async (after, limit) => {
+        asked.push(after);
+        return Array.from({ length: limit }, (_, index) => (after ?? 0) + index + 1);
+      },
+    });
+    expect(await items(build.take(rows, 3))).toEqual([1, 2, 3]);
+    expect(asked).toEqual([null, 2]);
+  });
+
+  it('has no size when its source has none', () => {
+    expect(build.take(new Map([['a', 1]]), 3).size).toBeUndefined();
+  });
+
+  it('cannot be resumed outside a job where nobody knows how many items stand before the cursor', async () => {
+    const rows = build.keyset({ cursor: 4, key: (id: number) => id, fetch: async () => [5] });
+    await expect(items(build.take(rows, 3))).rejects.toThrow(InvalidEnumeratorError);
+    await expect(items(build.take(rows, 3))).rejects.toThrow('how many items stand up to the cursor 4');
+  });
+
+  it('refuses a count that is no number of items, and what cannot be iterated', () => {
+    for (const count of [-1, 1.5, Number.NaN, '3' as never]) {
+      expect(() => build.take([], count)).toThrow(InvalidOptionsError);
+    }
+    expect(() => build.take(undefined as never, 3)).toThrow(InvalidEnumeratorError);
+  });
+});
+
+async function items<Item>(enumerator: Enumerator<Item>): Promise<Item[]> {
+  const found: Item[] = [];
+  for await (const [item] of enumerator) found.push(item);
+  return found;
+}

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { sourceOf } from '../../lib/enumerators/contract/index.js';
+import { InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
+import { enumeratorBuilder } from '../support/builder.js';
+import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
+
+const build = enumeratorBuilder();
+const letters = ['a', 'b', 'c', 'd', 'e'];
+
+describe('throttle', () => {
+  itKeepsTheEnumeratorContract('never paused', {
+    build: (at) => build.throttle(build.array(letters, at), { when: () => false, retryInMs: 5 }),
+    expected: letters,
+  });
+
+  let asked = 0;
+  itKeepsTheEnumeratorContract('paused every other time, asynchronously, and waited for outside a run', {
+    build: (at) => build.throttle(build.array(letters, at), { when: async () => asked++ % 2 === 0, retryInMs: 0 }),
+    expected: letters,
+  });
+
+  it('asks before each item, and before the source is asked for anything', async () => {
+    const story: unknown[] = [];
+    let paused = true;
+    const rows = build.keyset({
+      cursor: null,
+      pageSize: 2,
+      key: (id: number) => id,
+      fetch: async (after, limit) => {
+        story.push(['fetch', after]);
+        return [1, 2, 3].filter((id) => id > (after ?? 0)).slice(0, limit);
+      },
+    });
+    const when = async () => {
+      story.push('when');
+      return paused;
+    };
+    const reader = sourceOf(build.throttle(rows, { when, retryInMs: 70 })).read();
+    const next = async () => story.push(await reader.next());
+
+    await next();
+    paused = false;
+    await next();
+    paused = true;
+    await next();
+    paused = false;
+    for (let left = 3; left > 0; left--) await next();
+    await reader.close();
+
+    const page = (item: number) => expect.objectContaining({ items: [item] });
+    expect(story).toEqual([
+      ...['when', { retryInMs: 70 }],
+      ...['when', ['fetch', null], page(1)],
+      ...['when', { retryInMs: 70 }],
+      ...['when', page(2)],
+      ...['when', ['fetch', 2], page(3)],
+      ...['when', ['fetch', 3], undefined],
+    ]);
+  });
+
+  it('keeps the size and the halves of what it throttles', async () => {
+    const options = { when: () => false, retryInMs: 0 };
+    expect(await build.throttle(build.array(letters, { cursor: null }), options).size?.()).toBe(5);
+    expect(build.throttle(new Map(), options).size).toBeUndefined();
+  });
+
+  it('refuses wrong options and what cannot be iterated at once', () => {
+    const source = build.array(letters, { cursor: null });
+    expect(() => build.throttle(source, undefined as never)).toThrow(InvalidOptionsError);
+    expect(() => build.throttle(source, { when: true as never, retryInMs: 1 })).toThrow('throttle: when is true');
+    for (const retryInMs of [-1, Number.NaN, undefined as never]) {
+      expect(() => build.throttle(source, { when: () => false, retryInMs })).toThrow('a number of milliseconds');
+    }
+    expect(() => build.throttle(null as never, { when: () => false, retryInMs: 1 })).toThrow(InvalidEnumeratorError);
+  });
+});

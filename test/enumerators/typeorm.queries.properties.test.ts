@@ -1,0 +1,132 @@
+import type { DataSourceOptions, SelectQueryBuilder } from 'typeorm';
+import { afterAll, beforeAll, describe } from 'vitest';
+import {
+  type Bounds,
+  type Enumerator,
+  type KeyColumn,
+  type Page,
+  type PageReader,
+  SourceEnumerator,
+  sourceOf,
+} from '../../lib/enumerators/contract/index.js';
+import { ordered } from '../../lib/enumerators/typeorm/bounds.js';
+import { keyParts } from '../../lib/enumerators/typeorm/key.js';
+import { TypeOrmEnumeratorBuilder } from '../../lib/enumerators/typeorm/typeorm.enumerator.js';
+import { createDatabase, createMariaDatabase } from '../support/database.js';
+import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
+import { itFollowsAnyKey, type KeyName, type KeyRow } from '../support/keyset-properties.js';
+import { type Dialect, type KeyTable, MARIADB, openKeyTable, POSTGRES, SQLITE } from '../support/typeorm-worlds.js';
+
+const typeorm = new TypeOrmEnumeratorBuilder();
+type Batch = SelectQueryBuilder<KeyRow>;
+
+interface World {
+  readonly dialect: Dialect;
+  readonly columns?: readonly KeyName[];
+  open(): Promise<{ options: DataSourceOptions; drop?: () => Promise<void> }>;
+}
+
+const WORLDS: Readonly<Record<string, World>> = {
+  postgresql: {
+    dialect: POSTGRES,
+    async open() {
+      const { url, drop } = await createDatabase();
+      return { options: { type: 'postgres', url, poolSize: 1 }, drop };
+    },
+  },
+  ...(process.env.MARIADB_URL && {
+    mariadb: {
+      dialect: MARIADB,
+      async open() {
+        const { url, drop } = await createMariaDatabase();
+        return { options: { type: 'mariadb', url, poolSize: 1 }, drop };
+      },
+    },
+  }),
+  sqlite: {
+    dialect: SQLITE,
+    // SQLite keeps a decimal as a rounded double.
+    columns: ['id', 'rank', 'maybe', 'name', 'note', 'at', 'seen', 'big'],
+    open: async () => ({ options: { type: 'sqljs' } }),
+  },
+};
+
+describe.each(Object.entries(WORLDS))('typeorm.queries, by any key on %s', (database, world) => {
+  let table: KeyTable;
+  let drop: (() => Promise<void>) | undefined;
+  /** Of the case that is being tried. */
+  let current: readonly KeyColumn[] = [];
+  beforeAll(async () => {
+    const opened = await world.open();
+    drop = opened.drop;
+    table = await openKeyTable(opened.options, world.dialect);
+  });
+  afterAll(async () => {
+    await table?.close();
+    await drop?.();
+  });
+
+  itFollowsAnyKey<Batch>({
+    source: 'typeorm.queries',
+    database,
+    columns: world.columns,
+    reset: (rows) => table.reset(rows),
+    insert: (rows) => table.insert(rows),
+    remove: (ids) => table.remove(ids),
+    build(at, { key = [], rows }) {
+      current = key;
+      return typeorm.queries(table.rows, { ...at, ...(key.length > 0 && { key }), batchSize: rows });
+    },
+    records: (batch) => idsOf(batch, current),
+  });
+
+  describe('of 60 rows', () => {
+    const key = [
+      { column: 'note', order: 'desc', nulls: 'first' },
+      { column: 'at', order: 'asc' },
+    ] as const;
+    const rows = Array.from({ length: 60 }, (_, id): KeyRow => {
+      const time = `2026-01-01 00:00:00.000${100 + (id % 7)}`;
+      const note = id % 3 === 0 ? null : `n${id % 4}`;
+      return { id, rank: id % 2, maybe: null, name: 'x', note, at: time, seen: null, big: '1', price: '1' };
+    });
+    beforeAll(() => table.reset(rows));
+
+    for (const batchSize of [1, 7, 1_000]) {
+      itKeepsTheEnumeratorContract(`typeorm.queries on ${database}, batches of ${batchSize}`, {
+        build: (at) => idsIn(typeorm.queries(table.rows, { ...at, key, batchSize }), key),
+        expected: async () => {
+          const ids: number[] = [];
+          for await (const [{ id }] of typeorm.records(table.rows, { cursor: null, key })) ids.push(id);
+          const starts = Array.from({ length: Math.ceil(ids.length / batchSize) }, (_, index) => index * batchSize);
+          return starts.map((start) => String(ids.slice(start, start + batchSize)));
+        },
+      });
+    }
+  });
+});
+
+/** The ids of a batch, in the order of the key. */
+async function idsOf(batch: Batch, key: readonly KeyColumn[]): Promise<number[]> {
+  const parts = keyParts(batch, key, 'typeorm.queries');
+  const rows = await ordered(batch.clone().select('KeyRow.id', 'id'), parts).getRawMany<{ id: number }>();
+  return rows.map(({ id }) => id);
+}
+
+/** The same source, of the ids of each batch. */
+function idsIn(enumerator: Enumerator<Batch>, key: readonly KeyColumn[]): Enumerator<string> {
+  const { source, cursor } = sourceOf(enumerator);
+  const read = (bounds: Bounds): PageReader<string> => {
+    const reader = source.read(bounds);
+    return {
+      async next() {
+        const page = (await reader.next()) as Page<Batch> | undefined;
+        if (!page) return undefined;
+        const items = await Promise.all(page.items.map(async (batch) => String(await idsOf(batch, key))));
+        return { items, cursorAt: (index) => page.cursorAt(index) };
+      },
+      close: () => reader.close(),
+    };
+  };
+  return new SourceEnumerator<string>({ read, size: () => source.size?.() }, cursor);
+}

@@ -1,0 +1,121 @@
+import { Column, DataSource, type DataSourceOptions, Entity, PrimaryColumn } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TypeOrmEnumeratorBuilder } from '../../lib/enumerators/typeorm/typeorm.enumerator.js';
+import { createDatabase, createMariaDatabase, type TestDatabase, type TestMariaDatabase } from '../support/database.js';
+
+@Entity('entry')
+class Entry {
+  @PrimaryColumn()
+  id!: number;
+
+  @Column()
+  kind!: number;
+}
+
+const ROWS = 5_000;
+/** More than the two seconds that a size may be counted. */
+const BOUND_MS = 4_000;
+
+const typeorm = new TypeOrmEnumeratorBuilder();
+
+describe('the size of typeorm.records on PostgreSQL', () => {
+  let database: TestDatabase;
+  let dataSource: DataSource;
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    dataSource = await connect({ type: 'postgres', url: database.url, poolSize: 1 });
+    await database.query(`INSERT INTO entry SELECT n, n % 5 FROM generate_series(1, ${ROWS}) n`);
+    await database.query('VACUUM ANALYZE entry');
+  });
+
+  afterAll(async () => {
+    await dataSource?.destroy();
+    await database?.drop();
+  });
+
+  it('is counted, and follows the where', async () => {
+    expect(await sizeOf(dataSource, '1 = 1')).toBe(ROWS);
+    expect(await sizeOf(dataSource, 'e.kind = 1')).toBe(ROWS / 5);
+  });
+
+  it('is estimated when counting takes more than two seconds, and leaves no setting behind', async () => {
+    await dataSource.query("SET statement_timeout = '77s'");
+    const started = performance.now();
+    expect(await sizeOf(dataSource, "e.kind = 1 AND pg_sleep(0.1)::text = ''")).toBeGreaterThan(0);
+    expect(performance.now() - started).toBeLessThan(BOUND_MS);
+    expect(await dataSource.query('SHOW statement_timeout')).toEqual([{ statement_timeout: '77s' }]);
+    expect(await dataSource.query('SELECT now() = statement_timestamp() AS "isAlone"')).toEqual([{ isAlone: true }]);
+  });
+
+  it('is estimated within a transaction of the user, which stays as it is', async () => {
+    const runner = dataSource.createQueryRunner();
+    await runner.startTransaction();
+    try {
+      await runner.query('INSERT INTO entry VALUES (0, 9)');
+      const query = dataSource.getRepository(Entry).createQueryBuilder('e', runner);
+      const size = await typeorm.records(query, { cursor: null }).size?.();
+      expect(size).toBeGreaterThan(ROWS * 0.9);
+      expect(size).toBeLessThan(ROWS * 1.1);
+      expect(await runner.query('SELECT kind FROM entry WHERE id = 0')).toEqual([{ kind: 9 }]);
+    } finally {
+      await runner.rollbackTransaction();
+      await runner.release();
+    }
+  });
+
+  it('fails as the query does', async () => {
+    await expect(sizeOf(dataSource, 'e.nothing = 1')).rejects.toThrow('nothing');
+    expect(await sizeOf(dataSource, '1 = 1')).toBe(ROWS);
+  });
+});
+
+describe.skipIf(!process.env.MARIADB_URL)('the size of typeorm.records on MariaDB', () => {
+  let database: TestMariaDatabase;
+  let dataSource: DataSource;
+
+  beforeAll(async () => {
+    database = await createMariaDatabase();
+    dataSource = await connect({ type: 'mariadb', url: database.url, poolSize: 1 });
+    await database.query(`INSERT INTO entry SELECT seq, seq % 5 FROM seq_1_to_${ROWS}`);
+    await database.query('ANALYZE TABLE entry');
+  });
+
+  afterAll(async () => {
+    await dataSource?.destroy();
+    await database?.drop();
+  });
+
+  it('is counted, and follows the where', async () => {
+    expect(await sizeOf(dataSource, '1 = 1')).toBe(ROWS);
+    expect(await sizeOf(dataSource, 'e.kind = 1')).toBe(ROWS / 5);
+  });
+
+  it('is estimated when counting takes more than two seconds, also within a transaction, which stays as it is', async () => {
+    const runner = dataSource.createQueryRunner();
+    await runner.startTransaction();
+    try {
+      await runner.query('INSERT INTO entry VALUES (0, 9)');
+      const query = dataSource.getRepository(Entry).createQueryBuilder('e', runner).where('SLEEP(0.1) = 0');
+      const started = performance.now();
+      const size = await typeorm.records(query, { cursor: null }).size?.();
+      expect(performance.now() - started).toBeLessThan(BOUND_MS);
+      expect(size).toBeGreaterThan(ROWS / 2);
+      expect(size).toBeLessThan(ROWS * 2);
+      expect(await runner.query('SELECT kind FROM entry WHERE id = 0')).toEqual([{ kind: 9 }]);
+      expect(Number((await runner.query('SELECT @@max_statement_time AS time'))[0].time)).toBe(0);
+    } finally {
+      await runner.rollbackTransaction();
+      await runner.release();
+    }
+  });
+});
+
+async function connect(options: DataSourceOptions): Promise<DataSource> {
+  return new DataSource({ ...options, entities: [Entry], synchronize: true } as DataSourceOptions).initialize();
+}
+
+async function sizeOf(dataSource: DataSource, where: string): Promise<number | undefined> {
+  const query = dataSource.getRepository(Entry).createQueryBuilder('e').where(where);
+  return typeorm.records(query, { cursor: null }).size?.();
+}

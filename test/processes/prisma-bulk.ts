@@ -1,0 +1,84 @@
+import { BullModule } from '@nestjs/bullmq';
+import { Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { PrismaPg } from '@prisma/adapter-pg';
+import {
+  type BuildContext,
+  BuildEnumerator,
+  EachIteration,
+  EnumeratorBuilder,
+  type IterationContext,
+  IterationModule,
+  type IterationOptions,
+  IterativeProcessor,
+  OnIteration,
+} from '../../lib/index.js';
+import { type Prisma, PrismaClient } from '../support/prisma/generated/client.js';
+
+/** What the process is told by its test. */
+export interface PrismaBulkConfig {
+  readonly place: object;
+  readonly databaseUrl: string;
+  readonly batchSize: number;
+  readonly iteration?: IterationOptions;
+}
+
+const config = JSON.parse(process.argv[2] as string) as PrismaBulkConfig;
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+@Injectable()
+class PrismaService extends PrismaClient implements OnModuleDestroy {
+  constructor() {
+    super({ adapter: new PrismaPg({ connectionString: config.databaseUrl, max: 4 }) });
+  }
+  async onModuleDestroy(): Promise<void> {
+    await this.$disconnect();
+  }
+}
+
+@Module({ providers: [PrismaService], exports: [PrismaService] })
+class PrismaModule {}
+
+/** Touches every entry that is not done, and takes it out of its own `where` in the same statement. */
+@IterativeProcessor({ queue: 'jobs', name: 'bulk' })
+class TouchEntries {
+  constructor(
+    private readonly enumerators: EnumeratorBuilder,
+    private readonly prisma: PrismaService,
+  ) {}
+
+  @BuildEnumerator()
+  build({ cursor }: BuildContext) {
+    const { batchSize } = config;
+    return this.enumerators.prisma.wheres(this.prisma.entry, { where: { done: false } }, { cursor, batchSize });
+  }
+
+  @EachIteration()
+  async touch(where: Prisma.EntryWhereInput, { run }: IterationContext): Promise<void> {
+    const { count } = await this.prisma.entry.updateMany({ where, data: { done: true, touched: { increment: 1 } } });
+    say(`batch ${run} ${count} ${process.memoryUsage().rss} ${process.memoryUsage().heapUsed}`);
+  }
+
+  @OnIteration('complete') complete() {
+    say('complete');
+  }
+}
+
+@Module({
+  imports: [
+    BullModule.forRoot(config.place as never),
+    BullModule.registerQueue({ name: 'jobs' }),
+    PrismaModule,
+    IterationModule.forRoot(config.iteration),
+  ],
+  providers: [TouchEntries],
+})
+class BulkModule {}
+
+const app = await NestFactory.create(BulkModule, { logger: ['warn', 'error', 'fatal'] });
+app.enableShutdownHooks();
+await app.init();
+say('ready');

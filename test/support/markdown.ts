@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+
+/** A fenced block of a document. */
+export interface Block {
+  readonly language: string;
+  readonly text: string;
+  readonly firstLine: string;
+  /** The heading that it stands under. */
+  readonly heading: string;
+  /** A name for the module that is made of it: `line-12`, where it begins. */
+  readonly module: string;
+}
+
+/** The text of a document, by its path in the project. */
+export function documentOf(path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+}
+
+export function blocksOf(document: string): Block[] {
+  return [...document.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(({ 1: language = '', 2: text = '', index }) => {
+    const before = document.slice(0, index);
+    const [firstLine = ''] = text.split('\n');
+    const heading = [...before.matchAll(/^#+ (.*)$/gm)].at(-1)?.[1] ?? '';
+    return { language, text, firstLine, heading, module: `line-${before.split('\n').length + 1}` };
+  });
+}

@@ -1,0 +1,19 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Vitest's global setup: what the properties of the sources were tried with, as a table at the end. */
+export default function setup(): () => void {
+  const folder = mkdtempSync(join(tmpdir(), 'iteration-properties-'));
+  const path = join(folder, 'lines');
+  process.env.PROPERTY_REPORT = path;
+  return () => {
+    const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
+    rmSync(folder, { recursive: true });
+    if (lines.length === 0) return;
+    const rows = lines.map((line) => JSON.parse(line) as Record<string, string | number>);
+    const order = (row: Record<string, string | number>) => `${row.source} ${row.database} ${row.property}`;
+    console.log('\nRandom cases that resumed exactly:');
+    console.table(rows.sort((one, other) => (order(one) < order(other) ? -1 : 1)));
+  };
+}

@@ -1,0 +1,89 @@
+import { appendFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { Cursor } from '../../lib/cursor.js';
+import type { At, Enumerator } from '../../lib/enumerators/contract/index.js';
+
+/** How many cases a property is tried with; the seed makes a failure come again. */
+const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
+const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_121);
+
+/** What a source has to give, as a plain sorted array knows it. */
+export interface Model {
+  /** What names each record that is left, in order. */
+  rest(): readonly unknown[];
+  /** So many of {@link rest} are finished. */
+  finish(records: number): void;
+  /** Called between two runs: changes the source and the model alike. */
+  change?(run: number): Promise<void>;
+}
+
+/** One generated case. */
+export interface Scenario<Item> {
+  readonly model: Model;
+  /** Builds the enumerator as a processor would, anew for each run. */
+  build(at: At): Enumerator<Item> | Promise<Enumerator<Item>>;
+  /** How many items each run finishes before it is interrupted; the last one goes to the end. */
+  readonly stops: readonly number[];
+}
+
+export interface Property<Item, Case> {
+  readonly source: string;
+  readonly database?: string;
+  readonly cases: fc.Arbitrary<Case>;
+  begin(generated: Case): Promise<Scenario<Item>>;
+  /** What names the records of an item; by default the item is one record, and its own name. */
+  records?(item: Item): readonly unknown[] | Promise<readonly unknown[]>;
+}
+
+/**
+ * R1 over random cases: interrupted anywhere any number of times, and changed between the runs, a source gives exactly what
+ * the model says is left. What was tried is reported, for the table at the end of the tests.
+ */
+export function itResumesExactly<Item, Case>(name: string, property: Property<Item, Case>): void {
+  const { source, database = '-', records = (item: Item) => [item] } = property;
+  it(`R1: ${name}: resumes exactly in ${CASES} random cases`, { timeout: 600_000 }, async () => {
+    const tried = { cases: 0, runs: 0, records: 0 };
+    const property_ = fc.asyncProperty(property.cases, async (generated) => {
+      tried.cases++;
+      const scenario = await property.begin(generated);
+      const { runs, finished } = await follow(scenario, records);
+      tried.runs += runs;
+      tried.records += finished;
+    });
+    await fc.assert(property_, { numRuns: CASES, seed: SEED, endOnFailure: false });
+    report({ source, database, property: name, ...tried });
+  });
+}
+
+async function follow<Item>(
+  { build, model, stops }: Scenario<Item>,
+  recordsOf: (item: Item) => readonly unknown[] | Promise<readonly unknown[]>,
+): Promise<{ runs: number; finished: number }> {
+  let cursor: Cursor = null;
+  let finished = 0;
+  for (const [run, stop] of [...stops, Number.POSITIVE_INFINITY].entries()) {
+    const rest = model.rest();
+    const taken: unknown[] = [];
+    let items = 0;
+    if (stop > 0) {
+      for await (const [item, at] of await build({ cursor })) {
+        taken.push(...(await recordsOf(item)));
+        cursor = JSON.parse(JSON.stringify(at)) as Cursor;
+        if (++items >= stop || taken.length > rest.length) break;
+      }
+    }
+    const expected = stop === Number.POSITIVE_INFINITY || items < stop ? rest : rest.slice(0, taken.length);
+    if (!isDeepStrictEqual(taken, expected)) expect({ run, taken }).toEqual({ run, taken: expected });
+    model.finish(taken.length);
+    finished += taken.length;
+    await model.change?.(run);
+  }
+  return { runs: stops.length + 1, finished };
+}
+
+function report(line: Readonly<Record<string, string | number>>): void {
+  const path = process.env.PROPERTY_REPORT;
+  if (path) appendFileSync(path, `${JSON.stringify(line)}\n`);
+}
