@@ -23,7 +23,7 @@ const LOOK_AHEAD_MS = 200;
 /** How often the lock and the run time are looked at while a page is awaited. */
 const AWAITING_LOOK_MS = 250;
 /** How long a run waits for its source to close when that waits for a page nobody wants any more. */
-const CLOSE_MS = 1_000;
+const CLOSE_MS = 200;
 
 /**
  * Handles item after item until the source ends or the run must stop. Only promises are awaited, and the clock is read

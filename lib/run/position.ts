@@ -30,7 +30,7 @@ export class Position {
 
   /** The item at `index` of `page` is finished. */
   advance(page: Page<unknown>, index: number): void {
-    if (index < page.items.length - 1) {
+    if (index < page.items.length - 1 || page.aliased) {
       this.#page = page;
       this.#index = index;
     } else {

@@ -8,7 +8,8 @@ import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js'
 import { until } from '../support/until.js';
 
 const build = enumeratorBuilder();
-const csv = (name: string) => Buffer.from(`n\n${[1, 2, 3].map((row) => `${name}${row}\n`).join('')}`);
+const csv = (name: string, rows = 3) =>
+  Buffer.from(`n\n${Array.from({ length: rows }, (_, row) => `${name}${row + 1}\n`).join('')}`);
 
 describe('nested', () => {
   itKeepsTheEnumeratorContract('two levels in memory, with outer items that have nothing', {
@@ -65,14 +66,14 @@ describe('nested', () => {
     build: (at) =>
       build.nested(
         [
-          (at: At) => build.array([csv('a'), csv('b')], at),
-          (file: Buffer, { cursor }: At) => build.csv.batches<{ n: string }>(file, { cursor, batchSize: 2 }),
+          (at: At) => build.array([csv('a', 7), csv('b', 5)], at),
+          (file: Buffer, { cursor }: At) => build.csv.batches<{ n: string }>(file, { cursor, batchSize: 5 }),
         ],
         at,
       ),
     identify: (rows: { n: string }[]) => rows.map(({ n }) => n).join(),
     records: (rows) => rows.map(({ n }) => n),
-    expected: ['a1,a2', 'a3', 'b1,b2', 'b3'],
+    expected: ['a1,a2,a3,a4,a5', 'a6,a7', 'b1,b2,b3,b4,b5'],
   });
 
   it('has the cursor of each level in its own, each bound to the item that it was made in', async () => {
@@ -247,6 +248,39 @@ describe('R9: nested over two tables', () => {
     expect(await from(cursor)).toBe('20/3 20/4 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
   });
 
+  it('finds out in constant time that the outer row was deleted, and reads no further behind it', async () => {
+    await database.query('INSERT INTO shop SELECT n FROM generate_series(1000, 3000) n');
+    const cursor = await interrupted();
+    await database.query('DELETE FROM shop WHERE id = 20');
+    let queries = 0;
+    const query = database.query.bind(database);
+    const counted = (sql: string, values?: unknown[]) => {
+      queries++;
+      return query(sql, values);
+    };
+    const first = build.nested(
+      [
+        ({ cursor }: At) =>
+          build.keyset({
+            cursor,
+            pageSize: 2,
+            key: ({ id }: { id: number }) => id,
+            fetch: (after, limit) =>
+              counted('SELECT id FROM shop WHERE id > $1 ORDER BY id LIMIT $2', [after ?? 0, limit]) as Promise<
+                { id: number }[]
+              >,
+          }),
+        ({ id }: { id: number }, at: At) => build.array([id], at),
+      ],
+      { cursor },
+    );
+    for await (const [shop] of first) {
+      expect(shop).toBe(30);
+      break;
+    }
+    expect(queries).toBeLessThanOrEqual(3);
+  });
+
   it('does not take the one inserted before it for the outer row that was deleted', async () => {
     const cursor = await interrupted();
     await database.query('DELETE FROM shop WHERE id = 20');
@@ -254,6 +288,77 @@ describe('R9: nested over two tables', () => {
     await database.query('INSERT INTO product VALUES (19, 3), (21, 1), (21, 3)');
     expect(await from(cursor)).toBe('21/1 21/3 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
   });
+});
+
+describe('R9: nested over a CSV that is appended to', () => {
+  const rows = [1, 2, 3];
+  const levels = (file: () => Buffer) =>
+    ({
+      'as the outer level': (cursor: Cursor) =>
+        build.nested(
+          [
+            (at: At) => build.csv.rows<{ n: string }>(file(), at),
+            ({ n }: { n: string }, at: At) => build.array([`${n}a`, `${n}b`], at),
+          ],
+          { cursor },
+        ),
+      'as the outer level of an outer level': (cursor: Cursor) =>
+        build.nested(
+          [
+            (at: At) =>
+              build.nested(
+                [
+                  (at: At) => build.csv.rows<{ n: string }>(file(), at),
+                  (row: { n: string }, at: At) => build.array([row], at),
+                ],
+                at,
+              ),
+            ({ n }: { n: string }, at: At) => build.array([`${n}a`, `${n}b`], at),
+          ],
+          { cursor },
+        ),
+      'as the inner level of an outer level': (cursor: Cursor) =>
+        build.nested(
+          [
+            (at: At) =>
+              build.nested(
+                [
+                  (at: At) => build.array(['file'], at),
+                  (_: string, at: At) => build.csv.rows<{ n: string }>(file(), at),
+                ],
+                at,
+              ),
+            ({ n }: { n: string }, at: At) => build.array([`${n}a`, `${n}b`], at),
+          ],
+          { cursor },
+        ),
+      'in batches': (cursor: Cursor) =>
+        build.nested(
+          [
+            ({ cursor }: At) => build.csv.batches<{ n: string }>(file(), { cursor, batchSize: 1 }),
+            ([row]: { n: string }[], at: At) => build.array([`${row?.n}a`, `${row?.n}b`], at),
+          ],
+          { cursor },
+        ),
+    }) satisfies Record<string, (cursor: Cursor) => Enumerator<string>>;
+
+  it.each(Object.keys(levels(() => Buffer.alloc(0))) as (keyof ReturnType<typeof levels>)[])(
+    "%s goes on within its record, which the file's new size does not make another",
+    async (name) => {
+      let file = Buffer.from(`n\n${rows.join('\n')}\n`);
+      const source = levels(() => file)[name];
+      const expected = [1, 2, 3, 4].flatMap((n) => [`${n}a`, `${n}b`]);
+      for (let position = 1; position <= 6; position++) {
+        file = Buffer.from(`n\n${rows.join('\n')}\n`);
+        const pairs: (readonly [string, Cursor])[] = [];
+        for await (const pair of source(null)) pairs.push(pair);
+        file = Buffer.concat([file, Buffer.from('4\n')]);
+        expect(await all(source(throughJson((pairs[position - 1] as readonly [string, Cursor])[1])))).toEqual(
+          expected.slice(position),
+        );
+      }
+    },
+  );
 });
 
 function letters(count: number): readonly string[] {

@@ -47,6 +47,8 @@ export interface WorkerConfig {
   readonly shutdownHooks?: boolean;
   readonly slowBootstrapMs?: number;
   readonly closeAtBootstrap?: boolean;
+  /** The handler of the third item never returns, and the application is closed then. */
+  readonly hangs?: boolean;
   readonly crashAt?: 'build' | 'floating rejection';
   /** Nothing is said of single items. */
   readonly quiet?: boolean;
@@ -96,6 +98,10 @@ abstract class Numbers {
 
   private async handle(item: number, context: IterationContext): Promise<void> {
     if (config.crashAt === 'floating rejection' && item === 2) void Promise.reject(new Error('nobody awaits me'));
+    if (config.hangs && item === 2) {
+      void app.close().then(() => say('closed'));
+      await new Promise(() => {});
+    }
     await new Promise((resolve) => setTimeout(resolve, itemMs));
     await this.use(context);
     if (!config.quiet) say(`item ${context.job.id} ${item}`);

@@ -33,6 +33,7 @@ export async function startMariaDb(): Promise<MariaDbServer> {
     [
       ...['--no-defaults', `--datadir=${data}`, `--port=${port}`, '--bind-address=127.0.0.1'],
       ...[`--socket=${join(directory, 'socket')}`, `--pid-file=${join(directory, 'pid')}`],
+      `--tmpdir=${directory}`, // another server that starts removes the temporary tables that it finds in its own
       ...['--innodb-flush-log-at-trx-commit=0', '--skip-log-bin', '--skip-name-resolve'],
       ...asRoot,
     ],

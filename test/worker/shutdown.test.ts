@@ -171,6 +171,15 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     const { code } = await worker.exited;
     expect(code).toBe(0);
   });
+
+  it('R15: a handler that never returns does not keep the process: it exits by itself past the deadline', async () => {
+    const producer = await queues.start({ iteration: { workers: false } });
+    const job = await producer.queue().add('numbers', {});
+    const worker = spawn({ hangs: true, iteration: { shutdown: { deadlineMs: 200 } } });
+    await worker.said(/^closed$/);
+    expect((await worker.exited).code).toBe(0);
+    expect(await producer.iterations.status(job)).toMatchObject({ state: 'interrupted', cursor: 1 });
+  });
 });
 
 describeQueues('shutdown of an application', BOTH, (queues) => {

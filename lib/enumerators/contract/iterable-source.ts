@@ -77,7 +77,7 @@ function pageOf<Item, C extends Cursor>(pair: unknown): Page<Item, C> {
     );
   }
   const [item, cursor] = pair as [Item, C];
-  return { items: [item], cursorAt: asYielded(cursor) };
+  return { items: [item], cursorAt: asYielded(cursor), aliased: typeof cursor === 'object' };
 }
 
 /** A generator may change the object that it yielded as a cursor, and yield it again: the item keeps its own. */

@@ -65,13 +65,13 @@ class NestedSource<Item> implements Source<Item> {
     const maker = end && this.#makers.get(item as object);
     if (!maker) return undefined;
     const { outer, inner } = end;
-    const innerStart = start && isSameJson(start.outer.at, outer.at) ? start.inner.at : null;
-    const halves = await maker.halve?.(item, innerStart, inner.at);
+    const begun = start && isSameJson(start.outer.at, outer.at) ? start.inner : { at: null, finished: 0 };
+    const halves = await maker.halve?.(item, begun.at, inner.at);
     if (!halves) return undefined;
     const [[first, middle], [second, last]] = halves;
     for (const half of [first, second]) this.#makers.set(half as object, maker);
     return [
-      [first, { outer, inner: { at: middle, finished: inner.finished - 1 } }],
+      [first, { outer, inner: { at: middle, finished: begun.finished } }],
       [second, { outer, inner: { at: last, finished: inner.finished } }],
     ];
   }

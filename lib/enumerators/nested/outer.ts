@@ -1,4 +1,4 @@
-import { type Cursor, isSameJson } from '../../cursor.js';
+import { type Cursor, checkJson, isSameJson } from '../../cursor.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import {
   isAt,
@@ -66,7 +66,7 @@ export class OuterItems {
 
   #itemOf(page: Page<unknown>, index: number): OuterItem {
     const after = this.#after;
-    const at = page.cursorAt(index);
+    const at = own(page.cursorAt(index));
     if (at === null || isSameJson(at, after)) {
       throw new InvalidEnumeratorError(
         `nested: an outer level gave an item with ${at === null ? 'no cursor, as poll does' : `the cursor ${JSON.stringify(at)} of the one before it`}, ` +
@@ -77,4 +77,11 @@ export class OuterItems {
     const place = { after, at, finished: this.#finished++ };
     return { item: page.items[index], place, isAt: (cursor) => isAt(page, index, cursor) };
   }
+}
+
+/** A copy of what may be an object of the user's, who may go on to change it. */
+function own(cursor: Cursor): Cursor {
+  if (typeof cursor !== 'object') return cursor;
+  checkJson(cursor);
+  return JSON.parse(JSON.stringify(cursor)) as Cursor;
 }

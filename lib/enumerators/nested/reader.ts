@@ -29,8 +29,10 @@ interface Inner<Item> {
   readonly outer: OuterItem;
   readonly enumerator: SourceEnumerator<Item> | undefined;
   readonly reader: PageReader<Item>;
-  /** Where the last page ended. */
-  progress: Progress;
+  /** Behind which cursor it was entered. */
+  readonly from: Cursor;
+  /** How many of its items the pages had so far. */
+  finished: number;
   /** Whether it has given a page. */
   isRead: boolean;
 }
@@ -132,7 +134,7 @@ export class NestedReader<Item> implements PageReader<Item> {
     const end = until && outer.isAt(until.outer.at) ? until.inner.at : null;
     const enumerator = await this.parts.inner(outer.item, at);
     const reader = enumerator?.open({ until: end, finished }) ?? NOTHING;
-    const inner = { outer, enumerator, reader, progress: { at, finished }, isRead: progress !== null };
+    const inner = { outer, enumerator, reader, from: at, finished, isRead: progress !== null };
     if (this.#closed) await reader.close();
     else this.#inner = inner;
     return inner;
@@ -160,21 +162,20 @@ function closing(rest: OuterItems): (error: unknown) => Promise<never> {
 
 /** A page without items. */
 function passing<Item>(inner: Inner<Item>): Page<Item> {
-  const { at } = inner.progress;
-  return pageIn(inner, { items: [], cursorAt: () => at });
+  return pageIn(inner, { items: [], cursorAt: () => inner.from });
 }
 
 function pageIn<Item>(inner: Inner<Item>, page: Page<Item>): Page<Item> {
-  const { outer, progress } = inner;
-  const count = page.items.length;
+  const { outer, finished } = inner;
   inner.isRead = true;
-  inner.progress = { at: page.cursorAt(count - 1), finished: progress.finished + count };
+  inner.finished += page.items.length;
   return {
     items: page.items,
     cursorAt: (index): NestedCursor => ({
       outer: outer.place,
-      inner: { at: page.cursorAt(index), finished: progress.finished + index + 1 },
+      inner: { at: page.cursorAt(index), finished: finished + index + 1 },
     }),
+    aliased: page.aliased,
     isAt: (index, cursor) => {
       const named = cursor as NestedCursor;
       return outer.isAt(named.outer.at) && isAt(page, index, named.inner.at);

@@ -1,0 +1,82 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { type At, type EnumeratorLike, readerOf } from '../../lib/enumerators/contract/index.js';
+import { resolveRunOptions } from '../../lib/iteration.options.js';
+import { InterruptionRequest } from '../../lib/run/interruption.js';
+import { ItemLoop } from '../../lib/run/item.loop.js';
+import { Lock } from '../../lib/run/lock.js';
+import { Position } from '../../lib/run/position.js';
+import { enumeratorBuilder } from '../support/builder.js';
+
+setFlagsFromString('--expose_gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+const build = enumeratorBuilder();
+
+const PAGES = 8;
+const ROWS = 5;
+
+/** Pages of rows; what is still in memory of them can be counted. */
+class Pages {
+  readonly #refs: WeakRef<object>[] = [];
+
+  /** `ROWS` rows behind the key `after`. */
+  readonly fetch = async (after: number | null): Promise<{ id: number }[]> => {
+    const start = (after ?? -1) + 1;
+    if (start >= PAGES * ROWS) return [];
+    const rows = Array.from({ length: ROWS }, (_, index) => ({ id: start + index }));
+    this.#refs.push(new WeakRef(rows[0] as object));
+    return rows;
+  };
+
+  get inMemory(): number {
+    collectGarbage();
+    return this.#refs.filter((ref) => ref.deref() !== undefined).length;
+  }
+}
+
+const SOURCES: Readonly<Record<string, (pages: Pages) => EnumeratorLike<unknown>>> = {
+  keyset: ({ fetch }) => build.keyset({ cursor: null, pageSize: ROWS, fetch, key: ({ id }) => id }),
+  pages: ({ fetch }) =>
+    build.pages({
+      cursor: null,
+      fetch: async (token: number | null) => {
+        const items = await fetch(token);
+        return { items, next: items.at(-1)?.id ?? null };
+      },
+    }),
+  nested: (pages) =>
+    build.nested([(at: At) => build.array(['shop'], at), () => SOURCES.keyset?.(pages) as EnumeratorLike<unknown>], {
+      cursor: null,
+    }),
+  take: (pages) => build.take(SOURCES.keyset?.(pages) as EnumeratorLike<unknown>, PAGES * ROWS),
+};
+
+describe('a run', () => {
+  it.each(Object.keys(SOURCES))(
+    'over %s has two pages in memory at most: the one in hand and the one ahead',
+    async (name) => {
+      const pages = new Pages();
+      const interruption = new InterruptionRequest();
+      const inMemory: number[] = [];
+      let item = 0;
+      await new ItemLoop({
+        reader: readerOf((SOURCES[name] as (typeof SOURCES)[string])(pages), 0),
+        handle: async () => {
+          await new Promise((resolve) => setImmediate(resolve)); // the page ahead comes
+          if (item++ % ROWS === 0) inMemory.push(pages.inMemory);
+        },
+        position: new Position(null, 0),
+        interruption,
+        lock: new Lock('token', Date.now(), 600_000, interruption),
+        clock: { now: () => Date.now() },
+        options: resolveRunOptions({}, {}),
+        stopped: () => false,
+        save: async () => {},
+        warn: () => {},
+      }).run();
+      expect(inMemory).toHaveLength(PAGES);
+      expect(Math.max(...inMemory)).toBe(2);
+    },
+  );
+});
