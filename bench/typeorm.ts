@@ -1,6 +1,6 @@
 /**
  * The throughput of `typeorm.records` against a bare keyset loop of TypeORM by id (target >= 0.90), over 300,000 rows in
- * pages of 1,000. Interleaved, medians of five rounds. Then the cost of a page by a key of two columns over 1,000,000
+ * pages of 1,000. Interleaved, medians of nine rounds. Then the cost of a page by a key of two columns over 1,000,000
  * rows, from the first tenth to the last, ascending and descending (target: flat).
  *
  * `DATABASE_URL` names the PostgreSQL server; the bench makes and drops a database of its own there.
@@ -14,7 +14,7 @@ import { median } from './interleaved.js';
 
 const ROWS = 300_000;
 const PAGE = 1_000;
-const ROUNDS = 5;
+const ROUNDS = 9;
 const MANY_ROWS = 1_000_000;
 
 @Entity('entry')
@@ -70,19 +70,21 @@ try {
     return count;
   }
 
-  const variants = { bare, 'records by id': () => records(), 'records by createdAt': () => records('createdAt') };
-  const rates = new Map<string, number[]>(Object.keys(variants).map((name) => [name, []]));
+  // Each round against the bare loop of the same round: the machine's own speed goes up and down meanwhile.
+  const variants = { 'records by id': () => records(), 'records by createdAt': () => records('createdAt') };
+  const ratios = new Map<string, number[]>(Object.keys(variants).map((name) => [name, []]));
   for (let round = 0; round <= ROUNDS; round++) {
-    for (const [name, run] of Object.entries(variants)) {
-      const start = performance.now();
-      const count = await run();
-      if (count !== ROWS) throw new Error(`${name} gave ${count} rows of ${ROWS}`);
-      if (round > 0) rates.get(name)?.push((count / (performance.now() - start)) * 1000);
-    }
+    const before = await secondsOf(bare);
+    const seconds = new Map<string, number>();
+    for (const [name, run] of Object.entries(variants)) seconds.set(name, await secondsOf(run));
+    const bareSeconds = (before + (await secondsOf(bare))) / 2;
+    if (round > 0) for (const [name, took] of seconds) ratios.get(name)?.push(bareSeconds / took);
   }
-  const bareRate = median(rates.get('bare') as number[]);
-  for (const [name, rate] of [...rates].map(([name, all]) => [name, median(all)] as const)) {
-    console.log(`${name}: ${Math.round(rate)} rows/s, ${(rate / bareRate).toFixed(2)} of a bare loop by id`);
+  for (const [name, all] of ratios) {
+    const [least, most] = [Math.min(...all), Math.max(...all)];
+    console.log(
+      `${name}, ratio to a bare loop by id: ${median(all).toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)} in ${ROUNDS} rounds)`,
+    );
   }
 
   await database.query(`INSERT INTO entry (name, "createdAt")
@@ -107,4 +109,11 @@ try {
 } finally {
   await dataSource.destroy();
   await database.drop();
+}
+
+async function secondsOf(run: () => Promise<number>): Promise<number> {
+  const start = performance.now();
+  const count = await run();
+  if (count !== ROWS) throw new Error(`it gave ${count} rows of ${ROWS}`);
+  return (performance.now() - start) / 1000;
 }

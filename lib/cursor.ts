@@ -38,9 +38,10 @@ export function checkJson(value: unknown, what = 'cursor'): number {
 /** Whether two values are the same in JSON; the order of an object's keys, and its prototype, mean nothing there. */
 export function isSameJson(one: unknown, other: unknown): boolean {
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one === other;
+  if (Array.isArray(one)) return Array.isArray(other) && isSameArray(one, other);
   const names = Object.keys(one);
   return (
-    Array.isArray(one) === Array.isArray(other) &&
+    !Array.isArray(other) &&
     names.length === Object.keys(other).length &&
     names.every(
       (name) =>
@@ -48,6 +49,13 @@ export function isSameJson(one: unknown, other: unknown): boolean {
         isSameJson((one as Record<string, unknown>)[name], (other as Record<string, unknown>)[name]),
     )
   );
+}
+
+/** Without a closure: keys of rows are compared by it, each with the one before. */
+function isSameArray(one: readonly unknown[], other: readonly unknown[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let index = one.length - 1; index >= 0; index--) if (!isSameJson(one[index], other[index])) return false;
+  return true;
 }
 
 function checkExact(value: unknown, path: string, ancestors: readonly unknown[]): void {

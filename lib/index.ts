@@ -18,7 +18,7 @@ export type {
 export { CsvEnumeratorBuilder, type CsvSource } from './enumerators/csv/csv.enumerator.js';
 export { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
 export { PrismaEnumeratorBuilder } from './enumerators/prisma/prisma.enumerator.js';
-export type { PrismaArgs, PrismaDelegate, PrismaFlags, PrismaRow } from './enumerators/prisma/types.js';
+export type { PrismaArgs, PrismaDelegate, PrismaFlags, PrismaRow, PrismaWhere } from './enumerators/prisma/types.js';
 export {
   TypeOrmEnumeratorBuilder,
   type TypeOrmRepository,

@@ -46,6 +46,23 @@ export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>>
     export { cursor, etaMs, percent, processed, state };
   `,
 
+  '// this.users: Repository<User>': (snippet) => `
+    import { InjectRepository } from '@nestjs/typeorm';
+    import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor } from 'nestjs-iteration';
+    import type { BuildContext } from 'nestjs-iteration';
+    import { Column, Entity, PrimaryGeneratedColumn, Repository, SelectQueryBuilder } from 'typeorm';
+    @Entity() export class User {
+      @PrimaryGeneratedColumn() id!: number;
+      @Column() plan!: string;
+      @Column() migrated!: boolean;
+    }
+    @IterativeProcessor('migrations')
+    export class MigrateUsers {
+      constructor(@InjectRepository(User) private users: Repository<User>, private enumerators: EnumeratorBuilder) {}
+      ${snippet}
+    }
+  `,
+
   '@BuildEnumerator()': (snippet) => `
     import { BuildEnumerator, EachIteration, IterativeProcessor } from 'nestjs-iteration';
     import type { BuildContext } from 'nestjs-iteration';

@@ -68,16 +68,20 @@ export function keyParts(query: Query<unknown>, key: readonly KeyColumn[], sourc
 
 /** The key of a raw row. */
 export function keyOf(parts: readonly KeyPart[], raw: unknown, source: string): KeyValues {
-  return parts.map(({ name, alias, read, nulls, because }) => {
-    const found = (raw as Record<string, unknown>)[alias];
-    const value = found === null && nulls ? null : read(found);
-    if (value !== undefined) return value;
-    if (found === null) throw hasNull(name, source);
-    throw new InvalidEnumeratorError(
-      `${source}: the key column "${name}" came back as ${String(found).slice(0, 100)} (${typeof found}), which is no ` +
-        `exact key. ${because || 'Do not change how the driver reads it'}`,
-    );
-  });
+  const [only] = parts;
+  if (only && parts.length === 1) return [partOf(only, raw, source)]; // most keys: no closure a row
+  return parts.map((part) => partOf(part, raw, source));
+}
+
+function partOf({ name, alias, read, nulls, because }: KeyPart, raw: unknown, source: string): Json {
+  const found = (raw as Record<string, unknown>)[alias];
+  const value = found === null && nulls ? null : read(found);
+  if (value !== undefined) return value;
+  if (found === null) throw hasNull(name, source);
+  throw new InvalidEnumeratorError(
+    `${source}: the key column "${name}" came back as ${String(found).slice(0, 100)} (${typeof found}), which is no ` +
+      `exact key. ${because || 'Do not change how the driver reads it'}`,
+  );
 }
 
 export function hasNull(column: string, source: string): InvalidEnumeratorError {
