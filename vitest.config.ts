@@ -1,12 +1,26 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({
+const SOURCES = ['test/{docs,enumerators}/**/*.test.ts'];
+
+/** Suites that run `maxWorkers` at a time, when those of the groups before them have ended. */
+const group = (
+  name: string,
+  order: number,
+  options: { include: string[]; exclude?: string[]; maxWorkers: number },
+) => ({
   resolve: { alias: { 'nestjs-iteration': fileURLToPath(new URL('lib/index.ts', import.meta.url)) } },
+  test: { name, sequence: { groupOrder: order }, testTimeout: 30_000, hookTimeout: 60_000, ...options },
+});
+
+export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/servers.ts', 'test/support/compile-processes.ts', 'test/support/property-report.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    projects: [
+      // These are bound by the processor, and nothing in them goes by the clock.
+      group('sources', 0, { include: SOURCES, maxWorkers: 2 }),
+      // These hold times, so they have the machine for themselves.
+      group('jobs', 1, { include: ['test/**/*.test.ts'], exclude: SOURCES, maxWorkers: 1 }),
+    ],
   },
 });

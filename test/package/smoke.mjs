@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 
 const NEST_11 = { nest: '11.2.10', bullmq: '11.0.5' };
 const OPTIONAL_PEERS = ['typeorm', '@prisma/client', 'csv-parse'];
-const PACKED = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w./-]+\.(js|js\.map|d\.ts))$/;
+const PACKED = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|dist\/[\w./-]+\.(js|js\.map|d\.ts))$/;
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -57,8 +57,8 @@ async function packTarball() {
   });
   if (!packed) return undefined;
   const paths = packed.files.map(({ path }) => path);
-  await check('the tarball holds dist, README, LICENSE and CHANGELOG, and nothing else', () => {
-    const wanted = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts'];
+  await check('the tarball holds dist, docs, README, LICENSE and CHANGELOG, and nothing else', () => {
+    const wanted = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/sources.md', 'dist/index.js', 'dist/index.d.ts'];
     none('is missing', wanted, (path) => !paths.includes(path));
     none('does not belong there', paths, (path) => !PACKED.test(path));
   });
