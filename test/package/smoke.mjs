@@ -58,7 +58,15 @@ async function packTarball() {
   if (!packed) return undefined;
   const paths = packed.files.map(({ path }) => path);
   await check('the tarball holds dist, docs, README, LICENSE and CHANGELOG, and nothing else', () => {
-    const wanted = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/sources.md', 'dist/index.js', 'dist/index.d.ts'];
+    const wanted = [
+      'package.json',
+      'README.md',
+      'LICENSE',
+      'CHANGELOG.md',
+      'docs/sources.md',
+      'dist/index.js',
+      'dist/index.d.ts',
+    ];
     none('is missing', wanted, (path) => !paths.includes(path));
     none('does not belong there', paths, (path) => !PACKED.test(path));
   });
