@@ -76,7 +76,7 @@ export class EnumeratorBuilder {
    * What `fetch` takes from a queue without a cursor (Redis LPOP, Kafka), one by one, until it gives `null` or `undefined`;
    * with `idleMs` it waits that long and asks again, as long as the run lasts.
    *
-   * Without `ack` an item that was taken and not handled is lost with its process: at most once. With it, an item is
+   * Without `ack` an item that was taken is lost when its handler throws or its process dies: at most once. With it, an item is
    * acknowledged when it is finished: at least once. `fetch` should answer within 200 ms: a run that is stopped waits no longer,
    * and what comes then is not handled.
    */
