@@ -1,6 +1,7 @@
 export { type EnqueueOptions, IterationService, type JobRef } from './control/iteration.service.js';
 export type { IterationState, IterationStatus } from './control/status.js';
 export type { Cursor, Json } from './cursor.js';
+export type { DeadLetter } from './dead-letters/letter.js';
 export { AroundIteration } from './decorators/around-iteration.decorator.js';
 export { BuildEnumerator } from './decorators/build-enumerator.decorator.js';
 export { EachIteration } from './decorators/each-iteration.decorator.js';
@@ -28,6 +29,8 @@ export * from './iteration.errors.js';
 export { type IterationAsyncOptions, IterationModule } from './iteration.module.js';
 export type {
   CheckpointOptions,
+  CrashOptions,
+  ItemFailureOptions,
   IterationOptions,
   IterationWorkerOptions,
   ProcessorOptions,

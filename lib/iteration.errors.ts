@@ -39,6 +39,31 @@ export class InvalidCursorError extends IterationError {
 /** The source, or the meaning of the processor's cursors, is no longer what the checkpoint was made from. */
 export class SourceChangedError extends IterationError {}
 
+/** An item ended its process again and again (R19). */
+export class CrashLoopError extends IterationError {
+  constructor(
+    message: string,
+    /** How often. */
+    readonly crashes: number,
+  ) {
+    super(message);
+  }
+}
+
+/** A job was about to skip more items than `itemFailure.limit` allows (R24). The last item's error is the `cause`. */
+export class SkipLimitError extends IterationError {
+  constructor(
+    readonly limit: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The job has skipped ${limit} ${limit === 1 ? 'item' : 'items'}, as many as itemFailure.limit allows, and one more failed: ` +
+        `${options?.cause instanceof Error ? options.cause.message : String(options?.cause)}`,
+      options,
+    );
+  }
+}
+
 /** The job was cancelled. Its BullMQ state is `failed`. */
 export class IterationCancelledError extends IterationError {
   constructor(
@@ -67,6 +92,17 @@ export class JobNotFoundError extends IterationError {
     readonly id: string,
   ) {
     super(`Queue "${queue}" has no job "${id}": it never existed, or was removed (see removeOnComplete)`);
+  }
+}
+
+/** The job's state does not allow what was asked. */
+export class JobStateError extends IterationError {
+  constructor(
+    readonly queue: string,
+    readonly id: string,
+    message: string,
+  ) {
+    super(`Job "${id}" of queue "${queue}" ${message}`);
   }
 }
 

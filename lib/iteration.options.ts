@@ -1,4 +1,5 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
+import type { InjectionToken } from '@nestjs/common';
 import type { WorkerOptions } from 'bullmq';
 import type { Cursor } from './cursor.js';
 import { InvalidOptionsError } from './iteration.errors.js';
@@ -14,6 +15,28 @@ export interface CheckpointOptions {
   everyItems?: number;
 }
 
+/** What becomes of an item whose handler throws (R24). BullMQ's control errors are no failures of an item. */
+export interface ItemFailureOptions {
+  /** Tries of an item in place, before it counts as one failure of the job, or is skipped. Default 1. */
+  attempts?: number;
+  /** Milliseconds between two tries: before the first, and doubled each time up to 5,000; or a function of the tries made. Default 100. */
+  backoffMs?: number | ((attempt: number) => number);
+  /** `'skip'`: the item is written to the dead letters, and the job goes on behind it. Default `'fail'`. */
+  then?: 'fail' | 'skip';
+  /** Which errors may be skipped; others fail the job. Default: all. */
+  when?: (error: unknown) => boolean;
+  /** Most skipped items in a job's life; with one more the job fails. Default 1000. */
+  limit?: number;
+}
+
+/** What becomes of an item that ends its process (R19). */
+export interface CrashOptions {
+  /** How often a process may end in the same item. Default 3. */
+  limit?: number;
+  /** `'skip'`: the item is written to the dead letters. Default `'fail'`. */
+  then?: 'fail' | 'skip';
+}
+
 /** Options of the module and of a processor; the processor's win, of two time limits the stricter. */
 export interface RunOptions {
   /** A run ends after this many milliseconds, counted from its first finished item (R3). Default: no limit. */
@@ -21,6 +44,8 @@ export interface RunOptions {
   /** How many milliseconds a job waits after a fair yield (not after a shutdown). Default 0. */
   resumeDelayMs?: number;
   checkpoint?: CheckpointOptions;
+  itemFailure?: ItemFailureOptions;
+  crashes?: CrashOptions;
   /** BullMQ's options of the queue's worker, such as `concurrency`. All processors of one queue must agree. */
   worker?: IterationWorkerOptions;
 }
@@ -43,6 +68,10 @@ export interface ProcessorOptions extends RunOptions {
   version?: string | number;
   /** What to do with a job whose checkpoint is of another `version`, or whose source changed. Default `'fail'`. */
   onChange?: 'fail' | 'restart' | ((old: { version: string | number | null; cursor: Cursor }) => Cursor);
+  /** The token of a provided `TransactionHost`: what handlers write by `context.transaction` happens exactly once (R25). */
+  transactions?: InjectionToken;
+  /** Most items whose writes are committed together; also no more than those of one checkpoint interval. Default 1. */
+  itemsPerTransaction?: number;
 }
 
 /** Every run option, resolved. */
@@ -50,6 +79,8 @@ export interface ResolvedRunOptions {
   readonly maxRuntimeMs: number;
   readonly resumeDelayMs: number;
   readonly checkpoint: { readonly everyMs: number; readonly everyItems: number };
+  readonly itemFailure: Readonly<Required<ItemFailureOptions>>;
+  readonly crashes: Readonly<Required<CrashOptions>>;
   readonly worker: IterationWorkerOptions;
 }
 
@@ -66,6 +97,9 @@ export interface ResolvedIterationOptions {
  * `lockDuration` after the kill, and is then found within two `stalledInterval`s. A job may stall any number of times.
  */
 const WORKER_DEFAULTS = { lockDuration: 7_000, stalledInterval: 1_000, maxStalledCount: 2 ** 31 - 1 } as const;
+
+const ITEM_FAILURE_DEFAULTS = { attempts: 1, backoffMs: 100, then: 'fail', when: () => true, limit: 1_000 } as const;
+const CRASH_DEFAULTS = { limit: 3, then: 'fail' } as const;
 
 /** The lock is renewed this often in its duration, so that a worker may be slow for most of it. */
 const RENEWALS_PER_LOCK = 4;
@@ -88,6 +122,8 @@ export function resolveRunOptions(module: RunOptions, processor: RunOptions): Re
     maxRuntimeMs: Math.min(module.maxRuntimeMs ?? Infinity, processor.maxRuntimeMs ?? Infinity),
     resumeDelayMs: processor.resumeDelayMs ?? module.resumeDelayMs ?? 0,
     checkpoint: { everyMs, everyItems: everyMs === 0 ? 1 : everyItems },
+    itemFailure: { ...ITEM_FAILURE_DEFAULTS, ...given(module.itemFailure), ...given(processor.itemFailure) },
+    crashes: { ...CRASH_DEFAULTS, ...given(module.crashes), ...given(processor.crashes) },
     worker: { lockRenewTime: worker.lockDuration / RENEWALS_PER_LOCK, ...worker },
   };
 }
@@ -118,9 +154,19 @@ export function checkProcessorOptions(name: string, options: unknown): asserts o
     version: (value) => typeof value === 'string' || Number.isFinite(value) || 'a string or a number',
     onChange: (value) =>
       value === 'fail' || value === 'restart' || typeof value === 'function' || "'fail', 'restart' or a function",
+    transactions: (value) =>
+      ['string', 'symbol', 'function'].includes(typeof value) ||
+      'the token of a provider: a class, a string or a symbol',
+    itemsPerTransaction: count,
   });
   if ((options as ProcessorOptions).queue === undefined) {
     throw new InvalidOptionsError(`@IterativeProcessor of ${name}: it names no queue. Give it one: { queue: '...' }`);
+  }
+  const { itemsPerTransaction, transactions } = options as ProcessorOptions;
+  if (itemsPerTransaction !== undefined && transactions === undefined) {
+    throw new InvalidOptionsError(
+      `@IterativeProcessor of ${name}: "itemsPerTransaction" is set, but there are no transactions. Set "transactions" too`,
+    );
   }
 }
 
@@ -146,6 +192,8 @@ const count: Rule = (value) => (Number.isInteger(value) && (value as number) >= 
 const countOrNone: Rule = (value) => (Number.isInteger(value) && (value as number) >= 0) || 'a whole number, 0 or more';
 const nonEmptyString = (value: unknown): true | string =>
   (typeof value === 'string' && value !== '') || 'a string that is not empty';
+const BACKOFF = `a number of milliseconds, 0 to ${LONGEST_TIMER_MS}, or a function of the tries made`;
+const failOrSkip: Rule = (value) => value === 'fail' || value === 'skip' || "'fail' or 'skip'";
 const object =
   (rules: Rules): Rule =>
   (value, where) => {
@@ -183,6 +231,14 @@ const RUN_RULES: Rules = {
   maxRuntimeMs: milliseconds,
   resumeDelayMs: milliseconds,
   checkpoint: object({ everyMs: milliseconds, everyItems: count }),
+  itemFailure: object({
+    attempts: count,
+    backoffMs: (value, where) => typeof value === 'function' || timer(value, where) === true || BACKOFF,
+    then: failOrSkip,
+    when: (value) => typeof value === 'function' || 'a function of the error',
+    limit: countOrNone,
+  }),
+  crashes: object({ limit: count, then: failOrSkip }),
   worker,
 };
 

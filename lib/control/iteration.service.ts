@@ -1,12 +1,14 @@
 import { Injectable, type Type } from '@nestjs/common';
 import type { Job, JobsOptions } from 'bullmq';
 import { type Cursor, checkJson } from '../cursor.js';
+import type { DeadLetter } from '../dead-letters/letter.js';
 import { processorOptionsOf } from '../decorators/marks.js';
 import type { DataOf } from '../decorators/processor.types.js';
 import { QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/queue.finder.js';
 import { InvalidOptionsError, InvalidProcessorError, JobNotFoundError } from '../iteration.errors.js';
 import { INITIAL_CURSOR } from '../run/checkpoint.js';
 import { WorkerRegistrar } from '../worker/worker.registrar.js';
+import { listDeadLetters, redrive } from './dead-letter.desk.js';
 import { type IterationStatus, statusOf } from './status.js';
 
 /** A job, or where it is. */
@@ -57,11 +59,31 @@ export class IterationService {
    */
   async status(ref: JobRef): Promise<IterationStatus> {
     const id = ref.id as string;
-    const { name, queue } = 'queueName' in ref ? this.#queueHolding(ref) : this.#queue(ref.queue);
+    const { name, queue } = this.#queueOf(ref);
     const state = await queue.getJobState(id);
     const job = (await queue.getJob(id)) as Job | undefined;
     if (!job) throw new JobNotFoundError(name, id);
     return statusOf(job, state);
+  }
+
+  /**
+   * A job's dead letters, in the order in which its items were skipped. They stay when the job is removed.
+   *
+   * @param options `start` and `end` count from 0, both included; negative ones from the end. Default: all.
+   */
+  deadLetters(ref: JobRef, options: { start?: number; end?: number } = {}): Promise<DeadLetter[]> {
+    return listDeadLetters(this.#queueOf(ref), ref.id as string, options);
+  }
+
+  /**
+   * Adds a job over exactly the dead letters that a job has now: it looks for each item in the source as it is then, and
+   * handles it; the letter is removed when that has succeeded, and written anew when not. While such a job is there, it is
+   * given back, and none is added.
+   *
+   * @throws JobStateError when there is no dead letter.
+   */
+  redrive(ref: JobRef): Promise<Job> {
+    return redrive(this.#queueOf(ref), ref.id as string);
   }
 
   #placeOf(processor: Type): { queue: RegisteredQueue; jobName: string } {
@@ -85,6 +107,10 @@ export class IterationService {
       );
     }
     return { queue, jobName };
+  }
+
+  #queueOf(ref: JobRef): RegisteredQueue {
+    return 'queueName' in ref ? this.#queueHolding(ref) : this.#queue(ref.queue);
   }
 
   #queueHolding(job: Job): RegisteredQueue {

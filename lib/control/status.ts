@@ -25,6 +25,7 @@ export interface IterationStatus {
   readonly cursor: Cursor;
   /** Items finished in the job's life. */
   readonly processed: number;
+  /** Dead letters written in the job's life. */
   readonly skipped: number;
   /** Items of the whole job; undefined = unknown. */
   readonly size: number | undefined;
@@ -53,10 +54,10 @@ export interface IterationStatus {
 export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationStatus {
   const checkpoint = checkpointOf(job, jobState);
   const { cursor, failures, interruptions, lastInterruption, pace, processed } = checkpoint;
-  const { run, runtimeMs, skipped, worker } = checkpoint;
+  const { passed, run, runtimeMs, skipped, worker } = checkpoint;
   const size = checkpoint.size ?? undefined;
   const state = stateOf(jobState, checkpoint);
-  const rate = itemsPerSecond(pace, runtimeMs, processed);
+  const rate = itemsPerSecond(pace, runtimeMs, passed);
   return {
     queue: job.queueName,
     id: job.id as string,
@@ -68,8 +69,8 @@ export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationSta
     size,
     percent: state === 'completed' ? 100 : size === undefined ? undefined : checkpoint.progress,
     itemsPerSecond: rate,
-    overallItemsPerSecond: runtimeMs > 0 ? (processed / runtimeMs) * 1_000 : undefined,
-    etaMs: eta(state, size === undefined ? undefined : size - processed, rate),
+    overallItemsPerSecond: runtimeMs > 0 ? (passed / runtimeMs) * 1_000 : undefined,
+    etaMs: eta(state, size === undefined ? undefined : size - passed, rate),
     run,
     interruptions,
     runtimeMs,

@@ -10,6 +10,7 @@ import {
 } from '../iteration.options.js';
 import type { IterationContext, IterationEvent } from '../run/iteration.context.js';
 import type { Hook, ProcessorDefinition } from '../run/processor.definition.js';
+import type { TransactionHost } from '../transactions/transaction.host.js';
 
 type Method = (...args: unknown[]) => unknown;
 
@@ -21,7 +22,18 @@ const EVENTS: readonly IterationEvent[] = ['start', 'resume', 'complete', 'end',
  * @throws InvalidProcessorError, InvalidOptionsError for every misuse that the class alone shows.
  */
 export function defineProcessor(
-  { type, instance, options }: { type: Type; instance: object; options: ProcessorOptions },
+  {
+    type,
+    instance,
+    options,
+    transactions,
+  }: {
+    type: Type;
+    instance: object;
+    options: ProcessorOptions;
+    /** What is provided under the token of that name. */
+    transactions?: TransactionHost<unknown>;
+  },
   module: ResolvedIterationOptions,
 ): ProcessorDefinition {
   checkProcessorOptions(type.name, options);
@@ -45,6 +57,8 @@ export function defineProcessor(
     version: options.version ?? null,
     onChange: options.onChange ?? 'fail',
     options: resolveRunOptions(module.run, options),
+    transactions,
+    itemsPerTransaction: options.itemsPerTransaction ?? 1,
     builderName: `${type.name}.${String(build)}`,
     handlerName: `${type.name}.${String(each)}`,
     build: bound(build) as ProcessorDefinition['build'],

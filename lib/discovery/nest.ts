@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { InjectionToken, Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 
 /** Nest's own description of a module and of a provider: types that `@nestjs/core` does not export by name. */
@@ -15,7 +15,7 @@ export function classOf(provider: NestProvider): Type | undefined {
 }
 
 /** What a module provides under `token`, its own before that of its imports, the nearest first. */
-export function findProvided<T>(module: NestModule, token: string): T | undefined {
+export function findProvided<T>(module: NestModule, token: InjectionToken): T | undefined {
   const seen = new Set([module]);
   for (const { imports, providers } of seen) {
     const provided = providers.get(token)?.instance as T | undefined;

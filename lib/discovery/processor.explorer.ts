@@ -2,11 +2,12 @@ import { Injectable, Logger, type Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { processorOptionsOf } from '../decorators/marks.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
-import { type ResolvedIterationOptions, sameWorkerOptions } from '../iteration.options.js';
+import { type ProcessorOptions, type ResolvedIterationOptions, sameWorkerOptions } from '../iteration.options.js';
 import type { ProcessorDefinition } from '../run/processor.definition.js';
 import { defineProcessor } from './define-processor.js';
 import { classOf, type NestModule, type NestProvider } from './nest.js';
 import { QueueFinder, type RegisteredQueue, sameQueue } from './queue.finder.js';
+import { findTransactions } from './transactions.finder.js';
 
 /** One queue and the processors that share its worker. */
 export interface QueueProcessors {
@@ -33,8 +34,14 @@ export class ProcessorExplorer {
   explore(options: ResolvedIterationOptions): readonly QueueProcessors[] {
     const found: { queue: RegisteredQueue; definitions: ProcessorDefinition[]; classes: Type[] }[] = [];
     for (const [type, { module, provider }] of this.#processors()) {
+      const own = processorOptionsOf(type) as ProcessorOptions;
       const definition = defineProcessor(
-        { type, instance: provider.instance as object, options: processorOptionsOf(type) as never },
+        {
+          type,
+          instance: provider.instance as object,
+          options: own,
+          transactions: findTransactions({ type, module, token: own.transactions }, this.modules),
+        },
         options,
       );
       const queue = this.#queueOf(definition, module);

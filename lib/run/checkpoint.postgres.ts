@@ -9,13 +9,22 @@ interface PostgresBackend {
   };
 }
 
+/** The runs noted in the row as survivors: another worker's checkpoint does not know them. */
+const SURVIVORS = `CASE WHEN jsonb_typeof(progress) = 'object' AND progress ? 'survivors'
+                        THEN jsonb_build_object('survivors', progress->'survivors') ELSE '{}' END`;
+
+const NOTE = `
+UPDATE job SET progress = jsonb_set(progress, '{survivors}', coalesce(progress->'survivors', '[]') || to_jsonb($3::int))
+ WHERE queue = $1 AND id = $2 AND jsonb_typeof(progress) = 'object'
+`;
+
 /**
  * The event is the one that BullMQ's own `updateProgress` adds. The pool's search_path selects BullMQ's schema. A delayed
  * job keeps its place in this backend, so the one that yields takes a new one.
  */
 const SAVE = `
 WITH saved AS (
-  UPDATE job SET progress = $4::jsonb, seq = CASE WHEN $5 THEN nextval('job_seq') ELSE seq END
+  UPDATE job SET progress = $4::jsonb || ${SURVIVORS}, seq = CASE WHEN $5 THEN nextval('job_seq') ELSE seq END
    WHERE queue = $1 AND id = $2 AND state = 'active' AND lock_token = $3
   RETURNING id
 )
@@ -51,6 +60,22 @@ export class PostgresCheckpointStore {
     } catch (error) {
       throw isUnstorable(error) ? refused(error) : error;
     }
+  }
+
+  async noteSurvivor({ id }: { readonly id?: string }, run: number): Promise<void> {
+    const { connection, qualifiedName } = this.backend;
+    await connection.waitUntilReady();
+    await connection.pool.query(NOTE, [qualifiedName, id, run]);
+  }
+
+  async survivors({ id }: { readonly id?: string }): Promise<readonly number[]> {
+    const { connection, qualifiedName } = this.backend;
+    await connection.waitUntilReady();
+    const { rows } = await connection.pool.query(
+      "SELECT progress->'survivors' AS runs FROM job WHERE queue = $1 AND id = $2",
+      [qualifiedName, id],
+    );
+    return (rows as { runs: number[] | null }[])[0]?.runs ?? [];
   }
 }
 

@@ -2,12 +2,23 @@ import type { IRedisClient } from 'bullmq';
 
 /** What is used of BullMQ's Redis backend. */
 interface RedisBackend {
-  readonly client: Promise<Pick<IRedisClient, 'defineCommand' | 'runCommand'>>;
+  readonly client: Promise<Pick<IRedisClient, 'defineCommand' | 'runCommand' | 'hget'>>;
   readonly keys: Readonly<Record<string, string>>;
   toKey(type: string): string;
 }
 
-const COMMAND = 'iterationSaveCheckpoint';
+const SAVE_COMMAND = 'iterationSaveCheckpoint';
+const NOTE_COMMAND = 'iterationNoteSurvivor';
+
+/** A field of the job's hash that BullMQ does not know: it goes with the job. */
+const SURVIVORS = 'iterationSurvivors';
+
+const NOTE = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local survivors = redis.call('HGET', KEYS[1], '${SURVIVORS}')
+redis.call('HSET', KEYS[1], '${SURVIVORS}', survivors and survivors .. ',' .. ARGV[1] or ARGV[1])
+return 1
+`;
 
 /** The event is the one that BullMQ's own `updateProgress` adds: QueueEvents and Bull Board listen for it. */
 const SAVE = `
@@ -19,10 +30,10 @@ return 1
 `;
 
 export class RedisCheckpointStore {
-  readonly #client: ReturnType<typeof withCommand>;
+  readonly #client: ReturnType<typeof withCommands>;
 
   constructor(private readonly backend: RedisBackend) {
-    this.#client = withCommand(backend);
+    this.#client = withCommands(backend);
     this.#client.catch(() => {}); // reported by the worker itself; here it rejects every save
   }
 
@@ -35,12 +46,24 @@ export class RedisCheckpointStore {
     const { backend } = this;
     const id = job.id as string;
     const keys = [backend.toKey(id), `${backend.toKey(id)}:lock`, backend.keys.events, backend.keys.meta];
-    return (await client.runCommand(COMMAND, [...keys, token, id, JSON.stringify(document)])) === 1;
+    return (await client.runCommand(SAVE_COMMAND, [...keys, token, id, JSON.stringify(document)])) === 1;
+  }
+
+  async noteSurvivor({ id }: { readonly id?: string }, run: number): Promise<void> {
+    const client = await this.#client;
+    await client.runCommand(NOTE_COMMAND, [this.backend.toKey(id as string), run]);
+  }
+
+  async survivors({ id }: { readonly id?: string }): Promise<readonly number[]> {
+    const client = await this.#client;
+    const noted = await client.hget(this.backend.toKey(id as string), SURVIVORS);
+    return noted ? noted.split(',').map(Number) : [];
   }
 }
 
-async function withCommand({ client }: RedisBackend) {
+async function withCommands({ client }: RedisBackend) {
   const connected = await client;
-  connected.defineCommand(COMMAND, { numberOfKeys: 4, lua: SAVE });
+  connected.defineCommand(SAVE_COMMAND, { numberOfKeys: 4, lua: SAVE });
+  connected.defineCommand(NOTE_COMMAND, { numberOfKeys: 1, lua: NOTE });
   return connected;
 }

@@ -19,6 +19,12 @@ export interface CheckpointStore {
    * @returns false when the lock is another's, or nobody's: nothing was written.
    */
   save(job: Pick<Job, 'id'>, token: string, document: object, options?: SaveOptions): Promise<boolean>;
+
+  /** Notes beside the checkpoint, whoever has the lock, that the process of a run outlived it (R19). */
+  noteSurvivor(job: Pick<Job, 'id'>, run: number): Promise<void>;
+
+  /** The runs that were so noted. */
+  survivors(job: Pick<Job, 'id'>): Promise<readonly number[]>;
 }
 
 /** The store for a worker's backend. */

@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq';
 import type { Cursor, Json } from '../cursor.js';
+import type { Letter } from '../dead-letters/letter.js';
 import { IterationError } from '../iteration.errors.js';
 import type { Interruption } from './interruption.js';
 
@@ -18,7 +19,10 @@ export interface Checkpoint {
   readonly cursor: Cursor;
   /** Items finished in the job's life. */
   readonly processed: number;
+  /** Dead letters written in the job's life. */
   readonly skipped: number;
+  /** Items of the source up to the cursor: a batch is one, however many of its records were skipped. */
+  readonly passed: number;
   /** `null`: asked, and unknown. */
   readonly size?: number | null;
   /** The user's own. */
@@ -27,8 +31,16 @@ export interface Checkpoint {
   readonly version: string | number | null;
   /** Whether the `start` hook has returned. */
   readonly started: boolean;
+  /** How often the job was started anew after its end. */
+  readonly life: number;
   /** The last run; 0 before the first. */
   readonly run: number;
+  /** A run is under way, and where; it is gone when a run has ended with a word (R19). */
+  readonly running?: Running;
+  /** Runs that ended without a word in the item behind the cursor, in careful mode (R19). */
+  readonly crashes?: readonly number[];
+  /** A skipped item whose dead letter may not have been written yet. */
+  readonly letter?: Letter;
   readonly interruptions: number;
   /** Consecutive failures without a finished item between them (R23). */
   readonly failures: number;
@@ -37,7 +49,7 @@ export interface Checkpoint {
   /** Host and process of the last run. */
   readonly worker?: string;
   readonly lastInterruption?: Interruption;
-  /** Recent `[runtimeMs, processed]`, oldest first, for the rate. */
+  /** Recent `[runtimeMs, passed]`, oldest first, for the rate. */
   readonly pace?: readonly (readonly [number, number])[];
   readonly ended?: Ended;
   /** The user finished the job early: no further item is handled, also when its end fails and is tried again. */
@@ -46,6 +58,9 @@ export interface Checkpoint {
   readonly unknownSince?: number;
   readonly [unknownField: string]: unknown;
 }
+
+/** In careful mode a crash is counted only where a handler was at work: `careful item`, the item behind the cursor. */
+export type Running = 'items' | 'careful' | 'careful item';
 
 /** How the last run of a job ended it, saved just before BullMQ is told. */
 interface Ended {
@@ -63,6 +78,8 @@ export interface Restored {
   readonly foreign?: unknown;
   /** A cancellation that was saved, but that BullMQ was never told. */
   readonly cancelled?: boolean;
+  /** The run before ended without a word, or an item is under suspicion: this one is careful (R19). */
+  readonly careful?: boolean;
 }
 
 /** Reads a job's checkpoint, and what became of the job since it was saved. */
@@ -71,29 +88,43 @@ export function restoreCheckpoint(job: Job): Restored {
   if (!saved) return { checkpoint: firstCheckpoint(job), ...(isEmpty(job.progress) ? {} : { foreign: job.progress }) };
 
   const { ended, unknownSince: _, ...checkpoint } = saved;
-  if (!ended) return { checkpoint };
+  if (!ended) return restoreUnended(checkpoint);
   // A worker may have died since it was retried by hand, before it saved anything.
   const told = job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts;
   switch (ended.outcome) {
     case 'complete': // retried by hand when BullMQ was told and did not refuse, else not yet known as complete
-      return { checkpoint: told && (job.stacktrace?.length ?? 0) <= ended.traces ? firstCheckpoint(job) : checkpoint };
+      if (!told || (job.stacktrace?.length ?? 0) > ended.traces) return { checkpoint };
+      return { checkpoint: { ...firstCheckpoint(job), life: checkpoint.life + 1 } };
     case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
-      return { checkpoint: told ? { ...checkpoint, failures: 0 } : checkpoint };
+      return { checkpoint: told ? { ...checkpoint, failures: 0, crashes: undefined } : checkpoint };
     case 'cancel':
       return { checkpoint, cancelled: !told };
   }
+}
+
+function restoreUnended({ running, ...checkpoint }: Checkpoint): Restored {
+  const { crashes = [], run } = checkpoint;
+  if (running === 'careful item' && !crashes.includes(run))
+    return { checkpoint: { ...checkpoint, crashes: [...crashes, run] }, careful: true };
+  return { checkpoint, careful: running !== undefined || crashes.length > 0 };
 }
 
 /** The checkpoint in a job's `progress`; undefined when it holds none. */
 export function readCheckpoint(progress: unknown): Checkpoint | undefined {
   if (typeof progress !== 'object' || progress === null || !('iteration' in progress)) return undefined;
   const { iteration } = progress;
-  if (iteration === DOCUMENT_VERSION) return progress as Checkpoint;
+  if (iteration === DOCUMENT_VERSION) return withDefaults(progress as Checkpoint);
   if (typeof iteration !== 'number') return undefined;
   throw new IterationError(
     `The job's checkpoint is of version ${iteration}, made by a newer nestjs-iteration; this one reads version ` +
       `${DOCUMENT_VERSION}. Let a worker of the newer release run it`,
   );
+}
+
+/** For documents of a release that did not know these fields yet. */
+function withDefaults(document: Checkpoint): Checkpoint {
+  const { life = 0, processed, skipped } = document;
+  return { ...document, life, passed: document.passed ?? processed + skipped };
 }
 
 /** How a run ends its job, as the checkpoint remembers it. */
@@ -109,8 +140,10 @@ function firstCheckpoint(job: Job): Checkpoint {
     cursor: initialCursor(job),
     processed: 0,
     skipped: 0,
+    passed: 0,
     version: null,
     started: false,
+    life: 0,
     run: 0,
     interruptions: 0,
     failures: 0,

@@ -8,7 +8,7 @@ import {
   WaitingError,
   type WorkerOptions,
 } from 'bullmq';
-import { IterationError } from '../iteration.errors.js';
+import { CrashLoopError, IterationError, SkipLimitError } from '../iteration.errors.js';
 
 /** BullMQ keeps every failure's stack; so many keep the cost of a failure constant. */
 const MAX_STACKTRACES = 10;
@@ -26,6 +26,11 @@ export function controlErrorOf(error: Error): ControlError | undefined {
   return (['DelayedError', 'WaitingError', 'WaitingChildrenError'] as const).find((name) =>
     isA(error, CONTROL_ERRORS[name]),
   );
+}
+
+/** No further try can help: what BullMQ's own error says, or ours. */
+export function isUnrecoverable(error: Error): boolean {
+  return isA(error, UnrecoverableError) || error instanceof CrashLoopError || error instanceof SkipLimitError;
 }
 
 /** As BullMQ knows its errors: a subclass has a name of its own, and BullMQ may be installed twice. */
@@ -53,7 +58,7 @@ export async function judge(
   failures: number,
   { job, settings }: { job: Job; settings: WorkerOptions['settings'] },
 ): Promise<Verdict> {
-  if (isA(error, UnrecoverableError) || failures >= (job.opts.attempts ?? 0)) return { type: 'fail' };
+  if (isUnrecoverable(error) || failures >= (job.opts.attempts ?? 0)) return { type: 'fail' };
   const { backoff } = job.opts;
   if (typeof backoff !== 'object') return { type: 'retry', delayMs: 0 };
   const delayMs = await Backoffs.calculate(backoff, failures, error, job, settings?.backoffStrategy);

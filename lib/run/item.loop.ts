@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkJson, LARGE_CURSOR_BYTES } from '../cursor.js';
 import { isThrottled, type Next, type Page, type RunReader } from '../enumerators/contract/index.js';
-import type { Interruption } from './interruption.js';
-import { RunWatch, type WatchParts } from './run.watch.js';
+import type { Interruption, InterruptionRequest } from './interruption.js';
+import type { ItemWork } from './item.work.js';
+import type { Outcome, Place } from './piece.js';
+import type { Position } from './position.js';
+import type { RunWatch } from './run.watch.js';
 
 /** How the loop ended; a failure is thrown. */
 export type LoopEnd =
@@ -10,9 +13,16 @@ export type LoopEnd =
   | { readonly type: 'stop' }
   | { readonly type: 'interrupt'; readonly interruption: Interruption };
 
-export interface LoopParts extends WatchParts {
+export interface LoopParts {
   readonly reader: RunReader<unknown>;
-  readonly handle: (item: unknown) => unknown;
+  readonly work: Pick<ItemWork, 'handle' | 'last'>;
+  /** What becomes of an item that threw. @throws what fails the job */
+  readonly overcome: (thrown: unknown, place: Place) => Promise<Outcome>;
+  /** Why the first item must not be handled, if it must not. */
+  readonly blame?: Error;
+  readonly position: Position;
+  readonly interruption: InterruptionRequest;
+  readonly watch: RunWatch;
   /** Whether the user asked to finish the job after the item in flight. */
   readonly stopped: () => boolean;
   readonly warn: (message: string) => void;
@@ -30,17 +40,14 @@ const CLOSE_MS = 200;
  * before each item that follows one, else every 64 items.
  */
 export class ItemLoop {
-  readonly #watch: RunWatch;
   #awaitedPage: PromiseLike<unknown> | undefined;
   #ended = false;
 
-  constructor(private readonly parts: LoopParts) {
-    this.#watch = new RunWatch(parts);
-  }
+  constructor(private readonly parts: LoopParts) {}
 
   async run(): Promise<LoopEnd> {
     const looks = setInterval(() => {
-      if (this.#awaitedPage !== undefined) this.#watch.lookWhileAwaiting();
+      if (this.#awaitedPage !== undefined) this.parts.watch.lookWhileAwaiting();
     }, AWAITING_LOOK_MS).unref();
     try {
       return await Promise.race([this.#iterate(), this.#stopWhileAwaitingPage()]);
@@ -52,8 +59,7 @@ export class ItemLoop {
   }
 
   async #iterate(): Promise<LoopEnd> {
-    const { handle, interruption, position, reader, stopped } = this.parts;
-    const watch = this.#watch;
+    const { interruption, position, reader, stopped, watch, work } = this.parts;
     if (stopped()) return { type: 'stop' }; // by a hook, or by a run before whose end failed
     for (;;) {
       if (interruption.pending && reader.consuming) return { type: 'interrupt', interruption: interruption.pending };
@@ -69,15 +75,25 @@ export class ItemLoop {
       for (let index = 0; index < items.length; index++) {
         if (watch.itemsUntilLook-- <= 0 && watch.isDue()) await watch.look();
         if (interruption.pending && this.#mayLeave()) return { type: 'interrupt', interruption: interruption.pending };
-        if (position.finished === 0) this.#checkFirstCursor(page, index);
-
-        const returned = handle(items[index]);
-        if (isPromise(returned)) {
-          await returned;
-          watch.itemsUntilLook = 0;
+        const first = index;
+        let outcome: Outcome = 'handled';
+        try {
+          if (position.finished === 0) this.#checkFirst(page, index);
+          const returned = work.handle(page, index);
+          if (isPromise(returned)) {
+            await returned;
+            watch.itemsUntilLook = 0;
+            index = work.last;
+          }
+        } catch (thrown) {
+          outcome = await this.#overcome(thrown, page, index);
         }
-        if (page.finished) await page.finished(index);
-        position.advance(page, index);
+        if (outcome === 'left' && interruption.pending)
+          return { type: 'interrupt', interruption: interruption.pending };
+        if (outcome === 'handled') {
+          if (page.finished) for (let item = first; item <= index; item++) await page.finished(item);
+          position.advance(page, index, index - first + 1);
+        }
 
         if (stopped()) return { type: 'stop' };
         if (watch.moved()) await watch.save();
@@ -85,19 +101,25 @@ export class ItemLoop {
     }
   }
 
+  #overcome(thrown: unknown, page: Page<unknown>, index: number): Promise<Outcome> {
+    this.parts.watch.itemsUntilLook = 0;
+    return this.parts.overcome(thrown, { page, index, mayLeave: () => this.#mayLeave() });
+  }
+
   async #awaitPage(next: PromiseLike<Next<unknown>>): Promise<Next<unknown>> {
     this.#awaitedPage = next;
     const page = await next;
     this.#awaitedPage = undefined;
-    this.#watch.itemsUntilLook = 0;
+    this.parts.watch.itemsUntilLook = 0;
     return page;
   }
 
   /** The source has moved on without an item, perhaps many times in a row. */
   async #passTo(page: Page<unknown>): Promise<void> {
-    this.parts.position.passTo(page);
-    if (this.#watch.moved()) await this.#watch.save();
-    if (this.#watch.isDue()) await this.#watch.look();
+    const { position, watch } = this.parts;
+    position.passTo(page.cursorAt(-1));
+    if (watch.moved()) await watch.save();
+    if (watch.isDue()) await watch.look();
   }
 
   #throttled(retryInMs: number): LoopEnd {
@@ -112,14 +134,15 @@ export class ItemLoop {
     return !reader.consuming || this.#ended || interruption.pending?.reason === 'lockLost';
   }
 
-  #checkFirstCursor(page: Page<unknown>, index: number): void {
+  #checkFirst(page: Page<unknown>, index: number): void {
     const bytes = checkJson(page.cursorAt(index));
     if (bytes > LARGE_CURSOR_BYTES) {
       this.parts.warn(
         `its cursors are large (${bytes} bytes): each is saved, and sent to whoever listens, about once a second`,
       );
     }
-    this.#watch.itemsUntilLook = 0; // the clock of the run time starts with this item's end
+    this.parts.watch.itemsUntilLook = 0; // the clock of the run time starts with this item's end
+    if (this.parts.blame) throw this.parts.blame;
   }
 
   /** A source that has nothing to give for now must not keep a stopped run from ending. */

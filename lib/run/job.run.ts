@@ -1,19 +1,27 @@
 import { hostname } from 'node:os';
-import { inspect } from 'node:util';
-import { type EnumeratorLike, isEnumeratorLike, readerOf } from '../enumerators/contract/index.js';
-import { InvalidEnumeratorError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
+import { type EnumeratorLike, readerOf } from '../enumerators/contract/index.js';
+import { type CrashLoopError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
 import { type Restored, restoreCheckpoint } from './checkpoint.js';
+import { CommittedProgress } from './committed.progress.js';
+import { crashLoop } from './crash.loop.js';
 import { toError } from './failure.js';
-import { ItemLoop, isPromise } from './item.loop.js';
+import { ItemFailure } from './item.failure.js';
+import { ItemLoop } from './item.loop.js';
+import { type ItemWork, PlainWork } from './item.work.js';
 import { JobGuard } from './job.guard.js';
+import { askSize } from './job.size.js';
+import { buildSource, handlerOf } from './job.source.js';
 import { Position } from './position.js';
 import { RunCheckpoint } from './run.checkpoint.js';
 import { Conclusion, type Ending } from './run.conclusion.js';
 import { RunContext } from './run.context.js';
 import { RunHooks } from './run.hooks.js';
 import type { RunParts } from './run.parts.js';
+import { RunWatch } from './run.watch.js';
 import type { Settlement } from './settlement.js';
+import { Skips } from './skips.js';
 import { cursorAfter, versionChange } from './source.change.js';
+import { TransactionalWork } from './transactional.work.js';
 
 /** One run of one job: restore, build, begin, iterate, conclude. What it gives is told to BullMQ by `settle`. */
 export async function runJob(parts: RunParts): Promise<Settlement> {
@@ -30,39 +38,52 @@ class JobRun {
   readonly #position: Position;
   readonly #context: RunContext;
   readonly #checkpoint: RunCheckpoint;
+  readonly #committed: CommittedProgress | undefined;
   readonly #hooks: RunHooks;
+  readonly #work: ItemWork;
+  readonly #skips: Skips;
   readonly #conclusion: Conclusion;
   #begun = false;
+  #hasFollowed = false;
 
   constructor(
     private readonly parts: RunParts,
     guard: JobGuard,
     private readonly restored: Restored,
   ) {
-    const { definition, interruption, job } = parts;
+    const { definition, interruption, job, prefix } = parts;
     const { checkpoint } = restored;
     const run = checkpoint.run + 1;
-    this.#position = new Position(checkpoint.cursor, checkpoint.processed);
-    this.#context = new RunContext({
+    const position = new Position(checkpoint);
+    const context = new RunContext({
       job,
-      position: this.#position,
+      position,
       interruption,
       run,
       interruptions: checkpoint.interruptions,
       state: checkpoint.state ?? null,
       stopped: checkpoint.stopped,
+      transactional: definition.transactions !== undefined,
     });
     const begun = { ...checkpoint, run, worker: `${hostname()}:${process.pid}` };
-    this.#checkpoint = new RunCheckpoint(parts, begun, this.#position, this.#context);
-    this.#hooks = new RunHooks(definition.hooks, this.#context, parts);
-    this.#conclusion = new Conclusion({
-      ...parts,
-      position: this.#position,
-      context: this.#context,
-      checkpoint: this.#checkpoint,
-      hooks: this.#hooks,
-      guard,
-    });
+    this.#position = position;
+    this.#context = context;
+    this.#checkpoint = new RunCheckpoint(parts, begun, position, context);
+    this.#hooks = new RunHooks(definition.hooks, context, parts);
+    this.#committed =
+      definition.transactions &&
+      new CommittedProgress(
+        definition.transactions,
+        { prefix, queue: job.queueName, jobId: job.id as string, jobTimestamp: job.timestamp },
+        { life: begun.life, run },
+      );
+    const own = { ...parts, position, context, checkpoint: this.#checkpoint, hooks: this.#hooks };
+    const handleItem = handlerOf(definition, context);
+    this.#work = this.#committed
+      ? new TransactionalWork({ ...own, committed: this.#committed, handleItem })
+      : new PlainWork(handleItem, this.#checkpoint);
+    this.#skips = new Skips({ ...own, work: this.#work });
+    this.#conclusion = new Conclusion({ ...own, guard, committed: this.#committed });
   }
 
   async execute(): Promise<Settlement> {
@@ -84,14 +105,48 @@ class JobRun {
   async #iterate(): Promise<Ending> {
     const { definition } = this.parts;
     try {
+      if (this.#committed && !(await this.#claim(this.#committed))) return { type: 'lost' };
+      const blame = await this.#blame();
+      if (blame && definition.options.crashes.then === 'fail') return { type: 'error', error: blame };
       const change = versionChange(definition, this.#checkpoint.current);
       if (change) this.#follow(change);
       this.#checkpoint.change({ version: definition.version });
-      return await this.#iterateItems();
+      return await this.#iterateItems(blame);
     } catch (error) {
       if (!(error instanceof SourceChangedError) || this.#position.finished > 0) return this.#error(error);
       return this.#iterateChanged(error);
     }
+  }
+
+  /**
+   * R25: makes the job's row this run's, and goes on where it was committed. That this run has begun is saved before: a
+   * run of a lower number must not have the row.
+   */
+  async #claim(committed: CommittedProgress): Promise<boolean> {
+    if (!(await this.#checkpoint.saveSurely())) return false;
+    const claimed = await committed.claim();
+    if (!claimed) return false;
+    const { document } = claimed;
+    if (!document) return true;
+    const { failures, crashes, passed } = this.#checkpoint.current;
+    const same = passed === document.passed;
+    const { state = null, version, letter, stopped } = document;
+    this.#checkpoint.follow(document);
+    this.#checkpoint.change({
+      version,
+      letter,
+      stopped,
+      failures: same ? failures : 0,
+      crashes: same ? crashes : undefined,
+    });
+    this.#context.state = structuredClone(state);
+    this.#context.stopped = stopped;
+    return true;
+  }
+
+  #blame(): Promise<CrashLoopError | undefined> {
+    const { definition, job, store } = this.parts;
+    return crashLoop(this.#checkpoint.current, { job, store, limit: definition.options.crashes.limit });
   }
 
   /** Once: a source that changes again is not followed. */
@@ -114,49 +169,58 @@ class JobRun {
     this.parts.log.warn(`${change.message}. It goes on ${where} (onChange)`);
     this.#context.stopped = undefined;
     this.#checkpoint.moveTo(next);
+    this.#hasFollowed = true;
   }
 
-  async #iterateItems(): Promise<Ending> {
+  async #iterateItems(blame?: CrashLoopError): Promise<Ending> {
     const { clock, definition, interruption, lock, log } = this.parts;
-    const context = this.#context;
-    const enumerator = await this.#build();
+    const enumerator = await buildSource(this.parts, this.#context);
     if (!enumerator) return { type: 'nothing to do' };
     lock.check(clock.now());
     if (interruption.pending) return { type: 'interrupt', interruption: interruption.pending, begun: this.#begun };
-    if (!this.#begun) await this.#begin(enumerator);
+    if (!this.#begun && !(await this.#begin(enumerator))) return { type: 'lost' };
+    if (this.#hasFollowed && !(await this.#work.record({}))) return { type: 'lost' };
+
+    const watch = new RunWatch({
+      ...this.parts,
+      position: this.#position,
+      options: definition.options,
+      careful: this.restored.careful === true,
+      save: (running) => this.#checkpoint.save(running),
+    });
+    const failure = new ItemFailure({
+      ...this.parts,
+      position: this.#position,
+      work: this.#work,
+      skips: this.#skips,
+      watch,
+      halve: 'halve' in enumerator ? enumerator.halve?.bind(enumerator) : undefined,
+    });
     const end = await new ItemLoop({
-      reader: readerOf(enumerator, this.#position.processed),
-      handle: (item) => {
-        context.item = item;
-        return definition.handle(item, context);
-      },
+      reader: readerOf(enumerator, this.#position.passed),
+      work: this.#work,
+      overcome: (thrown, place) => failure.overcome(thrown, place),
+      blame,
       position: this.#position,
       interruption,
-      lock,
-      clock,
-      options: definition.options,
-      stopped: () => context.stopped !== undefined,
-      save: () => this.#checkpoint.save(),
+      watch,
+      stopped: () => this.#context.stopped !== undefined,
       warn: (message) => log.warn(message),
     }).run();
     return end.type === 'interrupt' ? { ...end, begun: true } : end;
   }
 
-  async #build(): Promise<EnumeratorLike<unknown> | null> {
-    const { builderName, build } = this.parts.definition;
-    const enumerator: unknown = await build(this.#context);
-    if (enumerator === null || isEnumeratorLike(enumerator)) return enumerator;
-    throw new InvalidEnumeratorError(
-      `${builderName} returned ${String(enumerator)}; it must return an enumerator, an iterable of [item, cursor], or ` +
-        'null for nothing to do. Was the "return" forgotten?',
-    );
-  }
-
-  /** R11: `start` is recorded when it has returned; it is the first of a job's life also when an earlier run died before it. */
-  async #begin(enumerator: EnumeratorLike<unknown>): Promise<void> {
+  /**
+   * R11: `start` is recorded when it has returned; it is the first of a job's life also when an earlier run died before it.
+   *
+   * @returns false when the lock is lost.
+   */
+  async #begin(enumerator: EnumeratorLike<unknown>): Promise<boolean> {
     const { log } = this.parts;
     this.#begun = true;
-    this.#askSize(enumerator);
+    askSize(enumerator, this.#checkpoint, log);
+    const { letter } = this.#checkpoint.current;
+    if (letter && !(await this.#skips.write(letter))) return false;
     if (this.#checkpoint.current.started) {
       log.resumed(this.#checkpoint.current);
       await this.#hooks.call('resume', undefined);
@@ -165,25 +229,7 @@ class JobRun {
       await this.#hooks.call('start', undefined);
       this.#checkpoint.change({ started: true });
     }
-    await this.#checkpoint.save();
-  }
-
-  /** Once in a job's life, beside its first items: a count may take long. */
-  #askSize(enumerator: EnumeratorLike<unknown>): void {
-    if (this.#checkpoint.current.size !== undefined || !('size' in enumerator) || typeof enumerator.size !== 'function')
-      return;
-    const warn = (error: unknown) => this.parts.log.warn(`its size is not known: ${toError(error, 'size').message}`);
-    const keep = (size: unknown) => {
-      if (Number.isFinite(size) && (size as number) >= 0) this.#checkpoint.change({ size: size as number });
-      else if (size === undefined) this.#checkpoint.change({ size: null });
-      else warn(new InvalidEnumeratorError(`size gave ${inspect(size)}, which is no number of items`));
-    };
-    try {
-      const size: unknown = enumerator.size();
-      if (isPromise(size)) Promise.resolve(size).then(keep, warn);
-      else keep(size);
-    } catch (error) {
-      warn(error);
-    }
+    await this.#checkpoint.save(this.restored.careful ? 'careful' : 'items');
+    return true;
   }
 }

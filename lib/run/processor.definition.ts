@@ -1,5 +1,6 @@
 import type { EnumeratorLike } from '../enumerators/contract/index.js';
 import type { ProcessorOptions, ResolvedRunOptions } from '../iteration.options.js';
+import type { TransactionHost } from '../transactions/transaction.host.js';
 import type { BuildContext, IterationContext, IterationEvent } from './iteration.context.js';
 
 /** Everything that a run needs to know of a processor: a plain value, made by discovery. */
@@ -12,6 +13,8 @@ export interface ProcessorDefinition {
   readonly version: string | number | null;
   readonly onChange: NonNullable<ProcessorOptions['onChange']>;
   readonly options: ResolvedRunOptions;
+  readonly transactions: TransactionHost<unknown> | undefined;
+  readonly itemsPerTransaction: number;
   /** `Class.method`, for error messages. */
   readonly builderName: string;
   readonly handlerName: string;

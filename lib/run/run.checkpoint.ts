@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cursor, checkJson, type Json } from '../cursor.js';
 import { InvalidCursorError } from '../iteration.errors.js';
-import type { Checkpoint } from './checkpoint.js';
+import type { Checkpoint, Running } from './checkpoint.js';
 import type { SaveOptions } from './checkpoint.store.js';
 import { nextPace } from './pace.js';
-import type { Position } from './position.js';
+import type { Position, Progress } from './position.js';
 import type { RunParts } from './run.parts.js';
 
 /** How long a run that was abandoned may still take to save its last checkpoint. */
@@ -40,29 +40,38 @@ export class RunCheckpoint {
 
   /** Goes on at another cursor; `null` starts over. */
   moveTo(cursor: Cursor): void {
-    if (cursor === null) this.position.processed = 0;
-    this.position.moveTo(cursor);
-    this.change({ cursor, processed: this.position.processed, size: undefined, stopped: undefined });
+    const { processed, skipped, passed } = this.position;
+    this.follow(
+      cursor === null ? { cursor, processed: 0, skipped, passed: 0 } : { cursor, processed, skipped, passed },
+    );
+    this.change({ size: undefined, stopped: undefined });
+  }
+
+  /** Goes on where the job has come to, as another record of it says. */
+  follow({ cursor, processed, skipped, passed }: Progress): void {
+    this.position.moveTo({ cursor, processed, skipped, passed });
+    this.change({ cursor, processed, skipped, passed });
     this.#saved = this.#current;
   }
 
   /** Gives up what cannot be saved: the job goes on behind its last checkpoint. */
   forgetUnsaved(): void {
-    const { cursor, processed, state = null } = this.#saved;
-    this.position.moveTo(cursor);
-    this.position.finished = Math.max(0, this.position.finished - (this.position.processed - processed));
-    this.position.processed = processed;
+    const { finished, passed } = this.position;
+    const { state = null } = this.#saved;
+    this.position.moveTo(this.#saved);
+    this.position.finished = Math.max(0, finished - (passed - this.#saved.passed));
     this.user.state = structuredClone(state);
   }
 
   /**
    * While the run goes on: when saving fails, it is tried again at the next checkpoint, as long as the lock is held.
    *
+   * @param running Where the run is, for the next one that finds no other word of it (R19).
    * @throws InvalidCursorError
    */
-  async save(): Promise<void> {
+  async save(running: Running): Promise<void> {
     const { lock, log } = this.parts;
-    const document = this.#bringUpToDate();
+    const document = this.#bringUpToDate({ running });
     try {
       if (!(await this.#store(document))) lock.lose();
     } catch (error) {
@@ -72,20 +81,34 @@ export class RunCheckpoint {
   }
 
   /**
+   * While the run goes on, where it must not go on unsaved.
+   *
+   * @returns false when the lock is lost.
+   * @throws InvalidCursorError
+   */
+  saveSurely(changes: Partial<Checkpoint> = {}): Promise<boolean> {
+    const running = this.#current.running && 'careful'; // between two items
+    return this.#storeSurely(this.#bringUpToDate({ running, ...changes }));
+  }
+
+  /**
    * At the end of the run: tried until it is saved, or the lock or the time that an abandoned run has is over.
    *
    * @returns false when the lock is lost.
    * @throws InvalidCursorError
    */
-  async saveLast(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<boolean> {
+  saveLast(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<boolean> {
+    return this.#storeSurely(this.#bringUpToDate({ running: undefined, ...changes }), options);
+  }
+
+  async #storeSurely(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
     const { clock, interruption, lock, log } = this.parts;
-    const document = this.#bringUpToDate(changes);
     const tooLate = interruption.abandoned.then(() => delay(LAST_SAVE_MS, false, { ref: false }));
     while (lock.check(clock.now())) {
       try {
         const saved = await Promise.race([this.#store(document, options), tooLate]);
         if (!saved) lock.lose();
-        return saved;
+        return saved && lock.check(clock.now()); // the answer may have waited for a frozen process to thaw
       } catch (error) {
         if (error instanceof InvalidCursorError) throw error;
         log.warn(`its checkpoint could not be saved (${String(error)}); trying again while its lock is held`);
@@ -106,21 +129,24 @@ export class RunCheckpoint {
   }
 
   #bringUpToDate(changes: Partial<Checkpoint> = {}): Checkpoint {
-    const { cursor, hasMoved, processed } = this.position;
+    const { cursor, hasMoved, processed, skipped, passed } = this.position;
     const { state } = this.user;
     checkJson(cursor);
     if (state !== null) checkJson(state, 'state');
-    const { failures, pace, progress, runtimeMs: before, size } = this.#current;
+    const { crashes, failures, pace, progress, runtimeMs: before, size } = this.#current;
     const now = this.parts.clock.now();
     const runtimeMs = before + Math.max(0, now - this.#measuredAt);
     this.#measuredAt = now;
     this.change({
       cursor,
       processed,
+      skipped,
+      passed,
       runtimeMs,
-      progress: percent(progress, processed, size),
-      pace: nextPace(pace, runtimeMs, processed),
+      progress: percent(progress, passed, size),
+      pace: nextPace(pace, runtimeMs, passed),
       failures: hasMoved ? 0 : failures,
+      crashes: hasMoved ? undefined : crashes,
       ended: undefined,
       // A copy: user code may go on changing its own in place.
       state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json),
@@ -131,7 +157,7 @@ export class RunCheckpoint {
 }
 
 /** Never falls (R29). */
-function percent(before: number, processed: number, size: number | null | undefined): number {
+function percent(before: number, passed: number, size: number | null | undefined): number {
   if (!size) return before;
-  return Math.max(before, Math.min(100, Math.floor((processed / size) * 100)));
+  return Math.max(before, Math.min(100, Math.floor((passed / size) * 100)));
 }

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { InvalidCursorError, type IterationCancelledError } from '../iteration.errors.js';
 import { endedNow } from './checkpoint.js';
+import type { CommittedProgress } from './committed.progress.js';
 import { controlErrorOf, judge, toError, type Verdict } from './failure.js';
 import type { Interruption } from './interruption.js';
 import type { LoopEnd } from './item.loop.js';
@@ -19,6 +21,8 @@ export type Ending =
   /** `begun`: the `start` or `resume` hooks were called. */
   | { readonly type: 'interrupt'; readonly interruption: Interruption; readonly begun: boolean }
   | { readonly type: 'nothing to do' }
+  /** The lock, or the job's row in the user's database. */
+  | { readonly type: 'lost' }
   | { readonly type: 'error'; readonly error: Error };
 
 export interface ConclusionParts extends RunParts {
@@ -27,7 +31,13 @@ export interface ConclusionParts extends RunParts {
   readonly checkpoint: RunCheckpoint;
   readonly hooks: RunHooks;
   readonly guard: JobGuard;
+  /** The job's row, where there are transactions. */
+  readonly committed: CommittedProgress | undefined;
 }
+
+/** For so long is a backend that is away told again that a run has survived its lost lock. */
+const TELL_OF_SURVIVAL_MS = 60_000;
+const TELL_AGAIN_MS = 500;
 
 /** The end of a run (R7): checkpoint, hooks, then what BullMQ is to be told, once. */
 export class Conclusion {
@@ -45,7 +55,7 @@ export class Conclusion {
     const { interruption } = this.parts;
     if (ending.type === 'nothing to do') return this.#nothingToDo();
     if (ending.type === 'complete' || ending.type === 'stop') return this.#completed();
-    if (interruption.pending?.reason === 'lockLost') return this.#lost();
+    if (ending.type === 'lost' || interruption.pending?.reason === 'lockLost') return this.#lost();
     if (interruption.cancelled) return this.cancelled(interruption.cancelled);
     if (ending.type === 'interrupt') {
       const untouched = !ending.begun && ending.interruption.reason === 'shutdown';
@@ -59,6 +69,7 @@ export class Conclusion {
   /** R12: without hooks. Retried by hand, it starts anew like any completed job. */
   async #nothingToDo(): Promise<Settlement> {
     const saved = await this.parts.checkpoint.saveLast({ ended: endedNow('complete', this.parts.job) });
+    await this.#removeCommitted();
     return saved ? { type: 'completed', result: this.#result() } : this.#lost();
   }
 
@@ -80,6 +91,7 @@ export class Conclusion {
       return this.#controlled(error) ?? this.#failed(error);
     }
     await this.#end({ outcome: 'complete' });
+    await this.#removeCommitted();
     log.completed(this.parts.checkpoint.current, this.parts.position.finished);
     return { type: 'completed', result };
   }
@@ -115,6 +127,7 @@ export class Conclusion {
     if (!(await this.parts.checkpoint.saveLast({ ended: endedNow('cancel', this.parts.job) }))) return this.#lost();
     await this.parts.hooks.callQuietly('cancel', { error });
     await this.#end({ outcome: 'cancel', error });
+    await this.#removeCommitted();
     this.parts.log.cancelled(this.parts.checkpoint.current, error);
     return { type: 'failed', error, failures: 1, verdict: { type: 'fail' } };
   }
@@ -129,6 +142,7 @@ export class Conclusion {
     if (!(await this.parts.checkpoint.saveLast({ failures, ended }))) return this.#lost();
     if (verdict.type === 'fail') await this.parts.hooks.callQuietly('fail', { error });
     await this.#end({ outcome: verdict.type, error });
+    if (verdict.type === 'fail') await this.#removeCommitted();
     log.failed(error, verdict, this.parts.checkpoint.current);
     return { type: 'failed', error, failures, verdict };
   }
@@ -145,10 +159,35 @@ export class Conclusion {
     }
   }
 
+  /** BullMQ's checkpoint says all. A row that stays does no harm: what a later life of the job finds is emptied. */
+  async #removeCommitted(): Promise<void> {
+    const { committed, interruption, log } = this.parts;
+    try {
+      await interruption.untilAbandoned(committed?.remove());
+    } catch (error) {
+      log.warn(`its row of iteration_checkpoint could not be removed: ${String(error)}`);
+    }
+  }
+
   /** R20: another worker's, or soon: nothing of this run counts, and its hooks are the other's to call. */
   #lost(): Settlement {
+    const { running, run } = this.parts.checkpoint.current;
+    if (running === 'careful item') void this.#tellOfSurvival(run);
     this.parts.log.lost(this.parts.checkpoint.current);
     return { type: 'lost' };
+  }
+
+  /** R19: this process is alive, so the item did not end it. Told beside the checkpoint, which is another run's by now. */
+  async #tellOfSurvival(run: number): Promise<void> {
+    const { clock, interruption, job, store } = this.parts;
+    const until = clock.now() + TELL_OF_SURVIVAL_MS;
+    while (!interruption.isAbandoned && clock.now() < until) {
+      try {
+        return await store.noteSurvivor(job, run);
+      } catch {
+        await delay(TELL_AGAIN_MS, undefined, { ref: false });
+      }
+    }
   }
 
   /** What a hook makes of the state is saved as well; if it cannot be, the job settles all the same (R7). */
@@ -164,6 +203,7 @@ export class Conclusion {
   }
 
   #result(): IterationResult {
-    return { processed: this.parts.position.processed, skipped: this.parts.checkpoint.current.skipped };
+    const { processed, skipped } = this.parts.position;
+    return { processed, skipped };
   }
 }

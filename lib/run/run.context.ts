@@ -13,6 +13,7 @@ export interface RunContextParts {
   readonly interruptions: number;
   readonly state: Json;
   readonly stopped: { readonly silent: boolean } | undefined;
+  readonly transactional: boolean;
 }
 
 /** What user code sees of a run. */
@@ -23,6 +24,7 @@ export class RunContext implements BuildContext, IterationContext {
   stopped: { readonly silent: boolean } | undefined;
 
   readonly #parts: RunContextParts;
+  #transaction: unknown;
 
   constructor(parts: RunContextParts) {
     this.#parts = parts;
@@ -63,7 +65,21 @@ export class RunContext implements BuildContext, IterationContext {
   }
 
   get transaction(): never {
-    throw new InvalidOptionsError('context.transaction: this processor has no transaction host');
+    if (this.#transaction !== undefined) return this.#transaction as never;
+    throw new InvalidOptionsError(
+      this.#parts.transactional
+        ? 'context.transaction is there while an item is handled, not in other hooks or after the handler has returned'
+        : 'context.transaction: this processor has no transaction host. Set "transactions" in @IterativeProcessor',
+    );
+  }
+
+  /** Until {@link endTransaction}, user code sees this transaction. */
+  beginTransaction(transaction: unknown): void {
+    this.#transaction = transaction;
+  }
+
+  endTransaction(): void {
+    this.#transaction = undefined;
   }
 
   // Both may be taken out of the context: `({ stop }) => stop()`.

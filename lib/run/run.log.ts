@@ -48,6 +48,10 @@ export class RunLog {
     else this.#logger.warn(`${this.#job} failed ${where}, retries in ${verdict.delayMs} ms: ${error.message}`);
   }
 
+  skipped(error: Error, cursor: unknown): void {
+    this.#logger.warn(`${this.#job} skipped the item of ${short(cursor)}, now a dead letter: ${error.message}`);
+  }
+
   lost({ cursor }: Checkpoint): void {
     this.#logger.warn(
       `${this.#job} lost its lock; another worker carries on behind its last checkpoint (this run was behind ${short(cursor)})`,

@@ -1,5 +1,6 @@
 import type { Job, WorkerOptions } from 'bullmq';
 import type { Clock } from '../clock.js';
+import type { DeadLetters } from '../dead-letters/dead.letters.js';
 import type { CheckpointStore } from './checkpoint.store.js';
 import type { InterruptionRequest } from './interruption.js';
 import type { Lock } from './lock.js';
@@ -15,6 +16,10 @@ export interface RunParts {
   readonly store: CheckpointStore;
   readonly clock: Clock;
   readonly log: RunLog;
+  /** Of the job's queue, opened when it is needed. */
+  readonly deadLetters: () => DeadLetters;
+  /** Of the queue's names in its backend. */
+  readonly prefix: string;
   /** Of BullMQ's worker: the backoff strategy. */
   readonly settings: WorkerOptions['settings'];
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { ResolvedRunOptions } from '../iteration.options.js';
+import type { Running } from './checkpoint.js';
 import type { InterruptionRequest } from './interruption.js';
 import type { Lock } from './lock.js';
 import type { Position } from './position.js';
@@ -10,14 +11,18 @@ export interface WatchParts {
   readonly lock: Lock;
   readonly clock: Clock;
   readonly options: ResolvedRunOptions;
-  /** Saves the position. */
-  readonly save: () => Promise<void>;
+  /** The run before ended without a word: items are watched one by one, for a second of work (R19). */
+  readonly careful: boolean;
+  /** Saves the position, and where the run is. */
+  readonly save: (running: Running) => Promise<void>;
 }
 
 /** So many items of a synchronous handler are handled between two looks at the clock. */
 const ITEMS_PER_LOOK = 64;
 /** The event loop gets a turn this often (R13). */
 const TURN_MS = 10;
+/** So long must items be handled without a crash for the run to be trusted again. */
+const CAREFUL_MS = 1_000;
 
 /** Everything of a run that goes by time: turns of the event loop, the lock, the time limit, checkpoints. */
 export class RunWatch {
@@ -30,15 +35,19 @@ export class RunWatch {
   #turnAt: number;
   #saveAt: number;
   #runtimeEndsAt = Infinity;
+  #isCareful: boolean;
+  #carefulUntil = Infinity;
 
   constructor(private readonly parts: WatchParts) {
     const now = parts.clock.now();
+    this.#isCareful = parts.careful;
     this.#turnAt = now + TURN_MS;
     this.#saveAt = now + parts.options.checkpoint.everyMs;
   }
 
   /** Looks at the clock: whether anything that goes by time may be due. */
   isDue(): boolean {
+    if (this.#isCareful) return true;
     this.itemsUntilLook = ITEMS_PER_LOOK - 1;
     const now = this.parts.clock.now();
     return now >= this.#lookAt || now < this.#lookedAt;
@@ -60,6 +69,7 @@ export class RunWatch {
     const runtimeEndsAt = position.finished === 0 ? 0 : this.#runtimeEndsAt;
     this.#lookAt = Math.min(this.#turnAt, this.#saveAt, runtimeEndsAt, lock.expiresAt);
     this.#lookedAt = now;
+    if (this.#isCareful) await this.#markItem(now);
   }
 
   /** While nothing moves: whether the lock and the time still last. */
@@ -67,16 +77,23 @@ export class RunWatch {
     this.#mayGoOn(this.parts.clock.now());
   }
 
-  /** Told that the position has moved: whether it is to be saved now, by count. */
+  /** Told that the position has moved: whether it is to be saved now. */
   moved(): boolean {
     const { interruption, options } = this.parts;
-    return ++this.#unsaved >= options.checkpoint.everyItems && !interruption.pending;
+    return (++this.#unsaved >= options.checkpoint.everyItems || this.#isCareful) && !interruption.pending;
   }
 
   async save(): Promise<void> {
-    await this.parts.save();
+    await this.parts.save(this.#isCareful ? 'careful' : 'items');
     this.#unsaved = 0;
     this.#saveAt = this.parts.clock.now() + this.parts.options.checkpoint.everyMs;
+  }
+
+  /** Before an item is handled: should the process end in it, the next run will know (R19). */
+  async #markItem(now: number): Promise<void> {
+    if (this.#carefulUntil === Infinity) this.#carefulUntil = now + CAREFUL_MS;
+    if (now >= this.#carefulUntil) this.#isCareful = false;
+    else if (!this.parts.interruption.pending) await this.parts.save('careful item');
   }
 
   /** Whether the lock is held; requests the end of the run when its time is over. */

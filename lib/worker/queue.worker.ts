@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { type Job, WaitingError, type Worker, type WorkerOptions } from 'bullmq';
 import type { Clock } from '../clock.js';
+import { DeadLetters } from '../dead-letters/dead.letters.js';
 import type { QueueProcessors } from '../discovery/processor.explorer.js';
 import type { CheckpointStore } from '../run/checkpoint.store.js';
 import { checkpointStoreOf } from '../run/checkpoint.store.js';
@@ -34,6 +35,7 @@ export class QueueWorker {
   readonly #worker: Worker;
   readonly #store: CheckpointStore;
   readonly #lockDuration: number;
+  #deadLetters: DeadLetters | undefined;
   #stopping = false;
 
   constructor(
@@ -73,11 +75,12 @@ export class QueueWorker {
    * Takes no further job and asks every run to end. Closing comes first: BullMQ then does not fetch the job again that
    * a run puts back (R16).
    */
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#stopping = true;
     const closed = this.#worker.close();
     for (const { interruption } of this.#active) interruption.request({ reason: 'shutdown' });
-    return closed;
+    await closed;
+    await this.#deadLetters?.close();
   }
 
   /** The shutdown's deadline has passed. */
@@ -113,7 +116,14 @@ export class QueueWorker {
     const store = this.#store;
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
     const settings = this.#worker.opts.settings;
-    return runJob({ definition, job, lock, interruption, store, clock, log, settings });
+    const deadLetters = () => this.#openDeadLetters();
+    const prefix = this.processors.queue.prefix ?? 'bull';
+    return runJob({ definition, job, lock, interruption, store, clock, log, settings, deadLetters, prefix });
+  }
+
+  #openDeadLetters(): DeadLetters {
+    this.#deadLetters ??= new DeadLetters(this.processors.queue.queue);
+    return this.#deadLetters;
   }
 
   /** R16: with idle slots, a worker that is closing would look for a job once more, and find the one it just put back. */

@@ -10,13 +10,12 @@ import {
   type Source,
   SourceEnumerator,
 } from '../../lib/enumerators/contract/index.js';
-import { resolveRunOptions } from '../../lib/iteration.options.js';
 import { InterruptionRequest } from '../../lib/run/interruption.js';
 import { ItemLoop, type LoopEnd } from '../../lib/run/item.loop.js';
-import { Lock } from '../../lib/run/lock.js';
 import { Position } from '../../lib/run/position.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
+import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';
 
 const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_121);
@@ -101,9 +100,14 @@ async function runOnce(
 ): Promise<Run> {
   const seen: unknown[] = [];
   const interruption = new InterruptionRequest();
-  const position = new Position(from.cursor, from.processed);
+  const position = new Position({
+    ...AT_THE_BEGINNING,
+    cursor: from.cursor,
+    processed: from.processed,
+    passed: from.processed,
+  });
   const stop = () => interruption.request({ reason: 'shutdown' });
-  const loop = new ItemLoop({
+  const loop = itemLoop({
     reader: readerOf(enumerator, from.processed),
     handle: (item) => {
       const finish = () => {
@@ -114,14 +118,6 @@ async function runOnce(
     },
     position,
     interruption,
-    lock: new Lock('token', Date.now(), 600_000, interruption),
-    clock: { now: () => Date.now() },
-    options: resolveRunOptions({}, {}),
-    stopped: () => false,
-    save: async () => {},
-    warn: (message) => {
-      throw new Error(message);
-    },
   });
   const stopping = (async () => {
     for (let left = afterTurns ?? 0; left > 0; left--) await null;

@@ -5,10 +5,9 @@ import { readerOf } from '../../lib/enumerators/contract/index.js';
 import { timesEnumerator } from '../../lib/enumerators/times.enumerator.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
 import { InterruptionRequest } from '../../lib/run/interruption.js';
-import { ItemLoop } from '../../lib/run/item.loop.js';
-import { Lock } from '../../lib/run/lock.js';
 import { Position } from '../../lib/run/position.js';
 import { BOTH, describeQueues } from '../support/app.js';
+import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 
@@ -180,19 +179,17 @@ describe('a clock that is set back', () => {
     let saves = 0;
     let handled = 0;
     const interruption = new InterruptionRequest();
-    const loop = new ItemLoop({
+    const loop = itemLoop({
       reader: readerOf(timesEnumerator(1e12, { cursor: null })),
       handle: () => {
         if (++handled === 10_000) offsetMs = 0;
       },
-      position: new Position(null, 0),
+      position: new Position(AT_THE_BEGINNING),
       interruption,
-      lock: new Lock('token', clock.now() + 3_600_000, 7_000, interruption),
       clock,
       options: resolveRunOptions({}, { maxRuntimeMs: 100, checkpoint: { everyMs: 20 } }),
       stopped: () => handled > 5e7, // an end, should the clock never do it
       save: async () => void saves++,
-      warn: () => {},
     });
     let ticks = 0;
     const timer = setInterval(() => ticks++, 5);

@@ -2,12 +2,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { type At, type EnumeratorLike, readerOf } from '../../lib/enumerators/contract/index.js';
-import { resolveRunOptions } from '../../lib/iteration.options.js';
 import { InterruptionRequest } from '../../lib/run/interruption.js';
-import { ItemLoop } from '../../lib/run/item.loop.js';
-import { Lock } from '../../lib/run/lock.js';
 import { Position } from '../../lib/run/position.js';
 import { enumeratorBuilder } from '../support/builder.js';
+import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';
 
 setFlagsFromString('--expose_gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -60,20 +58,14 @@ describe('a run', () => {
       const interruption = new InterruptionRequest();
       const inMemory: number[] = [];
       let item = 0;
-      await new ItemLoop({
+      await itemLoop({
         reader: readerOf((SOURCES[name] as (typeof SOURCES)[string])(pages), 0),
         handle: async () => {
           await new Promise((resolve) => setImmediate(resolve)); // the page ahead comes
           if (item++ % ROWS === 0) inMemory.push(pages.inMemory);
         },
-        position: new Position(null, 0),
+        position: new Position(AT_THE_BEGINNING),
         interruption,
-        lock: new Lock('token', Date.now(), 600_000, interruption),
-        clock: { now: () => Date.now() },
-        options: resolveRunOptions({}, {}),
-        stopped: () => false,
-        save: async () => {},
-        warn: () => {},
       }).run();
       expect(inMemory).toHaveLength(PAGES);
       expect(Math.max(...inMemory)).toBe(2);

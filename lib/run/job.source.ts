@@ -1,0 +1,48 @@
+import { type EnumeratorLike, isEnumeratorLike } from '../enumerators/contract/index.js';
+import { InvalidEnumeratorError } from '../iteration.errors.js';
+import type { ProcessorDefinition } from './processor.definition.js';
+import { ItemGoneError, Redriven, redriveEnumerator, redriveOf } from './redrive.js';
+import type { RunContext } from './run.context.js';
+import type { RunParts } from './run.parts.js';
+
+/** What a run iterates over: what the processor builds, or the items of another job's dead letters. */
+export async function buildSource(parts: RunParts, context: RunContext): Promise<EnumeratorLike<unknown> | null> {
+  const { definition, deadLetters, job } = parts;
+  const of = redriveOf(job);
+  if (!of) return build(definition, context);
+  return redriveEnumerator({
+    job,
+    of,
+    letters: deadLetters(),
+    version: definition.version,
+    cursor: context.cursor,
+    build: (cursor) => build(definition, Object.create(context, { cursor: { value: cursor } }) as RunContext),
+  });
+}
+
+/** A processor's handler, also for the items of dead letters. */
+export function handlerOf(definition: ProcessorDefinition, context: RunContext): (item: unknown) => unknown {
+  const { handle } = definition;
+  const handleItem = (item: unknown) => {
+    context.item = item;
+    return handle(item, context);
+  };
+  if (!redriveOf(context.job)) return handleItem;
+  return (item) => {
+    const { letter, isGone, item: found } = item as Redriven;
+    if (isGone) throw new ItemGoneError(letter);
+    return handleItem(found);
+  };
+}
+
+async function build(
+  { builderName, build: call }: ProcessorDefinition,
+  context: RunContext,
+): Promise<EnumeratorLike<unknown> | null> {
+  const enumerator: unknown = await call(context);
+  if (enumerator === null || isEnumeratorLike(enumerator)) return enumerator;
+  throw new InvalidEnumeratorError(
+    `${builderName} returned ${String(enumerator)}; it must return an enumerator, an iterable of [item, cursor], or ` +
+      'null for nothing to do. Was the "return" forgotten?',
+  );
+}

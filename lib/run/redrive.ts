@@ -1,0 +1,123 @@
+import type { Job } from 'bullmq';
+import type { Cursor } from '../cursor.js';
+import type { DeadLetters } from '../dead-letters/dead.letters.js';
+import { isBefore, type Letter, type LetterOrder } from '../dead-letters/letter.js';
+import {
+  type EnumeratorLike,
+  isAt,
+  isThrottled,
+  type Page,
+  type PageReader,
+  SourceEnumerator,
+  sourceOf,
+  type Throttled,
+} from '../enumerators/contract/index.js';
+import { IterationError, SourceChangedError } from '../iteration.errors.js';
+
+/** The job option that makes a job go over another one's dead letters. */
+export const REDRIVE = 'iterationRedrive';
+
+/** Whose dead letters, and up to which. */
+export interface RedriveOf {
+  readonly id: string;
+  readonly until: LetterOrder;
+}
+
+export function redriveOf(job: Pick<Job, 'opts'>): RedriveOf | undefined {
+  return (job.opts as { [REDRIVE]?: RedriveOf })[REDRIVE];
+}
+
+/** An item of a dead letter. */
+export class Redriven {
+  constructor(
+    readonly letter: Letter,
+    /** Undefined when it is gone. */
+    readonly item: unknown,
+    readonly isGone: boolean,
+  ) {}
+}
+
+/** A dead letter's item is no longer where it was. */
+export class ItemGoneError extends IterationError {
+  constructor({ before, cursor }: Letter) {
+    super(
+      `The item of this dead letter is gone: its source, asked for what stands behind ${JSON.stringify(before)}, has none of the cursor ` +
+        `${JSON.stringify(cursor)}. Remove the letter, if that is as it should be`,
+    );
+  }
+}
+
+export interface RedriveParts {
+  readonly job: Pick<Job, 'id'>;
+  readonly of: RedriveOf;
+  readonly letters: DeadLetters;
+  readonly version: string | number | null;
+  readonly cursor: Cursor;
+  /** The source, from a cursor on. */
+  readonly build: (cursor: Cursor) => Promise<EnumeratorLike<unknown> | null>;
+}
+
+/**
+ * The items of a job's dead letters, in the order in which they were skipped (R24): each is looked for in the source as it
+ * is now, behind the cursor that was before it. Its letter is removed when it is finished.
+ */
+export async function redriveEnumerator(parts: RedriveParts): Promise<SourceEnumerator<Redriven, LetterOrder>> {
+  const { job, of, letters, cursor } = parts;
+  const after = cursor as LetterOrder | null;
+  const left: Letter[] = [];
+  for (const letter of await letters.of(of.id)) {
+    if (isBefore(of.until, letter.order)) continue;
+    if (after === null || isBefore(after, letter.order)) left.push(letter);
+    else if (letter.redrivenBy !== job.id) await letters.remove(letter.id); // handled by a run that died before it said so
+  }
+  const source = { read: () => new Redrive(parts, left), size: () => left.length };
+  return new SourceEnumerator(source, after);
+}
+
+class Redrive implements PageReader<Redriven, LetterOrder> {
+  #next = 0;
+  #open: PageReader<unknown> | undefined;
+
+  constructor(
+    private readonly parts: RedriveParts,
+    private readonly left: readonly Letter[],
+  ) {}
+
+  async next(): Promise<Page<Redriven, LetterOrder> | Throttled | undefined> {
+    await this.close(); // an item may live as long as its reader
+    const letter = this.left[this.#next];
+    if (!letter) return undefined;
+    const found = await this.#find(letter);
+    if (found && 'retryInMs' in found) return found;
+    this.#next++;
+    return {
+      items: [new Redriven(letter, found?.item, found === undefined)],
+      cursorAt: () => letter.order,
+      finished: () => this.parts.letters.remove(letter.id),
+    };
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.close();
+  }
+
+  async #find({ before, cursor, version }: Letter): Promise<{ item: unknown } | Throttled | undefined> {
+    if (version !== this.parts.version) {
+      throw new SourceChangedError(
+        `A dead letter's cursor was made by version ${JSON.stringify(version)} of the processor, which is now ` +
+          `${JSON.stringify(this.parts.version)}: its item cannot be found by it`,
+      );
+    }
+    const enumerator = await this.parts.build(before);
+    if (!enumerator) return undefined;
+    const reader = sourceOf(enumerator).open({ until: cursor, finished: 0 });
+    this.#open = reader;
+    for (let page = await reader.next(); page; page = await reader.next()) {
+      if (isThrottled(page)) return page;
+      for (const [index, item] of page.items.entries()) if (isAt(page, index, cursor)) return { item };
+    }
+    return undefined;
+  }
+}

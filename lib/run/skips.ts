@@ -1,0 +1,90 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { keptError, type Letter } from '../dead-letters/letter.js';
+import { SkipLimitError } from '../iteration.errors.js';
+import type { ItemWork } from './item.work.js';
+import type { Piece } from './piece.js';
+import type { Position } from './position.js';
+import { ItemGoneError, Redriven } from './redrive.js';
+import type { RunCheckpoint } from './run.checkpoint.js';
+import type { RunHooks } from './run.hooks.js';
+import type { RunParts } from './run.parts.js';
+
+export interface SkipsParts extends RunParts {
+  readonly position: Position;
+  readonly checkpoint: RunCheckpoint;
+  readonly hooks: RunHooks;
+  readonly work: ItemWork;
+}
+
+/** Why an item is skipped. */
+export interface SkipReason {
+  readonly error: Error;
+  readonly tries: number;
+}
+
+const WRITE_AGAIN_MS = 250;
+
+/**
+ * Skips items (R24). That an item is skipped is saved first, together with its dead letter and under the lock, and then
+ * the letter is written: a run that finds a letter in its checkpoint writes it again.
+ */
+export class Skips {
+  constructor(private readonly parts: SkipsParts) {}
+
+  /**
+   * @param move Moves the position behind the item.
+   * @returns false when the run has to end before the letter is written.
+   * @throws SkipLimitError
+   */
+  async skip({ error, tries }: SkipReason, piece: Piece, move: () => void): Promise<boolean> {
+    const { definition, hooks, log, position, work } = this.parts;
+    const { limit } = definition.options.itemFailure;
+    if (position.skipped >= limit && !(error instanceof ItemGoneError))
+      throw new SkipLimitError(limit, { cause: error });
+    const letter = this.#letter(piece, { error, tries });
+    move();
+    position.skipped++;
+    if (!(await work.record({ letter })) || !(await this.write(letter))) return false;
+    const { item, cursor } = piece;
+    log.skipped(error, piece.cursor);
+    await hooks.callQuietly('skip', { error, item: item instanceof Redriven ? item.item : item, cursor });
+    return true;
+  }
+
+  /** Tried until it is written, or the lock or the run is over. */
+  async write(letter: Letter): Promise<boolean> {
+    const { clock, deadLetters, interruption, job, lock, log, work } = this.parts;
+    while (!interruption.isAbandoned && lock.check(clock.now())) {
+      try {
+        await interruption.untilAbandoned(deadLetters().put(letter, job.data));
+        if (interruption.isAbandoned) return false;
+        return work.record({ letter: undefined });
+      } catch (error) {
+        log.warn(`its dead letter could not be written (${String(error)}); trying again while its lock is held`);
+        await delay(WRITE_AGAIN_MS);
+      }
+    }
+    return false;
+  }
+
+  #letter({ item, before, cursor }: Piece, { error, tries }: SkipReason): Letter {
+    const { checkpoint, clock, definition, job, position } = this.parts;
+    const kept = { error: keptError(error), at: new Date(clock.now()).toISOString() };
+    if (item instanceof Redriven)
+      return { ...item.letter, ...kept, tries: item.letter.tries + tries, redrivenBy: job.id as string };
+    const { life, version } = checkpoint.current;
+    const id = job.id as string;
+    return {
+      ...kept,
+      id: `${id}-${job.timestamp}-${life}-${position.skipped}`,
+      order: [job.timestamp, life, position.skipped],
+      processor: definition.name,
+      job: { queue: job.queueName, id },
+      jobName: job.name,
+      version,
+      before,
+      cursor,
+      tries,
+    };
+  }
+}
