@@ -16,8 +16,9 @@ import { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
 import { PrismaEnumeratorBuilder } from './enumerators/prisma/prisma.enumerator.js';
 import { TypeOrmEnumeratorBuilder } from './enumerators/typeorm/typeorm.enumerator.js';
 import { InvalidOptionsError } from './iteration.errors.js';
-import { checkIterationOptions, type IterationOptions, resolveIterationOptions } from './iteration.options.js';
+import { type IterationOptions, resolveIterationOptions } from './iteration.options.js';
 import { ITERATION_OPTIONS } from './iteration.tokens.js';
+import { checkIterationOptions } from './options.check.js';
 import { WorkerRegistrar } from './worker/worker.registrar.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<IterationOptions>({

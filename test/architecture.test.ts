@@ -32,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files of `lib` itself that import nothing above them. */
-const BASE = ['clock', 'cursor', 'iteration.errors', 'iteration.options', 'iteration.tokens'];
+const BASE = ['clock', 'cursor', 'iteration.errors', 'iteration.options', 'iteration.tokens', 'options.check', 'rules'];
 
 const BUILDER = 'enumerators/enumerator.builder';
 const CONTRACT = 'enumerators/contract/index';

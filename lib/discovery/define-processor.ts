@@ -1,13 +1,9 @@
 import type { Type } from '@nestjs/common';
 import { type Mark, marksOf, type Role } from '../decorators/marks.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
-import {
-  checkProcessorOptions,
-  nearest,
-  type ProcessorOptions,
-  type ResolvedIterationOptions,
-  resolveRunOptions,
-} from '../iteration.options.js';
+import { type ProcessorOptions, type ResolvedIterationOptions, resolveRunOptions } from '../iteration.options.js';
+import { checkProcessorOptions } from '../options.check.js';
+import { nearest } from '../rules.js';
 import type { IterationContext, IterationEvent } from '../run/iteration.context.js';
 import type { Hook, ProcessorDefinition } from '../run/processor.definition.js';
 import type { TransactionHost } from '../transactions/transaction.host.js';

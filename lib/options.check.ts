@@ -1,0 +1,95 @@
+import { InvalidOptionsError } from './iteration.errors.js';
+import type { IterationOptions, ProcessorOptions } from './iteration.options.js';
+import {
+  check,
+  checkOption,
+  count,
+  countOrNone,
+  interval,
+  LONGEST_TIMER_MS,
+  milliseconds,
+  nonEmptyString,
+  object,
+  type Rule,
+  type Rules,
+  timer,
+} from './rules.js';
+
+/** @throws InvalidOptionsError for what `IterationModule.forRoot` was given. */
+export function checkIterationOptions(options: unknown): asserts options is IterationOptions {
+  check('IterationModule', options, {
+    ...RUN_RULES,
+    shutdown: object({ deadlineMs: timer }),
+    unknownJobMs: milliseconds,
+    workers: (value) => typeof value === 'boolean' || 'true or false',
+  });
+}
+
+/** @throws InvalidOptionsError for what `@IterativeProcessor` on the class `name` was given. */
+export function checkProcessorOptions(name: string, options: unknown): asserts options is ProcessorOptions {
+  check(`@IterativeProcessor of ${name}`, options, {
+    ...RUN_RULES,
+    queue: (value) => nonEmptyString(value),
+    name: nonEmptyString,
+    version: (value) => typeof value === 'string' || Number.isFinite(value) || 'a string or a number',
+    onChange: (value) =>
+      value === 'fail' || value === 'restart' || typeof value === 'function' || "'fail', 'restart' or a function",
+    transactions: (value) =>
+      ['string', 'symbol', 'function'].includes(typeof value) ||
+      'the token of a provider: a class, a string or a symbol',
+    itemsPerTransaction: count,
+  });
+  if ((options as ProcessorOptions).queue === undefined) {
+    throw new InvalidOptionsError(`@IterativeProcessor of ${name}: it names no queue. Give it one: { queue: '...' }`);
+  }
+  const { itemsPerTransaction, transactions } = options as ProcessorOptions;
+  if (itemsPerTransaction !== undefined && transactions === undefined) {
+    throw new InvalidOptionsError(
+      `@IterativeProcessor of ${name}: "itemsPerTransaction" is set, but there are no transactions. Set "transactions" too`,
+    );
+  }
+}
+
+const BACKOFF = `a number of milliseconds, 0 to ${LONGEST_TIMER_MS}, or a function of the tries made`;
+const failOrSkip: Rule = (value) => value === 'fail' || value === 'skip' || "'fail' or 'skip'";
+/** BullMQ knows its other options, and refuses wrong ones itself. */
+const WORKER_RULES: Rules = {
+  concurrency: count,
+  lockDuration: interval,
+  lockRenewTime: interval,
+  stalledInterval: interval,
+  maxStalledCount: countOrNone,
+};
+const worker: Rule = (value, where) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return "an object of BullMQ's worker options";
+  }
+  const reasons: Record<string, string> = {
+    connection: 'it is taken from the registered queue',
+    prefix: 'it is taken from the registered queue',
+    autorun: 'workers start after the whole application has bootstrapped',
+    maxStartedAttempts:
+      'BullMQ counts interruptions as starts, so it would fail healthy jobs. Use the job\'s "attempts"',
+  };
+  for (const [name, option] of Object.entries(value)) {
+    if (reasons[name]) throw new InvalidOptionsError(`${where}: "${name}" cannot be set here: ${reasons[name]}`);
+    const rule = WORKER_RULES[name];
+    if (rule) checkOption(where, [name, option], rule);
+  }
+  return true;
+};
+
+const RUN_RULES: Rules = {
+  maxRuntimeMs: milliseconds,
+  resumeDelayMs: milliseconds,
+  checkpoint: object({ everyMs: milliseconds, everyItems: count }),
+  itemFailure: object({
+    attempts: count,
+    backoffMs: (value, where) => typeof value === 'function' || timer(value, where) === true || BACKOFF,
+    then: failOrSkip,
+    when: (value) => typeof value === 'function' || 'a function of the error',
+    limit: countOrNone,
+  }),
+  crashes: object({ limit: count, then: failOrSkip }),
+  worker,
+};
