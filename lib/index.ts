@@ -45,3 +45,14 @@ export type {
   IterationResult,
   RunEnd,
 } from './run/iteration.context.js';
+export {
+  CreateIterationCheckpoint1795305600000,
+  type MigrationRunner,
+  type PrismaProvider,
+  prismaMigration,
+  prismaModel,
+} from './transactions/migration.js';
+export type { PrismaTransaction, PrismaTransactionClient, PrismaTransactionOf } from './transactions/prisma.client.js';
+export { PrismaTransactionHost, type PrismaTransactionOptions } from './transactions/prisma.host.js';
+export type { CheckpointKey, Committed, Holder, TransactionHost } from './transactions/transaction.host.js';
+export { TypeOrmTransactionHost, type TypeOrmTransactionOptions } from './transactions/typeorm.host.js';

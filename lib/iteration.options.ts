@@ -93,9 +93,15 @@ export interface ResolvedIterationOptions {
 
 /**
  * Defaults of BullMQ's worker that let another worker take over a killed one's job within 10 s: the lock ends at most
- * `lockDuration` after the kill, and is then found within two `stalledInterval`s. A job may stall any number of times.
+ * `lockDuration` after the kill, and is then found within two `stalledInterval`s. A job may stall any number of times. After
+ * a connection that was refused a worker waits `runRetryDelay`, which is 15 s by BullMQ's own default.
  */
-const WORKER_DEFAULTS = { lockDuration: 7_000, stalledInterval: 1_000, maxStalledCount: 2 ** 31 - 1 } as const;
+const WORKER_DEFAULTS = {
+  lockDuration: 7_000,
+  stalledInterval: 1_000,
+  maxStalledCount: 2 ** 31 - 1,
+  runRetryDelay: 1_000,
+} as const;
 
 const ITEM_FAILURE_DEFAULTS = { attempts: 1, backoffMs: 100, then: 'fail', when: () => true, limit: 1_000 } as const;
 const CRASH_DEFAULTS = { limit: 3, then: 'fail' } as const;

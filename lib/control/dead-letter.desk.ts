@@ -19,14 +19,30 @@ export async function listDeadLetters(
 export async function redrive(queue: RegisteredQueue, id: string): Promise<Job> {
   const { job, origin, letters } = await lettersOf(queue, id);
   const last = letters.at(-1);
+  const known = last ? undefined : await redriving(queue, origin);
+  if (known) return known;
   if (!last) throw new JobStateError(queue.name, id, 'has no dead letters: there is nothing to redrive');
-  const { attempts, backoff, priority, removeOnComplete, removeOnFail } = job?.opts ?? {};
   const of: RedriveOf = { id: origin, until: last.order };
   return queue.queue.add(last.jobName, last.data, {
-    ...{ attempts, backoff, priority, removeOnComplete, removeOnFail, [REDRIVE]: of },
+    ...(job && keptOptions(job.opts)), // of a removed job, the queue's own
+    [REDRIVE]: of,
     // BullMQ gives the job back that has this id and has not ended.
-    deduplication: { id: `redrive-${origin}` },
+    deduplication: { id: deduplicationId(origin) },
   } as JobsOptions);
+}
+
+function deduplicationId(origin: string): string {
+  return `redrive-${origin}`;
+}
+
+/** The job that has handled the last letter, and has not ended. */
+async function redriving({ queue }: RegisteredQueue, origin: string): Promise<Job | undefined> {
+  const id = await queue.getDeduplicationJobId(deduplicationId(origin));
+  return id ? ((await queue.getJob(id)) as Job | undefined) : undefined;
+}
+
+function keptOptions({ attempts, backoff, priority, removeOnComplete, removeOnFail }: JobsOptions): JobsOptions {
+  return { attempts, backoff, priority, removeOnComplete, removeOnFail };
 }
 
 /** A job's letters, and those of the job whose letters it goes over. */

@@ -37,7 +37,7 @@ export class DeadLetters {
 
   /** The letters of a job, in the order in which its items were skipped. */
   async of(jobId: string): Promise<readonly LetterData[]> {
-    const letters: LetterData[] = [];
+    const letters = new Map<string, LetterData>(); // one that is written meanwhile moves others to the next page
     for (const state of STATES) {
       for (let start = 0; ; start += PAGE) {
         const jobs: readonly (Job<LetterData> | undefined)[] = await this.#queue.getJobs(
@@ -45,11 +45,11 @@ export class DeadLetters {
           start,
           start + PAGE - 1,
         );
-        for (const job of jobs) if (job?.data.job?.id === jobId) letters.push(job.data);
+        for (const job of jobs) if (job?.data.job?.id === jobId) letters.set(job.data.id, job.data);
         if (jobs.length < PAGE) break;
       }
     }
-    return letters.sort(({ order: one }, { order: other }) => (isBefore(one, other) ? -1 : 1));
+    return [...letters.values()].sort(({ order: one }, { order: other }) => (isBefore(one, other) ? -1 : 1));
   }
 
   async remove(id: string): Promise<void> {

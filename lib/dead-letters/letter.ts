@@ -27,21 +27,31 @@ export interface Letter extends DeadLetter {
   readonly jobName: string;
   /** The processor's `version` that the cursors were made with. */
   readonly version: string | number | null;
+  /** One record of a batch, found by halving it: where it stands, a batch may have others too by now. */
+  readonly isRecord?: boolean;
   /** The job that was to handle its item again, and skipped it too. */
   readonly redrivenBy?: string;
 }
 
 /** Longest parts of an error that are kept, in characters. */
+const MAX_NAME = 200;
 const MAX_MESSAGE = 2_000;
 const MAX_STACK = 8_000;
 
 /** What is kept of an error. */
 export function keptError({ name, message, stack }: Error): DeadLetter['error'] {
   return {
-    name: String(name),
-    message: String(message).slice(0, MAX_MESSAGE),
-    ...(typeof stack === 'string' && { stack: stack.slice(0, MAX_STACK) }),
+    name: typeof name === 'string' ? keptText(name, MAX_NAME) : 'Error',
+    message: keptText(String(message), MAX_MESSAGE),
+    ...(typeof stack === 'string' && { stack: keptText(stack, MAX_STACK) }),
   };
+}
+
+/** PostgreSQL keeps neither U+0000 nor half a surrogate pair in JSON, and a cut may leave one. */
+function keptText(text: string, length: number): string {
+  return text
+    .slice(0, length)
+    .replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD');
 }
 
 export function isBefore(one: LetterOrder, other: LetterOrder): boolean {

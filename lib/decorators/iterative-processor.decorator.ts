@@ -1,15 +1,37 @@
+import type { Abstract, InjectionToken, Type } from '@nestjs/common';
 import type { ProcessorOptions } from '../iteration.options.js';
+import type { PrismaTransactionHost } from '../transactions/prisma.host.js';
+import type { TransactionHost } from '../transactions/transaction.host.js';
 import { markProcessor } from './marks.js';
-import type { Uses } from './processor.types.js';
+import type { Uses, UsesPrisma } from './processor.types.js';
+
+/** The class of a processor. */
+type Processor<P> = abstract new (...args: never[]) => P;
 
 /**
  * Makes a provider the processor of a queue's jobs: of those named `name`, or of all.
  *
  * A plain provider: no base class. `@IterativeProcessor('queue')` is short for `{ queue: 'queue' }`. The class has one
- * `@BuildEnumerator` and one `@EachIteration`; misuse fails when the application starts.
+ * `@BuildEnumerator` and one `@EachIteration`; misuse fails when the application starts. What `context.transaction` is
+ * follows from the class of `transactions`; with a string or a symbol as its token the compiler cannot tell.
  */
 export function IterativeProcessor(
-  options: string | ProcessorOptions,
-): <P extends Uses<P, 'none'>>(target: abstract new (...args: never[]) => P) => void {
+  options: ProcessorOptions & { transactions: typeof PrismaTransactionHost },
+): <P extends UsesPrisma<P>>(target: Processor<P>) => void;
+export function IterativeProcessor<Transaction>(
+  options: ProcessorOptions & {
+    transactions: Type<TransactionHost<Transaction>> | Abstract<TransactionHost<Transaction>>;
+  },
+): <P extends Uses<P, Transaction>>(target: Processor<P>) => void;
+export function IterativeProcessor(options: ProcessorOptions & { transactions: string | symbol }): ClassDecorator;
+/** Options whose type does not tell the token. */
+export function IterativeProcessor<Options extends ProcessorOptions>(
+  options: Options &
+    ('transactions' extends keyof Options ? (InjectionToken extends Options['transactions'] ? unknown : never) : never),
+): ClassDecorator;
+export function IterativeProcessor(
+  options: string | (ProcessorOptions & { transactions?: undefined }),
+): <P extends Uses<P, 'none: set transactions'>>(target: Processor<P>) => void;
+export function IterativeProcessor(options: string | ProcessorOptions): (target: object) => void {
   return (target) => markProcessor(target, options);
 }

@@ -1,5 +1,6 @@
 import type { Cursor } from '../cursor.js';
 import type { IterationContext } from '../run/iteration.context.js';
+import type { PrismaTransaction } from '../transactions/prisma.client.js';
 
 /** The context of a method that builds: it returns an enumerator and its first parameter is a BuildContext. */
 type Source = AsyncIterable<readonly [unknown, unknown]> | Iterable<readonly [unknown, unknown]>;
@@ -64,17 +65,29 @@ export type HookOf<P, Detail> = (
   detail: Detail,
 ) => unknown;
 
+/** The transaction that a method's context wants; `never`: none, `unknown`: it has no context. */
+type Wanted<Method> = Method extends (...args: infer Args) => unknown
+  ? Extract<Args[number], { readonly transaction: unknown; readonly processed: unknown }> extends {
+      readonly transaction: infer Transaction;
+    }
+    ? Transaction
+    : unknown
+  : unknown;
+
 /** P, with each method whose context wants another transaction than `Transaction` replaced by what there is. */
 export type Uses<P, Transaction> = {
-  [K in keyof P]: P[K] extends (...args: infer Args) => unknown
-    ? Extract<Args[number], { readonly transaction: unknown; readonly processed: unknown }> extends {
-        readonly transaction: infer Wanted;
-      }
-      ? [Wanted] extends [never]
-        ? P[K]
-        : [Transaction] extends [Wanted]
-          ? P[K]
-          : { readonly 'context.transaction is': Transaction }
-      : P[K]
-    : P[K];
+  [K in keyof P]: [Wanted<P[K]>] extends [never]
+    ? P[K]
+    : [Transaction] extends [Wanted<P[K]>]
+      ? P[K]
+      : { readonly 'context.transaction is': Transaction };
+};
+
+/** As {@link Uses}, for a host's class that does not tell which Prisma client it has: any that Prisma generates will do. */
+export type UsesPrisma<P> = {
+  [K in keyof P]: unknown extends Wanted<P[K]>
+    ? P[K]
+    : [Wanted<P[K]>] extends [PrismaTransaction]
+      ? P[K]
+      : { readonly 'context.transaction is': PrismaTransaction };
 };

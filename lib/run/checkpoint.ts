@@ -103,10 +103,11 @@ export function restoreCheckpoint(job: Job): Restored {
 }
 
 function restoreUnended({ running, ...checkpoint }: Checkpoint): Restored {
-  const { crashes = [], run } = checkpoint;
-  if (running === 'careful item' && !crashes.includes(run))
-    return { checkpoint: { ...checkpoint, crashes: [...crashes, run] }, careful: true };
-  return { checkpoint, careful: running !== undefined || crashes.length > 0 };
+  const { crashes, run } = checkpoint;
+  if (running === undefined && crashes === undefined) return { checkpoint };
+  const careful: Checkpoint = { ...checkpoint, running: 'careful' };
+  if (running !== 'careful item' || crashes?.includes(run)) return { checkpoint: careful, careful: true };
+  return { checkpoint: { ...careful, crashes: [...(crashes ?? []), run] }, careful: true };
 }
 
 /** The checkpoint in a job's `progress`; undefined when it holds none. */

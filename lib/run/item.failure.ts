@@ -3,7 +3,7 @@ import type { Enumerator } from '../enumerators/contract/index.js';
 import { CrashLoopError } from '../iteration.errors.js';
 import { controlErrorOf, isUnrecoverable, toError } from './failure.js';
 import type { ItemWork } from './item.work.js';
-import type { Outcome, Piece, Place } from './piece.js';
+import { halvesOf, type Outcome, type Piece, type Place } from './piece.js';
 import type { Position, Progress } from './position.js';
 import { ItemGoneError } from './redrive.js';
 import type { RunParts } from './run.parts.js';
@@ -19,6 +19,10 @@ export interface ItemFailureParts extends RunParts {
 }
 
 const MAX_BACKOFF_MS = 5_000;
+/** Of Node's timers: a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** How often the lock and the run time are looked at while a further try is waited for. */
+const WAITING_LOOK_MS = 250;
 
 /** Tries items again in place, halves batches, skips what cannot be handled (R24); else it is a failure of the job. */
 export class ItemFailure {
@@ -44,7 +48,7 @@ export class ItemFailure {
     if (!(retried instanceof Failed)) return retried;
     this.#mustBeSkippable(retried.error);
     const halves = await this.#halve(whole, retried.error);
-    if (!halves) return this.#skip(retried, whole, pass);
+    if (!halves) return this.#skip(retried, this.#record(whole), pass);
     this.#anyHandled = false;
     return this.#narrow(halves, () => {
       position.skip(page, index);
@@ -76,7 +80,7 @@ export class ItemFailure {
       const retried = await this.#retry(error, piece, after);
       if (retried instanceof Failed) {
         this.#mustBeSkippable(retried.error);
-        return this.#skip(retried, piece, pass);
+        return this.#skip(retried, this.#record(piece), pass);
       }
       if (retried === 'left') return retried;
     }
@@ -106,13 +110,16 @@ export class ItemFailure {
 
   /** @returns false when the run has to end first. */
   async #backOff(tries: number): Promise<boolean> {
-    const { clock, interruption, lock } = this.parts;
+    const { clock, interruption, lock, watch } = this.parts;
     const stop = new AbortController();
+    const looks = setInterval(() => watch.lookWhileAwaiting(), WAITING_LOOK_MS).unref();
     await Promise.race([
       delay(this.#backoffMs(tries), undefined, { signal: stop.signal }).catch(() => {}),
       interruption.requested,
     ]);
     stop.abort();
+    clearInterval(looks);
+    watch.lookWhileAwaiting();
     return lock.check(clock.now()) && !(interruption.pending && this.#mayLeave());
   }
 
@@ -122,7 +129,7 @@ export class ItemFailure {
     if (typeof backoffMs === 'number') return Math.min(MAX_BACKOFF_MS, backoffMs * 2 ** (tries - 1));
     try {
       const given: unknown = backoffMs(tries);
-      if (typeof given === 'number' && given >= 0) return given;
+      if (typeof given === 'number' && given >= 0) return Math.min(LONGEST_TIMER_MS, given);
       log.warn(`itemFailure.backoffMs gave ${String(given)}, which is no number of milliseconds; it is tried at once`);
     } catch (error) {
       log.warn(`itemFailure.backoffMs failed (${toError(error, 'backoffMs').message}); it is tried at once`);
@@ -151,20 +158,19 @@ export class ItemFailure {
     throw error;
   }
 
-  async #halve({ item, before, cursor }: Piece, failure: Error): Promise<readonly [Piece, Piece] | undefined> {
+  async #halve(piece: Piece, failure: Error): Promise<readonly [Piece, Piece] | undefined> {
     const { halve, log } = this.parts;
     try {
-      const halves = await halve?.(item, before, cursor);
-      if (!halves) return undefined;
-      const [[left, middle], [right, end]] = halves;
-      return [
-        { item: left, before, cursor: middle },
-        { item: right, before: middle, cursor: end },
-      ];
+      return await halvesOf(halve, piece);
     } catch (error) {
       log.warn(`a batch that failed could not be halved: ${toError(error, 'halve').message}`);
       throw failure;
     }
+  }
+
+  /** What could not be halved. */
+  #record(piece: Piece): Piece {
+    return { ...piece, isRecord: this.parts.halve !== undefined };
   }
 
   async #skip(failed: Failed | { error: Error; tries: number }, piece: Piece, pass: () => void): Promise<Outcome> {

@@ -60,6 +60,7 @@ export class ItemLoop {
 
   async #iterate(): Promise<LoopEnd> {
     const { interruption, position, reader, stopped, watch, work } = this.parts;
+    let { blame } = this.parts;
     if (stopped()) return { type: 'stop' }; // by a hook, or by a run before whose end failed
     for (;;) {
       if (interruption.pending && reader.consuming) return { type: 'interrupt', interruption: interruption.pending };
@@ -77,8 +78,9 @@ export class ItemLoop {
         if (interruption.pending && this.#mayLeave()) return { type: 'interrupt', interruption: interruption.pending };
         const first = index;
         let outcome: Outcome = 'handled';
+        if (position.finished === 0) this.#checkFirstCursor(page, index);
         try {
-          if (position.finished === 0) this.#checkFirst(page, index);
+          if (blame !== undefined) throw blame;
           const returned = work.handle(page, index);
           if (isPromise(returned)) {
             await returned;
@@ -86,10 +88,11 @@ export class ItemLoop {
             index = work.last;
           }
         } catch (thrown) {
+          blame = undefined;
           outcome = await this.#overcome(thrown, page, index);
         }
-        if (outcome === 'left' && interruption.pending)
-          return { type: 'interrupt', interruption: interruption.pending };
+        if (outcome === 'left')
+          return { type: 'interrupt', interruption: interruption.pending ?? { reason: 'lockLost' } };
         if (outcome === 'handled') {
           if (page.finished) for (let item = first; item <= index; item++) await page.finished(item);
           position.advance(page, index, index - first + 1);
@@ -134,7 +137,7 @@ export class ItemLoop {
     return !reader.consuming || this.#ended || interruption.pending?.reason === 'lockLost';
   }
 
-  #checkFirst(page: Page<unknown>, index: number): void {
+  #checkFirstCursor(page: Page<unknown>, index: number): void {
     const bytes = checkJson(page.cursorAt(index));
     if (bytes > LARGE_CURSOR_BYTES) {
       this.parts.warn(
@@ -142,7 +145,6 @@ export class ItemLoop {
       );
     }
     this.parts.watch.itemsUntilLook = 0; // the clock of the run time starts with this item's end
-    if (this.parts.blame) throw this.parts.blame;
   }
 
   /** A source that has nothing to give for now must not keep a stopped run from ending. */

@@ -1,5 +1,6 @@
 import { type EnumeratorLike, isEnumeratorLike } from '../enumerators/contract/index.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
+import type { BuildContext } from './iteration.context.js';
 import type { ProcessorDefinition } from './processor.definition.js';
 import { ItemGoneError, Redriven, redriveEnumerator, redriveOf } from './redrive.js';
 import type { RunContext } from './run.context.js';
@@ -7,7 +8,7 @@ import type { RunParts } from './run.parts.js';
 
 /** What a run iterates over: what the processor builds, or the items of another job's dead letters. */
 export async function buildSource(parts: RunParts, context: RunContext): Promise<EnumeratorLike<unknown> | null> {
-  const { definition, deadLetters, job } = parts;
+  const { definition, deadLetters, interruption, job } = parts;
   const of = redriveOf(job);
   if (!of) return build(definition, context);
   return redriveEnumerator({
@@ -16,7 +17,7 @@ export async function buildSource(parts: RunParts, context: RunContext): Promise
     letters: deadLetters(),
     version: definition.version,
     cursor: context.cursor,
-    build: (cursor) => build(definition, Object.create(context, { cursor: { value: cursor } }) as RunContext),
+    build: (cursor) => build(definition, { data: job.data, job, signal: interruption.signal, cursor }),
   });
 }
 
@@ -37,7 +38,7 @@ export function handlerOf(definition: ProcessorDefinition, context: RunContext):
 
 async function build(
   { builderName, build: call }: ProcessorDefinition,
-  context: RunContext,
+  context: BuildContext,
 ): Promise<EnumeratorLike<unknown> | null> {
   const enumerator: unknown = await call(context);
   if (enumerator === null || isEnumeratorLike(enumerator)) return enumerator;

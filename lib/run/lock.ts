@@ -32,6 +32,7 @@ export class Lock {
 
   /** Whether the lock is still held; once it is not, the run is told so. */
   check(now: number): boolean {
+    this.#expiresAt = Math.min(this.#expiresAt, now + this.durationMs); // the clock may have been set back
     if (now < this.#expiresAt) return true;
     this.lose();
     return false;

@@ -1,5 +1,6 @@
-import type { Cursor } from '../cursor.js';
-import type { Page } from '../enumerators/contract/index.js';
+import { type Cursor, isSameJson } from '../cursor.js';
+import type { Enumerator, Page } from '../enumerators/contract/index.js';
+import { InvalidEnumeratorError } from '../iteration.errors.js';
 
 /** An item, or a part of a batch. */
 export interface Piece {
@@ -7,6 +8,32 @@ export interface Piece {
   /** Of what was finished before it. */
   readonly before: Cursor;
   readonly cursor: Cursor;
+  /** A batch that cannot be halved any more. */
+  readonly isRecord?: boolean;
+}
+
+/**
+ * A piece in two; undefined when it is one record.
+ *
+ * @throws InvalidEnumeratorError for halves that are no smaller: they would be halved without end.
+ */
+export async function halvesOf(
+  halve: Enumerator<unknown>['halve'],
+  { item, before, cursor }: Piece,
+): Promise<readonly [Piece, Piece] | undefined> {
+  const halves = await halve?.(item, before, cursor);
+  if (!halves) return undefined;
+  const [[first, middle], [second, end]] = halves;
+  if (isSameJson(middle, cursor) || isSameJson(middle, before)) {
+    throw new InvalidEnumeratorError(
+      `halve gave a half up to ${JSON.stringify(middle)} of what stands between ${JSON.stringify(before)} and ` +
+        `${JSON.stringify(cursor)}: it must lie between them. For one record it gives undefined`,
+    );
+  }
+  return [
+    { item: first, before, cursor: middle },
+    { item: second, before: middle, cursor: end },
+  ];
 }
 
 /** Where an item stands. */

@@ -11,13 +11,15 @@ import {
   SourceEnumerator,
   sourceOf,
   type Throttled,
+  Turns,
 } from '../enumerators/contract/index.js';
 import { IterationError, SourceChangedError } from '../iteration.errors.js';
+import { halvesOf, type Piece } from './piece.js';
 
 /** The job option that makes a job go over another one's dead letters. */
 export const REDRIVE = 'iterationRedrive';
 
-/** Whose dead letters, and up to which. */
+/** Whose dead letters, and up to which: those of the job that this one is of, should its id have come again. */
 export interface RedriveOf {
   readonly id: string;
   readonly until: LetterOrder;
@@ -66,7 +68,7 @@ export async function redriveEnumerator(parts: RedriveParts): Promise<SourceEnum
   const after = cursor as LetterOrder | null;
   const left: Letter[] = [];
   for (const letter of await letters.of(of.id)) {
-    if (isBefore(of.until, letter.order)) continue;
+    if (letter.order[0] !== of.until[0] || isBefore(of.until, letter.order)) continue;
     if (after === null || isBefore(after, letter.order)) left.push(letter);
     else if (letter.redrivenBy !== job.id) await letters.remove(letter.id); // handled by a run that died before it said so
   }
@@ -87,7 +89,7 @@ class Redrive implements PageReader<Redriven, LetterOrder> {
     await this.close(); // an item may live as long as its reader
     const letter = this.left[this.#next];
     if (!letter) return undefined;
-    const found = await this.#find(letter);
+    const found = await this.#find(letter).catch(unfollowable);
     if (found && 'retryInMs' in found) return found;
     this.#next++;
     return {
@@ -103,21 +105,46 @@ class Redrive implements PageReader<Redriven, LetterOrder> {
     await open?.close();
   }
 
-  async #find({ before, cursor, version }: Letter): Promise<{ item: unknown } | Throttled | undefined> {
+  async #find(letter: Letter): Promise<{ item: unknown } | Throttled | undefined> {
+    const { before, cursor, version } = letter;
     if (version !== this.parts.version) {
-      throw new SourceChangedError(
+      throw new IterationError(
         `A dead letter's cursor was made by version ${JSON.stringify(version)} of the processor, which is now ` +
-          `${JSON.stringify(this.parts.version)}: its item cannot be found by it`,
+          `${JSON.stringify(this.parts.version)}: its item cannot be found by it. Redrive with a release of that version, or remove the letter`,
       );
     }
     const enumerator = await this.parts.build(before);
     if (!enumerator) return undefined;
-    const reader = sourceOf(enumerator).open({ until: cursor, finished: 0 });
+    const source = sourceOf(enumerator);
+    const reader = source.open({ until: cursor, finished: 0 });
     this.#open = reader;
-    for (let page = await reader.next(); page; page = await reader.next()) {
-      if (isThrottled(page)) return page;
-      for (const [index, item] of page.items.entries()) if (isAt(page, index, cursor)) return { item };
+    const turns = new Turns();
+    // What is gone from its source by being read is never the letter's, and another item must not be taken.
+    while (!reader.consuming) {
+      const page = await reader.next();
+      if (!page || isThrottled(page)) return page;
+      for (const [index, item] of page.items.entries()) {
+        if (isAt(page, index, cursor)) return { item: letter.isRecord ? await lastRecord(source, item, letter) : item };
+      }
+      await turns.pass();
     }
     return undefined;
   }
+}
+
+/** What `onChange` says is of the job's own cursor, which in a redrive is no cursor of the source. */
+function unfollowable(error: unknown): never {
+  if (!(error instanceof SourceChangedError)) throw error;
+  throw new IterationError(`A dead letter's item cannot be found any more: ${error.message}`, { cause: error });
+}
+
+/** Of a batch that ends with a letter's record: others may have come before it since. */
+async function lastRecord(
+  { halve }: SourceEnumerator<unknown>,
+  batch: unknown,
+  { before, cursor }: Letter,
+): Promise<unknown> {
+  let piece: Piece = { item: batch, before, cursor };
+  for (let halves = await halvesOf(halve, piece); halves; halves = await halvesOf(halve, piece)) piece = halves[1];
+  return piece.item;
 }

@@ -57,7 +57,8 @@ export class RunCheckpoint {
   /** Gives up what cannot be saved: the job goes on behind its last checkpoint. */
   forgetUnsaved(): void {
     const { finished, passed } = this.position;
-    const { state = null } = this.#saved;
+    const { state = null, letter } = this.#saved;
+    this.change({ letter });
     this.position.moveTo(this.#saved);
     this.position.finished = Math.max(0, finished - (passed - this.#saved.passed));
     this.user.state = structuredClone(state);

@@ -171,8 +171,7 @@ export class Conclusion {
 
   /** R20: another worker's, or soon: nothing of this run counts, and its hooks are the other's to call. */
   #lost(): Settlement {
-    const { running, run } = this.parts.checkpoint.current;
-    if (running === 'careful item') void this.#tellOfSurvival(run);
+    void this.#tellOfSurvival(this.parts.checkpoint.current.run);
     this.parts.log.lost(this.parts.checkpoint.current);
     return { type: 'lost' };
   }

@@ -1,32 +1,57 @@
+import type { Clock } from '../clock.js';
+import { IterationError } from '../iteration.errors.js';
 import type { InterruptionRequest } from './interruption.js';
 import type { IterationContext, IterationEvent, IterationEvents } from './iteration.context.js';
+import type { Lock } from './lock.js';
 import type { ProcessorDefinition } from './processor.definition.js';
 import type { RunLog } from './run.log.js';
 
-/** A processor's hooks, as one run calls them. */
+export interface HooksParts {
+  readonly interruption: InterruptionRequest;
+  readonly lock: Lock;
+  readonly clock: Clock;
+  readonly log: RunLog;
+}
+
+/** A processor's hooks, as one run calls them: none of them when the lock is lost, since they are the next run's to call. */
 export class RunHooks {
   constructor(
     private readonly hooks: ProcessorDefinition['hooks'],
     private readonly context: IterationContext,
-    private readonly parts: { readonly interruption: InterruptionRequest; readonly log: RunLog },
+    private readonly parts: HooksParts,
   ) {}
 
-  /** Hooks that fail the attempt. @returns what the last of them that returned anything did. */
+  /**
+   * Hooks that fail the attempt.
+   *
+   * @returns what the last of them that returned anything did.
+   * @throws IterationError when the lock was lost before one of them, or in the last: the run ends without a word.
+   */
   async call<E extends IterationEvent>(event: E, detail: IterationEvents[E]): Promise<unknown> {
     let result: unknown;
-    for (const hook of this.hooks[event]) result = (await hook.call(this.context, detail)) ?? result;
+    for (const hook of this.hooks[event]) {
+      this.#checkLock(hook.name);
+      result = (await hook.call(this.context, detail)) ?? result;
+    }
+    this.#checkLock(`The ${event} event`);
     return result;
   }
 
   /** Hooks that keep no job from settling (R7), nor a shutdown beyond its deadline. */
   async callQuietly<E extends IterationEvent>(event: E, detail: IterationEvents[E]): Promise<void> {
-    const { interruption, log } = this.parts;
+    const { clock, interruption, lock, log } = this.parts;
     for (const hook of this.hooks[event]) {
+      if (!lock.check(clock.now())) return;
       try {
         await interruption.untilAbandoned(hook.call(this.context, detail));
       } catch (error) {
         log.hookFailed(hook.name, event, error);
       }
     }
+  }
+
+  #checkLock(what: string): void {
+    const { clock, lock } = this.parts;
+    if (!lock.check(clock.now())) throw new IterationError(`${what} is another run's: the lock of the job is lost`);
   }
 }

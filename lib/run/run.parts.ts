@@ -6,6 +6,7 @@ import type { InterruptionRequest } from './interruption.js';
 import type { Lock } from './lock.js';
 import type { ProcessorDefinition } from './processor.definition.js';
 import type { RunLog } from './run.log.js';
+import type { Suspects } from './suspects.js';
 
 /** What a run is made of: its job, the processor, and what the worker gives it. */
 export interface RunParts {
@@ -16,6 +17,8 @@ export interface RunParts {
   readonly store: CheckpointStore;
   readonly clock: Clock;
   readonly log: RunLog;
+  /** All runs of the process that are under suspicion. */
+  readonly suspects: Suspects;
   /** Of the job's queue, opened when it is needed. */
   readonly deadLetters: () => DeadLetters;
   /** Of the queue's names in its backend. */

@@ -4,6 +4,7 @@ import type { Running } from './checkpoint.js';
 import type { InterruptionRequest } from './interruption.js';
 import type { Lock } from './lock.js';
 import type { Position } from './position.js';
+import type { Suspects } from './suspects.js';
 
 export interface WatchParts {
   readonly position: Position;
@@ -13,6 +14,8 @@ export interface WatchParts {
   readonly options: ResolvedRunOptions;
   /** The run before ended without a word: items are watched one by one, for a second of work (R19). */
   readonly careful: boolean;
+  /** How often processes have ended in the item behind the cursor, and the other suspects of this one. */
+  readonly suspicion?: { readonly crashes: number; readonly suspects: Suspects };
   /** Saves the position, and where the run is. */
   readonly save: (running: Running) => Promise<void>;
 }
@@ -37,10 +40,13 @@ export class RunWatch {
   #runtimeEndsAt = Infinity;
   #isCareful: boolean;
   #carefulUntil = Infinity;
+  #awaitsTurn: boolean;
+  #endTurn: (() => void) | undefined;
 
   constructor(private readonly parts: WatchParts) {
     const now = parts.clock.now();
     this.#isCareful = parts.careful;
+    this.#awaitsTurn = parts.careful && parts.suspicion !== undefined && parts.suspicion.crashes > 0;
     this.#turnAt = now + TURN_MS;
     this.#saveAt = now + parts.options.checkpoint.everyMs;
   }
@@ -56,6 +62,7 @@ export class RunWatch {
   /** Everything that goes by time, in the order in which it may end the run. */
   async look(): Promise<void> {
     const { clock, interruption, lock, position } = this.parts;
+    if (this.#awaitsTurn) await this.#awaitTurn();
     let now = clock.now();
     if (now >= this.#turnAt || now < this.#lookedAt) {
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -80,6 +87,7 @@ export class RunWatch {
   /** Told that the position has moved: whether it is to be saved now. */
   moved(): boolean {
     const { interruption, options } = this.parts;
+    this.#endTurn?.();
     return (++this.#unsaved >= options.checkpoint.everyItems || this.#isCareful) && !interruption.pending;
   }
 
@@ -87,6 +95,18 @@ export class RunWatch {
     await this.parts.save(this.#isCareful ? 'careful' : 'items');
     this.#unsaved = 0;
     this.#saveAt = this.parts.clock.now() + this.parts.options.checkpoint.everyMs;
+  }
+
+  /** The run is over. */
+  end(): void {
+    this.#endTurn?.();
+  }
+
+  /** An item under suspicion is handled by itself, so that no other job's is blamed for it (R19). */
+  async #awaitTurn(): Promise<void> {
+    const { interruption, suspicion } = this.parts;
+    this.#awaitsTurn = false;
+    this.#endTurn = await suspicion?.suspects.turn(suspicion.crashes, interruption.requested);
   }
 
   /** Before an item is handled: should the process end in it, the next run will know (R19). */

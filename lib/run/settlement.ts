@@ -1,6 +1,11 @@
-import { DelayedError, type Job, WaitingError } from 'bullmq';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DelayedError, ErrorCode, type Job, WaitingError } from 'bullmq';
+import type { Clock } from '../clock.js';
 import { type ControlError, prepareForFailure, type Verdict } from './failure.js';
 import type { DeferredMove } from './job.guard.js';
+import type { Lock } from './lock.js';
+import { isOutage } from './outage.js';
+import type { RunLog } from './run.log.js';
 
 /** What BullMQ is told at the end of a run, once. */
 export type Settlement =
@@ -22,27 +27,36 @@ export type Settlement =
 /** Delays beyond the year 2039 lose precision in BullMQ's score: a job is parked for a year at most, and parked again. */
 const MAX_DELAY_MS = 365 * 24 * 60 * 60 * 1_000;
 
+/** What a settlement is told with. */
+export interface SettleParts {
+  readonly job: Job;
+  readonly lock: Lock;
+  readonly clock: Clock;
+  readonly log: Pick<RunLog, 'warn'>;
+}
+
+const TELL_AGAIN_MS = 250;
+
 /**
  * Tells BullMQ: what a BullMQ processor returns or throws for this settlement.
  *
- * A move that fails leaves the job active, without a word to BullMQ that would count as a failure: it is found by the
- * stalled check, like that of a killed worker.
+ * While the backend cannot write, BullMQ is told again as long as the lock is held. What cannot be told leaves the job
+ * active, without a word that would count as a failure: it is found by the stalled check, like that of a killed worker.
  */
-export async function settle(
-  { job, token, warn }: { job: Job; token: string; warn: (message: string) => void },
-  settlement: Settlement,
-): Promise<unknown> {
-  try {
-    await move(job, token, settlement);
-  } catch (error) {
-    warn(`it could not be put back (${String(error)}); it is taken over when its lock has ended`);
+export async function settle(parts: SettleParts, settlement: Settlement): Promise<unknown> {
+  const { clock, job, lock, log } = parts;
+  if (settlement.type !== 'lost' && !lock.check(clock.now())) {
+    log.warn('its lock was lost at its end; another worker carries on behind its last checkpoint');
     throw new WaitingError();
   }
+  await whileHeld(parts, () => move(job, lock.token, settlement), { orElse: 'wait' });
   switch (settlement.type) {
     case 'completed':
+      tellSurely(parts);
       return settlement.result;
     case 'failed':
       prepareForFailure(job, settlement);
+      tellSurely(parts);
       throw settlement.error;
     case 'control':
       throw settlement.error;
@@ -52,6 +66,51 @@ export async function settle(
     case 'delay':
       throw new DelayedError();
   }
+}
+
+/** BullMQ itself would count a completion that it could not write as a failure of the job. */
+function tellSurely(parts: SettleParts): void {
+  const { job } = parts;
+  const { moveToCompleted, moveToFailed, stacktrace = [] } = job;
+  job.moveToCompleted = (...args) => whileHeld(parts, () => moveToCompleted.apply(job, args));
+  job.moveToFailed = (...args) =>
+    whileHeld(parts, () => {
+      job.stacktrace = [...(stacktrace ?? [])]; // each try adds to it
+      return moveToFailed.apply(job, args);
+    });
+}
+
+/**
+ * @param orElse What becomes of an error that says neither that it is too early nor that it is too late.
+ * @throws WaitingError, of which BullMQ touches nothing, when it is too late.
+ */
+async function whileHeld<T>(
+  { clock, lock, log }: SettleParts,
+  tell: () => Promise<T>,
+  { orElse = 'throw' }: { readonly orElse?: 'throw' | 'wait' } = {},
+): Promise<T> {
+  for (;;) {
+    try {
+      return await tell();
+    } catch (error) {
+      if (isOutage(error)) {
+        await delay(TELL_AGAIN_MS);
+        if (lock.check(clock.now())) continue;
+      } else if (orElse === 'throw' && !isRefusal(error)) {
+        throw error;
+      }
+      log.warn(`its end could not be told to BullMQ (${String(error)}); it is taken over when its lock has ended`);
+      throw new WaitingError();
+    }
+  }
+}
+
+/** Whether the job is not this run's any more. */
+function isRefusal(error: unknown): boolean {
+  const { JobLockMismatch, JobLockNotExist, JobNotExist, JobNotInState } = ErrorCode;
+  return [JobLockMismatch, JobLockNotExist, JobNotExist, JobNotInState].includes(
+    (error as { code?: number }).code as number,
+  );
 }
 
 async function move(job: Job, token: string, settlement: Settlement): Promise<void> {
@@ -66,13 +125,13 @@ async function move(job: Job, token: string, settlement: Settlement): Promise<vo
       await job.moveToWait(token);
       return;
     case 'delay':
-      return delay(job, token, settlement.delayMs);
+      return moveBehind(job, token, settlement.delayMs);
     case 'control':
       return moveForControl(job, token, settlement);
   }
 }
 
-async function delay(job: Job, token: string, delayMs: number): Promise<void> {
+async function moveBehind(job: Job, token: string, delayMs: number): Promise<void> {
   await leaveDeduplication(job);
   await job.moveToDelayed(Date.now() + Math.min(delayMs, MAX_DELAY_MS), token);
 }
@@ -86,7 +145,7 @@ async function moveForControl(
   if (control === 'RateLimitError') return; // BullMQ puts the job back itself
   if (control === 'DelayedError') await leaveDeduplication(job);
   if (deferred) await deferred();
-  else if (control === 'DelayedError') await delay(job, token, 0);
+  else if (control === 'DelayedError') await moveBehind(job, token, 0);
   else if (control === 'WaitingError' || !(await job.moveToWaitingChildren(token))) await job.moveToWait(token);
 }
 

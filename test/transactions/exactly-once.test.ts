@@ -263,7 +263,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     const deadlock = once(() => {
       throw Object.assign(new Error('deadlock detected'), { code: '40P01' });
     });
-    const job = await run({ each: (item) => item === 4 && deadlock() }, { itemsPerTransaction: 3 }, { attempts: 1 });
+    const job = await run({ each: (item) => item === 4 && deadlock() }, {}, { attempts: 1 });
     expect(await job.getState()).toBe('completed');
     expect(await effects()).toEqual(ALL);
   });
@@ -280,19 +280,37 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(job.returnvalue).toEqual({ processed: 3, skipped: 1 });
   });
 
-  it('R25: state and stop are committed with the item', async () => {
+  it('R25: state is committed with its item, and rolled back with it', async () => {
     const cut = once(fails('Connection terminated'));
     host.cut = (at, transaction) => at === 'after the commit' && transaction === 4 && cut();
     const sums: unknown[] = [];
     const fail = once(fails('not yet'));
-    await run({
+    const script: Script = {
       each: (item, context) => {
         context.state = { sum: (context.state?.sum ?? 0) + (item as number) };
         if (item === 2) fail();
       },
       complete: ({ state }) => void sums.push(state),
-    });
+    };
+    await run(script, { itemFailure: { attempts: 2, backoffMs: 1 } });
     expect(sums).toEqual([{ sum: 45 }]);
+  });
+
+  it('R25: that the job is to stop is committed with its item', async () => {
+    const app = await start(processor({ each: (item, context) => item === 4 && context.stop() }));
+    const cut = once(() => {
+      host.read = fails('the database system is starting up');
+      void app.close();
+      throw new Error('Connection terminated');
+    });
+    host.cut = (at, transaction) => at === 'after the commit' && transaction === 5 && cut();
+    const { read } = host;
+    const job = await app.queue().add('effects', {}, { attempts: 2 });
+    await until('the run has ended', () => queues.logs.some((line) => line.includes('is not known yet')));
+    host.read = read;
+    const next = await start(processor());
+    await next.settled(job);
+    expect(await effects()).toEqual([0, 1, 2, 3, 4]);
   });
 
   it('R23, R25: a completed job that is retried by hand starts anew, also when its row could not be removed', async () => {

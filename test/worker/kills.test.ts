@@ -1,84 +1,108 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WorkerConfig } from '../processes/worker.js';
-import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { BOTH, Queues, type TestApp } from '../support/app.js';
 import { WorkerProcess } from '../support/processes.js';
 
-describeQueues('kills', BOTH, (queues) => {
+const QUICK = { lockDuration: 1_000, stalledInterval: 250 };
+const DEADLINE_MS = 60_000;
+const reachable = BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_URL);
+
+// The tests wait for locks to end, side by side.
+describe('kills', () => {
   const processes: WorkerProcess[] = [];
-  afterEach(async () => {
-    await Promise.all(processes.splice(0).map((process) => process.kill()));
-  });
+  const places = new Map<string, { queues: Queues; app: TestApp }>();
 
-  const spawn = (config: Omit<WorkerConfig, 'place'>) => {
-    const process = new WorkerProcess({ place: queues.place, postgresQueue: queues.backend === 'postgres', ...config });
-    processes.push(process);
-    return process;
-  };
-
-  async function addJob(options = {}): Promise<{ app: TestApp; id: string }> {
-    const app = await queues.start({ iteration: { workers: false } });
-    return { app, id: (await app.queue().add('numbers', {}, { jobId: 'killed', ...options })).id as string };
+  /** A place for each test, which knows its backend from here on. */
+  async function open(backend: (typeof reachable)[number], test: string): Promise<void> {
+    const queues = new Queues(backend);
+    await queues.open();
+    queues.move();
+    places.set(`${test} ${backend}`, { queues, app: await queues.start({ iteration: { workers: false } }) });
   }
 
-  it('R18: killed three times, another worker takes over within 10 s each time, nothing is lost, and at most a second is repeated', async () => {
-    const count = 1_000;
-    const { app, id } = await addJob();
-    const config = { items: count, itemMs: 5, iteration: { worker: { concurrency: 1 } } };
-    let running = spawn(config);
-    await running.said(/^item killed 100$/);
-    const takeovers: number[] = [];
-    const runs: number[][] = [];
-    for (let kill = 1; kill <= 3; kill++) {
-      const next = spawn(config);
-      await next.said(/^ready$/);
-      await running.said(new RegExp(`^item killed ${200 * kill}$`));
+  beforeAll(async () => {
+    for (const backend of reachable) for (const test of ['takeover', 'build', 'rejection']) await open(backend, test);
+  });
+  afterAll(async () => {
+    await Promise.all(processes.map((process) => process.kill()));
+    for (const { queues } of places.values()) {
+      await queues.closeApps();
+      await queues.close();
+    }
+  });
+
+  function place(name: string) {
+    const { queues, app } = places.get(name) as { queues: Queues; app: TestApp };
+    const spawn = (config: Omit<WorkerConfig, 'place'>) => {
+      const postgresQueue = queues.backend === 'postgres';
+      const process = new WorkerProcess({ place: queues.place, postgresQueue, ...config });
+      processes.push(process);
+      return process;
+    };
+    return { app, spawn, add: (jobId: string) => app.queue().add('numbers', {}, { jobId }) };
+  }
+
+  it.concurrent.each(reachable)(
+    'R18: killed, another worker takes its jobs over within 10 s, nothing is lost, and at most a second is repeated (%s)',
+    async (backend) => {
+      const { add, app, spawn } = place(`takeover ${backend}`);
+      const jobs = await Promise.all(['one', 'two', 'three'].map(add));
+      const config = { items: 400, itemMs: 10 };
+      const first = spawn(config);
+      await Promise.all(jobs.map(({ id }) => first.said(new RegExp(`^item ${id} 150$`))));
+      const second = spawn(config);
+      await second.said(/^ready$/);
       const killed = Date.now();
-      await running.kill();
-      await next.said(/^resume killed$/);
-      takeovers.push(Date.now() - killed);
-      runs.push(running.items(id));
-      running = next;
-    }
-    await running.said(/^complete killed$/);
-    runs.push(running.items(id));
+      await first.kill();
+      await Promise.all(jobs.map(({ id }) => second.said(new RegExp(`^resume ${id}$`))));
+      expect(Date.now() - killed).toBeLessThan(10_000);
+      for (const job of jobs) {
+        await app.settled(job, ['completed']);
+        const [before, after] = [first.items(job.id as string), second.items(job.id as string)];
+        const [start = 0, last = 0] = [after[0], before.at(-1)];
+        expect(before).toEqual(Array.from({ length: last + 1 }, (_, item) => item));
+        expect(after).toEqual(Array.from({ length: config.items - start }, (_, item) => start + item));
+        expect(start).toBeLessThanOrEqual(last + 1);
+        expect(last + 1 - start).toBeLessThanOrEqual(1_000 / config.itemMs + 1);
+        expect(await app.iterations.status(job)).toMatchObject({ run: 2, failures: 0, interruptions: 0 });
+      }
+    },
+    DEADLINE_MS,
+  );
 
-    expect(Math.max(...takeovers)).toBeLessThan(10_000);
-    for (const [index, run] of runs.entries()) {
-      const first = run[0] as number;
-      expect(run).toEqual(Array.from({ length: run.length }, (_, offset) => first + offset));
-      const lastOfBefore = runs[index - 1]?.at(-1) ?? -1;
-      expect(first).toBeLessThanOrEqual(lastOfBefore + 1);
-      expect(lastOfBefore + 1 - first).toBeLessThanOrEqual(1_000 / config.itemMs + 1);
-    }
-    expect(runs.at(-1)?.at(-1)).toBe(count - 1);
-    expect(await (await app.settled((await app.queue().getJob(id)) as never)).getState()).toBe('completed');
-    expect(await app.iterations.status({ queue: 'jobs', id })).toMatchObject({ run: 4, failures: 0, interruptions: 0 });
-  }, 90_000);
+  it.concurrent.each(reachable)(
+    'R11: the first run dies before it reached an item: start fires once in the life of the job (%s)',
+    async (backend) => {
+      const { add, app, spawn } = place(`build ${backend}`);
+      const job = await add('killed');
+      const config = { items: 3, itemMs: 1, crashAt: 'build', iteration: { worker: QUICK } } as const;
+      const first = spawn(config);
+      const second = spawn(config);
+      await Promise.race([first.exited, second.exited]);
+      await app.settled(job, ['completed']);
+      expect([...first.lines, ...second.lines].filter((line) => /^(start|resume|complete) /.test(line))).toEqual([
+        'start killed',
+        'complete killed',
+      ]);
+      expect(await app.iterations.status(job)).toMatchObject({ processed: 3 });
+    },
+    DEADLINE_MS,
+  );
 
-  it('R11: the first run dies before it reached an item: start fires once in the life of the job', async () => {
-    const { app, id } = await addJob();
-    const config = { items: 3, itemMs: 1, crashAt: 'build' } as const;
-    const first = spawn(config);
-    await first.exited;
-    const second = spawn(config);
-    await second.said(/^complete killed$/);
-
-    expect([...first.lines, ...second.lines].filter((line) => /^(start|resume|complete) /.test(line))).toEqual([
-      'start killed',
-      'complete killed',
-    ]);
-    expect(await app.iterations.status({ queue: 'jobs', id })).toMatchObject({ processed: 3 });
-  }, 60_000);
-
-  it('a rejected promise that nobody awaited does not end the worker silently, and the job is taken over', async () => {
-    const { id } = await addJob();
-    const first = spawn({ items: 5, itemMs: 20, crashAt: 'floating rejection' });
-    const { code } = await first.exited;
-    expect(code).toBe(1);
-    const told = first.lines.find((line) => line.includes('unhandledRejection: nobody awaits me'));
-    expect(told).toContain('killed (jobs, numbers)');
-    const second = spawn({ items: 5, itemMs: 1 });
-    await second.said(/^complete killed$/);
-    expect(second.items(id).at(-1)).toBe(4);
-  }, 60_000);
+  it.concurrent.each(reachable)(
+    'a rejected promise that nobody awaited does not end the worker silently, and the job is taken over (%s)',
+    async (backend) => {
+      const { add, app, spawn } = place(`rejection ${backend}`);
+      const job = await add('killed');
+      const iteration = { worker: QUICK };
+      const first = spawn({ items: 5, itemMs: 20, crashAt: 'floating rejection', iteration });
+      expect((await first.exited).code).toBe(1);
+      const told = first.lines.find((line) => line.includes('unhandledRejection: nobody awaits me'));
+      expect(told).toContain('killed (jobs, numbers)');
+      const second = spawn({ items: 5, itemMs: 1, iteration });
+      await app.settled(job, ['completed']);
+      expect(second.items('killed').at(-1)).toBe(4);
+    },
+    DEADLINE_MS,
+  );
 });

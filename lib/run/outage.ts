@@ -1,0 +1,16 @@
+/** The codes of Node and of PostgreSQL: its classes for connections, resources, an operator's hand and a read-only standby. */
+const CODE = /^(E(CONN|HOST|NET|PIPE|TIMEDOUT|NOTFOUND|AI_AGAIN)|08|53|57P|25006$|40001$|40P01$|57014$|55P03$|58)/;
+/** What Redis answers instead of writing. */
+const REDIS = /^(-?(OOM|READONLY|LOADING|MASTERDOWN|NOREPLICAS|MISCONF|CLUSTERDOWN|TRYAGAIN|BUSY)\b)/;
+/** What drivers say of their connection, without a code. */
+const DRIVER =
+  /connection (is closed|terminated|error)|connection timeout|timeout exceeded|command timed out|not queryable/i;
+
+/** Whether an error of the queue's backend says that it could not be written for now, and nothing about what was written. */
+export function isOutage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'number') return false; // BullMQ's own refusal
+  if (typeof code === 'string') return CODE.test(code) || DRIVER.test(error.message);
+  return REDIS.test(error.message) || DRIVER.test(error.message);
+}

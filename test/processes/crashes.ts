@@ -1,0 +1,160 @@
+import { BullModule } from '@nestjs/bullmq';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
+import {
+  type At,
+  type BuildContext,
+  BuildEnumerator,
+  EachIteration,
+  EnumeratorBuilder,
+  type EnumeratorLike,
+  type IterationContext,
+  type IterationEvents,
+  IterationModule,
+  type IterationOptions,
+  IterativeProcessor,
+  OnIteration,
+} from '../../lib/index.js';
+
+/** What the process is told by its test. */
+export interface CrashConfig {
+  readonly place: object;
+  readonly postgresQueue: boolean;
+  readonly queue: string;
+  readonly iteration: IterationOptions;
+}
+
+type Death = 'kill' | 'exit' | 'throw';
+type Place = 'build' | 'resume' | 'fetch' | 'complete';
+
+/** The data of a job: what it goes over, and where its process dies. */
+export interface CrashData {
+  /** `pages`: of four items. `nested`: three batches of two items each. */
+  readonly source?: 'items' | 'pages' | 'nested';
+  readonly items: number;
+  /** Of each handler; 0: synchronous. */
+  readonly itemMs?: number;
+  /** By item. */
+  readonly killers?: Readonly<Record<number, Death>>;
+  /** The killers kill up to this run. Default: for ever. */
+  readonly untilRun?: number;
+  /** Where its first starts die. */
+  readonly dieIn?: readonly Place[];
+}
+
+const config = JSON.parse(process.argv[2] as string) as CrashConfig;
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function die(how: Death): void {
+  if (how === 'kill') process.kill(process.pid, 'SIGKILL');
+  if (how === 'exit') process.exit(1);
+  if (how === 'throw') {
+    setImmediate(() => {
+      throw new Error('nobody catches me');
+    });
+  }
+}
+
+function dieIn(place: Place, { data, job }: { data: CrashData; job: { attemptsStarted: number } }): void {
+  if (data.dieIn?.[job.attemptsStarted - 1] === place) die('kill');
+}
+
+@IterativeProcessor(config.queue)
+class Crashing {
+  constructor(private readonly enumerators: EnumeratorBuilder) {}
+
+  @BuildEnumerator()
+  build(context: BuildContext<CrashData>): EnumeratorLike<number | readonly number[]> {
+    dieIn('build', context);
+    const { cursor, data } = context;
+    const { items, source } = data;
+    const numbers = Array.from({ length: items }, (_, item) => item);
+    const groups = (of: readonly number[], size: number) =>
+      of.flatMap((_, first) => (first % size === 0 ? [of.slice(first, first + size)] : []));
+    switch (source ?? 'items') {
+      case 'items':
+        return this.enumerators.times(items, { cursor });
+      case 'nested':
+        return this.enumerators.nested(
+          [
+            ({ cursor }: At) => this.enumerators.array(groups(numbers, 6), { cursor }),
+            (six: readonly number[], { cursor }: At) => this.enumerators.array(groups(six, 2), { cursor }),
+          ],
+          { cursor },
+        );
+      case 'pages':
+        return this.enumerators.keyset({
+          key: (item: number) => item,
+          pageSize: 4,
+          cursor,
+          fetch: async (after, limit) => {
+            if (after !== null) dieIn('fetch', context);
+            return numbers.slice((after ?? -1) + 1, (after ?? -1) + 1 + limit);
+          },
+        });
+    }
+  }
+
+  @EachIteration()
+  each(item: number | readonly number[], context: IterationContext<CrashData>): Promise<void> | undefined {
+    const { data, job, run } = context;
+    const { itemMs = 1, killers = {}, untilRun = Infinity } = data;
+    for (const number of [item].flat()) {
+      const how = killers[number];
+      if (how && run <= untilRun) {
+        say(`dies ${job.id} ${number}`);
+        die(how);
+        return new Promise(() => {});
+      }
+    }
+    if (itemMs > 0) return this.#handle(item, context);
+    say(`item ${job.id} ${item} ${run}`);
+  }
+
+  async #handle(item: number | readonly number[], { data, job, run }: IterationContext<CrashData>): Promise<void> {
+    say(`begins ${job.id} ${item}`);
+    await new Promise((resolve) => setTimeout(resolve, data.itemMs ?? 1));
+    say(`item ${job.id} ${item} ${run}`);
+  }
+
+  @OnIteration('start') start({ job }: IterationContext<CrashData>) {
+    say(`start ${job.id}`);
+  }
+  @OnIteration('resume') resume(context: IterationContext<CrashData>) {
+    dieIn('resume', context);
+    say(`resume ${context.job.id} ${context.run}`);
+  }
+  @OnIteration('complete') complete(context: IterationContext<CrashData>) {
+    dieIn('complete', context);
+    say(`complete ${context.job.id}`);
+  }
+  @OnIteration('fail') fail({ job }: IterationContext<CrashData>, { error }: IterationEvents['fail']) {
+    say(`fail ${job.id} ${(error as Error).constructor.name}`);
+  }
+  @OnIteration('skip') skip({ job }: IterationContext<CrashData>, { item, cursor }: IterationEvents['skip']) {
+    say(`skip ${job.id} ${item} ${JSON.stringify(cursor)}`);
+  }
+  @OnIteration('end') end({ job }: IterationContext<CrashData>, { outcome }: IterationEvents['end']) {
+    say(`end ${job.id} ${outcome}`);
+  }
+}
+
+if (config.postgresQueue) setDefaultBackendFactory(createPostgresBackend as never);
+
+@Module({
+  imports: [
+    BullModule.forRoot(config.place as never),
+    BullModule.registerQueue({ name: config.queue }),
+    IterationModule.forRoot(config.iteration),
+  ],
+  providers: [Crashing],
+})
+class CrashingModule {}
+
+const app = await NestFactory.createApplicationContext(CrashingModule, { logger: ['log', 'warn', 'error', 'fatal'] });
+app.enableShutdownHooks();
+say('ready');

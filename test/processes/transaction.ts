@@ -1,0 +1,56 @@
+/** Started by tests as a process of its own: saves in a transaction, and commits when it is told to. */
+import { once } from 'node:events';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { DataSource } from 'typeorm';
+import { PrismaTransactionHost } from '../../lib/transactions/prisma.host.js';
+import type { CheckpointKey, Holder, TransactionHost } from '../../lib/transactions/transaction.host.js';
+import { TypeOrmTransactionHost } from '../../lib/transactions/typeorm.host.js';
+import { PrismaClient } from '../support/prisma/generated/client.js';
+
+export interface TransactionProcessConfig {
+  readonly client: 'typeorm' | 'prisma';
+  readonly database: string;
+  readonly url: string;
+  readonly key: CheckpointKey;
+  readonly holder: Holder;
+  readonly document: string;
+  /** The effect. */
+  readonly sql: string;
+}
+
+const config = JSON.parse(process.argv[2] as string) as TransactionProcessConfig;
+
+const told = once(process, 'SIGUSR2');
+/** A signal's listener alone keeps no process alive. */
+const alive = setInterval(() => {}, 60_000);
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function main<Transaction>(host: TransactionHost<Transaction>, execute: (transaction: Transaction) => unknown) {
+  const committing = host.run(async (transaction) => {
+    await execute(transaction);
+    say(`saved ${await host.save(transaction, config)}`);
+    await told;
+  });
+  say(
+    await committing.then(
+      () => 'committed',
+      (error: Error) => `rejected ${error.name}: ${error.message.replaceAll('\n', ' ')}`,
+    ),
+  );
+  say(`again ${await host.run((transaction) => host.save(transaction, config))}`);
+}
+
+if (config.client === 'prisma') {
+  const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: config.url }) });
+  await main(new PrismaTransactionHost(prisma), (transaction) => transaction.$executeRawUnsafe(config.sql));
+  await prisma.$disconnect();
+} else {
+  const type = config.database === 'postgresql' ? 'postgres' : 'mariadb';
+  const source = await new DataSource({ type, url: config.url }).initialize();
+  await main(new TypeOrmTransactionHost(source), (manager) => manager.query(config.sql));
+  await source.destroy();
+}
+clearInterval(alive);

@@ -1,0 +1,121 @@
+import type { Job } from 'bullmq';
+import { expect } from 'vitest';
+import type { IterationContext } from '../../lib/index.js';
+import type { Queues, TestApp } from './app.js';
+import { storyProcessor } from './story.js';
+import { Gate, until } from './until.js';
+
+const LETTERS = 'abcdefghijkl';
+/** Where jobs are when the outage begins; they go on in the midst of it. */
+const STEPS = ['each f', 'each l', 'complete', 'interrupt retryIn', 'fail', 'checkpoints', 'signal'] as const;
+
+/** Jobs that meet an outage at every step of a run, and a worker that is idle then. */
+export class OutageJobs {
+  readonly #events = new Map<string, string[]>();
+  readonly #gates = new Map<string, Gate>(STEPS.map((step) => [step, new Gate()]));
+  #jobs: Job[] = [];
+  #begun = false;
+  #aborted = false;
+  #long = false;
+  #thrown = false;
+
+  private constructor(
+    private readonly queues: Queues,
+    readonly app: TestApp,
+    private readonly lockDuration: number,
+  ) {}
+
+  static async start(queues: Queues, worker: { lockDuration: number; stalledInterval: number }): Promise<OutageJobs> {
+    let jobs: OutageJobs | undefined;
+    const jobsOf = () => jobs as OutageJobs;
+    const { type } = storyProcessor({
+      build: ({ cursor }, enumerators) => enumerators.array([...LETTERS], { cursor: cursor as number | null }),
+      each: (letter, context) => jobsOf().#each(letter, context),
+      hook: (event, context) => jobsOf().#at(event, context),
+    });
+    const idle = storyProcessor({}, { queue: 'idle' });
+    const iteration = { worker: { concurrency: STEPS.length, ...worker }, checkpoint: { everyItems: 1 } };
+    const app = await queues.start({ processors: [type, idle.type], queues: ['jobs', 'idle'], iteration });
+    for (const name of ['jobs', 'idle']) app.queue(name).on('error', () => {}); // the application's own to tell
+    jobs = new OutageJobs(queues, app, worker.lockDuration);
+    return jobs;
+  }
+
+  async meet(outage: { begin(): Promise<void> | void; end(): Promise<void> | void }, { long }: { long: boolean }) {
+    this.#long = long;
+    for (const step of STEPS) {
+      const options = step === 'fail' ? { attempts: 2 } : {};
+      this.#jobs.push((await this.app.queue().add('story', {}, { jobId: step, ...options })) as Job);
+    }
+    await Promise.all([...this.#gates.values()].map((gate) => gate.reached));
+    await outage.begin();
+    const begunAt = Date.now();
+    this.#begun = true;
+    for (const gate of this.#gates.values()) gate.open();
+    const lastsMs = long ? this.lockDuration + 300 : 300;
+    await until('the outage has lasted', () => Date.now() > begunAt + lastsMs);
+    if (long) await until('a signal has aborted in the midst of the outage', () => this.#aborted);
+    await outage.end();
+    const later = await this.app.queue('idle').add('story', {});
+    for (const job of [...this.#jobs, later as Job]) await this.#check(job, long);
+    expect(this.queues.logs.filter((line) => line.startsWith('error')).length).toBeLessThan(100);
+  }
+
+  async #check(added: Job, long: boolean): Promise<void> {
+    const job = await this.app.settled(added);
+    const id = job.id as string;
+    const { failures } = (await this.app.iterations.status({ queue: job.queueName, id })) ?? {};
+    const { attemptsMade, stacktrace } = job;
+    // One job fails once, by itself.
+    const failed = id === 'fail' ? 1 : 0;
+    expect({ id, state: await job.getState(), failures, traces: stacktrace?.length ?? 0 }).toEqual({
+      id,
+      state: 'completed',
+      failures: 0,
+      traces: long ? expect.any(Number) : failed,
+    });
+    if (failed === 0) expect([id, attemptsMade, stacktrace ?? []]).toEqual([id, 1, []]);
+    if (job.queueName === 'idle') return;
+    const events = this.#events.get(id) ?? [];
+    const letters = events.filter((event) => event.length === 1);
+    if (long) expect([id, [...new Set(letters)].sort().join('')]).toEqual([id, LETTERS]);
+    else {
+      expect([id, letters.join('')]).toEqual([id, LETTERS]);
+      expect([id, events.filter((event) => event === 'complete').length]).toEqual([id, 1]);
+    }
+  }
+
+  async #each(letter: string, context: IterationContext): Promise<void> {
+    await this.#at(`each ${letter}`, context);
+    const { job, run } = context;
+    if (job.id === 'interrupt retryIn' && letter === 'f' && context.interruptions === 0) context.retryIn(0);
+    if (job.id === 'fail' && letter === 'f' && !this.#thrown) {
+      this.#thrown = true;
+      await this.#gates.get('fail')?.wait();
+      throw new Error(`once, in run ${run}`);
+    }
+    if (job.id === 'signal' && letter === 'f' && run === 1) {
+      context.signal.addEventListener('abort', () => {
+        this.#aborted = true;
+      });
+      await this.#gates.get('signal')?.wait();
+      if (this.#long) await until('the signal aborts', () => this.#aborted);
+    }
+    if (job.id === 'checkpoints') {
+      if (letter === 'c') void this.#gates.get('checkpoints')?.wait();
+      // Goes on slowly until the outage has begun, and then without a pause.
+      if (letter > 'c' && letter < 'k' && !this.#begun) await until('the outage has begun', () => this.#begun);
+    }
+    this.#tell(letter, context);
+  }
+
+  async #at(event: string, context: IterationContext): Promise<void> {
+    if (!event.startsWith('each')) this.#tell(event, context);
+    if (context.job.id === event) await this.#gates.get(event)?.wait();
+  }
+
+  #tell(event: string, { job }: IterationContext): void {
+    const id = job.id as string;
+    this.#events.set(id, [...(this.#events.get(id) ?? []), event]);
+  }
+}

@@ -1,0 +1,108 @@
+import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
+import { CreateIterationCheckpoint1795305600000, prismaMigration } from '../../lib/transactions/migration.js';
+import { PrismaTransactionHost } from '../../lib/transactions/prisma.host.js';
+import type { TransactionHost } from '../../lib/transactions/transaction.host.js';
+import { TypeOrmTransactionHost } from '../../lib/transactions/typeorm.host.js';
+import { createDatabase, createMariaDatabase } from './database.js';
+import type { PrismaClient } from './prisma/generated/client.js';
+import { PrismaTables } from './prisma/tables.js';
+
+/** A database with the table of the checkpoints and a table `effect`, and hosts of it. */
+export interface TransactionWorld<Transaction = unknown> {
+  readonly host: TransactionHost<Transaction>;
+  /** Another host, with connections of its own and the strictest isolation. */
+  strict(): Promise<TransactionHost<Transaction>>;
+  /** Runs in a transaction, with the numbers in the text. */
+  execute(transaction: Transaction, sql: string): Promise<unknown>;
+  query<Row>(sql: string): Promise<Row[]>;
+  /** The effects that are committed. */
+  effects(): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+export interface TransactionDatabase {
+  readonly name: string;
+  readonly database: 'postgresql' | 'mariadb' | 'sqlite';
+  /** The client of a {@link TransactionWorld}, as test/processes/transaction.ts opens it. */
+  readonly client: 'typeorm' | 'prisma';
+  readonly open: () => Promise<TransactionWorld & { readonly url: string }>;
+}
+
+const EFFECT = 'CREATE TABLE effect (id int NOT NULL PRIMARY KEY, touched int NOT NULL)';
+
+export const DATABASES: readonly TransactionDatabase[] = [
+  { name: 'TypeORM on PostgreSQL', database: 'postgresql', client: 'typeorm', open: openPostgres },
+  ...(process.env.MARIADB_URL
+    ? [{ name: 'TypeORM on MariaDB', database: 'mariadb', client: 'typeorm', open: openMariaDb } as const]
+    : []),
+  { name: 'TypeORM on SQLite', database: 'sqlite', client: 'typeorm', open: openSqlite },
+  { name: 'Prisma on PostgreSQL', database: 'postgresql', client: 'prisma', open: openPrisma },
+];
+
+async function openPostgres() {
+  const database = await createDatabase();
+  return {
+    url: database.url,
+    ...(await openTypeOrm({ type: 'postgres', url: database.url, poolSize: 6 }, () => database.drop())),
+  };
+}
+
+async function openMariaDb() {
+  const database = await createMariaDatabase();
+  const options: DataSourceOptions = { type: 'mariadb', url: database.url, poolSize: 6 };
+  return { url: database.url, ...(await openTypeOrm(options, () => database.drop())) };
+}
+
+async function openSqlite() {
+  return { url: '', ...(await openTypeOrm({ type: 'sqljs' }, async () => {})) };
+}
+
+async function openTypeOrm(
+  options: DataSourceOptions,
+  drop: () => Promise<void>,
+): Promise<TransactionWorld<EntityManager>> {
+  const sources: DataSource[] = [];
+  const connect = async () => {
+    const source = await new DataSource({
+      ...options,
+      migrations: [CreateIterationCheckpoint1795305600000],
+    } as DataSourceOptions).initialize();
+    sources.push(source);
+    return source;
+  };
+  const source = await connect();
+  await source.runMigrations();
+  await source.query(EFFECT);
+  return {
+    host: new TypeOrmTransactionHost(source),
+    strict: async () => new TypeOrmTransactionHost(await connect(), { isolation: 'SERIALIZABLE' }),
+    execute: (manager, sql) => manager.query(sql),
+    query: (sql) => source.query(sql),
+    effects: async () => idsOf(await source.query('SELECT id FROM effect ORDER BY id')),
+    async close() {
+      await Promise.all(sources.map((each) => each.destroy()));
+      await drop();
+    },
+  };
+}
+
+async function openPrisma(): Promise<
+  TransactionWorld<Parameters<Parameters<PrismaClient['$transaction']>[0]>[0]> & { url: string }
+> {
+  const tables = await PrismaTables.make();
+  await tables.database.query(prismaMigration('postgresql'));
+  await tables.database.query(EFFECT);
+  return {
+    url: tables.database.url,
+    host: new PrismaTransactionHost(tables.connect({ max: 6 })),
+    strict: async () => new PrismaTransactionHost(tables.connect({ max: 6 }), { isolationLevel: 'Serializable' }),
+    execute: (client, sql) => client.$queryRawUnsafe(sql),
+    query: async <Row>(sql: string) => (await tables.database.query(sql)) as Row[],
+    effects: async () => idsOf(await tables.database.query('SELECT id FROM effect ORDER BY id')),
+    close: () => tables.drop(),
+  };
+}
+
+function idsOf(rows: readonly { id: number }[]): number[] {
+  return rows.map(({ id }) => id);
+}

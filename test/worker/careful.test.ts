@@ -1,0 +1,86 @@
+import type { Job } from 'bullmq';
+import { expect, it } from 'vitest';
+import { WorkerRegistrar } from '../../lib/worker/worker.registrar.js';
+import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { storyProcessor } from '../support/story.js';
+import { until } from '../support/until.js';
+
+/** As a run leaves it behind that has died in its first item, and what else of it. */
+const DIED = {
+  iteration: 1,
+  progress: 0,
+  cursor: null,
+  processed: 0,
+  skipped: 0,
+  passed: 0,
+  version: null,
+  started: true,
+  life: 0,
+  run: 1,
+  running: 'items',
+  interruptions: 0,
+  failures: 0,
+  runtimeMs: 0,
+};
+
+describeQueues('careful mode', BOTH, (queues) => {
+  async function died(app: TestApp, changes: object = {}): Promise<Job> {
+    const job = await app.queue().add('story', { letters: 'abc' }, { delay: 3_600_000 });
+    await job.updateProgress({ ...DIED, ...changes });
+    await job.promote();
+    return job;
+  }
+  const checkpointOf = async (app: TestApp, { id = '' }: Job) =>
+    (await app.queue().getJob(id))?.progress as { running?: string; crashes?: number[]; run: number };
+
+  it('R19: an item in which the lock is lost again and again is not blamed, as long as the process lives', async () => {
+    let lost = 0;
+    const { type, story } = storyProcessor({
+      each: async (letter, { job }) => {
+        if (letter !== 'a' || lost === 3) return;
+        lost++;
+        const other = (await app.queue().getJob(job.id as string)) as Job;
+        await other.moveToWait(job.token as string); // as the stalled check does it
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await died(app);
+    expect(await (await app.settled(job)).getState()).toBe('completed');
+    expect(story.filter((event) => event.length === 1).join('')).toBe('aaaabc');
+    expect(lost).toBe(3);
+  });
+
+  it('R19: a shutdown while an item under suspicion waits ends the run at once, and nothing is counted', async () => {
+    const { type, story } = storyProcessor({});
+    const app = await queues.start({ processors: [type] });
+    const job = await died(app, { running: 'careful', crashes: [5, 6], run: 6 });
+    await until('the run has begun', () => story.includes('resume'));
+    const asked = Date.now();
+    await app.nest.get(WorkerRegistrar).onModuleDestroy();
+    expect(Date.now() - asked).toBeLessThan(900);
+    expect(story).toEqual(['resume', 'interrupt shutdown', 'end interrupt']);
+    const { crashes, run, running } = await checkpointOf(app, job);
+    expect({ crashes, run, running }).toEqual({ crashes: [5, 6], run: 7, running: undefined });
+    const next = await queues.start({ processors: [type] });
+    await next.settled(job);
+    expect(story.filter((event) => event.length === 1).join('')).toBe('abc');
+    expect(await checkpointOf(next, job)).not.toHaveProperty('crashes');
+  });
+
+  it('R19: an item that failed after a crash is still under suspicion, and one that was handled is not', async () => {
+    let fails = true;
+    const { type } = storyProcessor({
+      each: (letter) => {
+        if (letter === 'b' && fails) throw new Error('not b');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await died(app, { running: 'careful item', cursor: 0, processed: 1, passed: 1 });
+    await app.settled(job, ['failed']);
+    expect(await checkpointOf(app, job)).toMatchObject({ crashes: [1] });
+    fails = false;
+    await job.retry('failed');
+    await app.settled(job, ['completed']);
+    expect(await checkpointOf(app, job)).not.toHaveProperty('crashes');
+  });
+});

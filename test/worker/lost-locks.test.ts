@@ -1,0 +1,89 @@
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { expect, it } from 'vitest';
+import { BOTH, describeQueues, type Queues, redisConnection } from '../support/app.js';
+import { storyProcessor } from '../support/story.js';
+import { Gate, until } from '../support/until.js';
+import { recordWorkers } from '../support/workers.js';
+
+const WORKER = { lockDuration: 600, stalledInterval: 100 };
+
+describeQueues('lost locks', BOTH, (queues) => {
+  const workers = recordWorkers();
+
+  it('R20: a stolen lock ends its run: the signal aborts, no hook is called, and nothing counts as a failure', async () => {
+    const reached = new Gate();
+    const { type, story } = storyProcessor({
+      each: async (letter, { run, signal }) => {
+        if (letter !== 'c' || run > 1) return;
+        void reached.wait();
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      },
+    });
+    const iteration = { worker: WORKER, checkpoint: { everyItems: 1 } };
+    const app = await queues.start({ processors: [type], iteration });
+    const job = await app.queue().add('story', {});
+    await reached.reached;
+    await stealLock(queues, job.id as string);
+    const { attemptsMade, stacktrace } = await app.settled(job);
+    expect(story.join(' ')).toBe('start a b c resume c d e complete end complete');
+    expect({ attemptsMade, stacktrace: stacktrace ?? [] }).toEqual({ attemptsMade: 1, stacktrace: [] });
+    expect(await app.iterations.status({ queue: 'jobs', id: job.id as string })).toMatchObject({ run: 2, failures: 0 });
+  });
+
+  it('R20: a process that is busy for longer than the lock lasts ends its run, and nothing counts as a failure', async () => {
+    const { type, story } = storyProcessor({
+      each: async (letter, { run }) => {
+        if (letter !== 'b' || run > 1) return;
+        const since = Date.now();
+        while (Date.now() < since + WORKER.lockDuration + 50);
+      },
+    });
+    const app = await queues.start({ processors: [type], iteration: { worker: WORKER } });
+    const job = await app.queue().add('story', {});
+    const { attemptsMade, stacktrace } = await app.settled(job);
+    expect(story.join(' ')).toBe('start a b resume a b c d e complete end complete');
+    expect({ attemptsMade, stacktrace: stacktrace ?? [] }).toEqual({ attemptsMade: 1, stacktrace: [] });
+  });
+
+  it('R20: a worker that takes a job again keeps its new lock when the run before ends', async () => {
+    const gates = [new Gate(), new Gate()];
+    const { type, story } = storyProcessor({
+      each: (letter, { run }) => (letter === 'c' ? gates[run - 1]?.wait() : undefined),
+    });
+    const app = await queues.start({ processors: [type], iteration: { worker: { ...WORKER, concurrency: 2 } } });
+    const job = await app.queue().add('story', {});
+    await gates[0]?.reached;
+    await stealLock(queues, job.id as string);
+    await gates[1]?.reached;
+    let renewals = 0;
+    workers[0]?.on('locksRenewed', ({ jobIds }) => {
+      if (jobIds.includes(job.id as string)) renewals++;
+    });
+    gates[0]?.open();
+    await until('the run before has ended', () => story.filter((event) => event === 'c').length === 1);
+    await until('the lock was renewed for longer than it lasts', () => renewals >= 6);
+    gates[1]?.open();
+    await app.settled(job);
+    expect(story.join(' ')).toBe('start a b resume a b c c d e complete end complete');
+  });
+});
+
+/** Another holds the lock for a moment. */
+async function stealLock({ place, backend }: Queues, id: string): Promise<void> {
+  const MOMENT_MS = 300;
+  if (backend === 'redis') {
+    const redis = new Redis(redisConnection());
+    await redis.set(`${place.prefix}:jobs:${id}:lock`, 'a thief', 'PX', MOMENT_MS);
+    await redis.quit();
+    return;
+  }
+  const { connectionString, schema } = place.connection as { connectionString: string; schema: string };
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  await client.query(`UPDATE ${schema}.job SET lock_token = 'a thief', locked_until_ms = $2 WHERE id = $1`, [
+    id,
+    Date.now() + MOMENT_MS,
+  ]);
+  await client.end();
+}
