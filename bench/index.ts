@@ -1,7 +1,7 @@
 /** Runs every bench, or those that the arguments name, one after the other; the servers are started where none are given. */
 import startServers from '../test/support/servers.js';
 
-const BENCHES = ['run-loop', 'guarantees', 'typeorm', 'bulk', 'prisma', 'csv'];
+const BENCHES = ['run-loop', 'guarantees', 'typeorm', 'bulk', 'prisma', 'csv', 'failures'];
 
 const stopServers = await startServers();
 try {

@@ -98,7 +98,7 @@ export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>>
     import { InjectRepository } from '@nestjs/typeorm';
     import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor, TypeOrmTransactionHost } from 'nestjs-iteration';
     import type { BuildContext, IterationContext } from 'nestjs-iteration';
-    import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
+    import { Repository } from 'typeorm';
     import type { EntityManager } from 'typeorm';
     ${USER}
     @Entity() export class Payment {

@@ -1,0 +1,175 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createPostgresBackend, Queue } from 'bullmq';
+import { type IterationOptions, prismaMigration } from '../../lib/index.js';
+import { createDatabase } from '../support/database.js';
+import { type Checked, check } from './checker/check.js';
+import type { Rules } from './checker/story.js';
+import { keepEvidence } from './evidence.js';
+import { Fleet } from './fleet.js';
+import { LEDGER_SELECT, LEDGER_TABLE, type LedgerRow, type RecordRow } from './ledger.js';
+import { LastingRedis } from './redis.js';
+import { type Disturbance, type ScheduleOptions, schedule } from './schedule.js';
+import { CSV, FILL_ENTRIES } from './sources.js';
+import type { Transactions } from './worker.config.js';
+import { Workload } from './workload.js';
+
+export interface ChaosOptions extends Omit<ScheduleOptions, 'slots'> {
+  readonly backend: 'redis' | 'postgres';
+  readonly transactions: Transactions;
+  readonly itemsPerTransaction?: number;
+  readonly workers: number;
+  readonly iteration: IterationOptions;
+  /** Records of the largest job. */
+  readonly largest?: number;
+  /** How long the last jobs may take, when nothing disturbs them any more. */
+  readonly graceMs: number;
+  /** Told now and then how it goes. */
+  readonly tell?: (line: string) => void;
+  /** Keeps the ledger also when nothing is wrong. */
+  readonly keep?: boolean;
+  /** The compiled `worker.ts`. */
+  readonly program: URL;
+}
+
+export interface ChaosOutcome extends Checked {
+  /** Where the ledger, the record and the log of the workers are, if they were kept. */
+  readonly evidence: string | undefined;
+}
+
+/** How often it is told how it goes. */
+const TELL_MS = 60_000;
+/** Workers that have just become ready are not all hit at once. */
+const LOOK_FOR_WORKER_MS = 500;
+
+/** Lets workers iterate jobs while they are killed, frozen, told to end and left without Redis, and checks what they wrote down. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
+  const directory = mkdtempSync(join(tmpdir(), 'iteration-chaos-'));
+  const database = await createDatabase();
+  const redis = options.backend === 'redis' ? await LastingRedis.start() : undefined;
+  try {
+    await database.query(LEDGER_TABLE);
+    const schema = new URL('test/support/prisma/schema.sql', await projectRoot());
+    await database.query(await readFile(schema, 'utf8'));
+    await database.query(FILL_ENTRIES);
+    await database.query(prismaMigration('postgresql'));
+    writeFileSync(join(directory, 'entries.csv'), CSV);
+
+    const record: RecordRow[] = [];
+    const tells = setInterval(() => options.tell?.(progressOf(record)), TELL_MS);
+    await disturbWorkers({
+      ...options,
+      directory,
+      databaseUrl: database.url,
+      redis,
+      record: (row) => record.push(row),
+    }).finally(() => clearInterval(tells));
+    const ledger = await database.query<LedgerRow>(LEDGER_SELECT);
+    const checked = check({ ledger, record, rules: rulesOf(options) });
+    const { breaches } = checked;
+    return { ...checked, evidence: keepEvidence(directory, { ledger, record, breaches, keep: options.keep }) };
+  } finally {
+    await redis?.remove();
+    await database.drop();
+  }
+}
+
+function progressOf(record: readonly RecordRow[]): string {
+  const count = (type: RecordRow['type']) => record.filter((row) => row.type === type).length;
+  const minutes = Math.round((Date.now() - (record[0]?.at ?? Date.now())) / 60_000);
+  return `minute ${minutes}: ${count('kill')} kills, ${count('freeze')} freezes, ${count('settled')} jobs have ended`;
+}
+
+function rulesOf({ iteration, transactions }: ChaosOptions): Rules {
+  return {
+    checkpointMs: iteration.checkpoint?.everyMs ?? 1_000,
+    lockMs: iteration.worker?.lockDuration ?? 7_000,
+    exactlyOnce: transactions !== 'none',
+  };
+}
+
+interface Surroundings {
+  readonly directory: string;
+  readonly databaseUrl: string;
+  readonly redis: LastingRedis | undefined;
+  readonly record: (row: RecordRow) => void;
+}
+
+async function disturbWorkers(options: ChaosOptions & Surroundings): Promise<void> {
+  const { backend, databaseUrl, directory, durationMs, program, record, redis } = options;
+  const place = redis
+    ? { connection: redis.connection }
+    : { connection: { connectionString: databaseUrl, schema: 'queue', max: 4, migrate: true } };
+  const queue = new Queue('chaos', place as never, ...(redis ? [] : ([createPostgresBackend] as never[])));
+  queue.on('error', () => {}); // Redis is away now and then
+  await queue.waitUntilReady();
+  const fleet = new Fleet({
+    slots: options.workers,
+    program,
+    config: { ...configOf(options), place, backend, databaseUrl, csv: join(directory, 'entries.csv') },
+    log: join(directory, 'workers.log'),
+    record,
+  });
+  let restarts = Promise.resolve();
+  try {
+    await fleet.ready;
+    let begunAt = Date.now();
+    const workload = new Workload(queue, { ...options, isOver: () => Date.now() > begunAt + durationMs });
+    const kept = workload.keepUp();
+    for (const disturbance of schedule({ ...options, slots: options.workers })) {
+      const earlyMs = begunAt + disturbance.atMs - Date.now();
+      if (earlyMs > 0) await delay(earlyMs);
+      else begunAt -= earlyMs; // the machine is slow: the others are as far apart all the same
+      if (disturbance.type !== 'restart') await disturb(disturbance, fleet);
+      else if (redis) restarts = restarts.then(() => restart(disturbance, { redis, record }));
+    }
+    await Promise.all([kept, restarts]);
+  } finally {
+    await fleet.end();
+    await queue.close();
+  }
+}
+
+function configOf({ iteration, itemsPerTransaction, seed, transactions }: ChaosOptions) {
+  return { iteration, itemsPerTransaction, seed, transactions };
+}
+
+type Restart = Extract<Disturbance, { readonly type: 'restart' }>;
+
+async function disturb(disturbance: Exclude<Disturbance, Restart>, fleet: Fleet): Promise<void> {
+  const apply = () => {
+    switch (disturbance.type) {
+      case 'kill':
+        return fleet.kill(disturbance.slot);
+      case 'term':
+        return fleet.term(disturbance.slot);
+      case 'freeze':
+        return fleet.freeze(disturbance.slot, disturbance.forMs);
+    }
+  };
+  // All may be frozen, or not yet ready.
+  while (!apply()) await delay(LOOK_FOR_WORKER_MS);
+}
+
+/** The workers are killed and frozen meanwhile, too. */
+async function restart(
+  { forMs, signal }: Restart,
+  { redis, record }: { redis: LastingRedis; record: (row: RecordRow) => void },
+): Promise<void> {
+  record({ at: Date.now(), type: 'redis down' });
+  await redis.stop(signal);
+  await delay(forMs);
+  await redis.start();
+  record({ at: Date.now(), type: 'redis up' });
+}
+
+/** Compiled, this file is deeper in the tree than its source. */
+async function projectRoot(): Promise<URL> {
+  for (let folder = new URL('.', import.meta.url); ; folder = new URL('..', folder)) {
+    const manifest = await readFile(new URL('package.json', folder), 'utf8').catch(() => undefined);
+    if (manifest) return folder;
+  }
+}

@@ -1,0 +1,40 @@
+import type { LedgerRow, RecordRow } from '../ledger.js';
+import { type Figures, figuresOf } from './figures.js';
+import { callsHooks } from './hooks.js';
+import { completes, happensOnce, keepsOrder, leavesNoGap, losesNothing } from './items.js';
+import { endsWhenTold, usesNoAttempts } from './processes.js';
+import { repeatsLittle, yieldsToItsSuccessor } from './repeats.js';
+import { type Breach, jobsOf, type Rules, worldOf } from './story.js';
+
+export interface Checked {
+  readonly breaches: readonly Breach[];
+  readonly figures: Figures;
+}
+
+const RULES = [
+  completes,
+  losesNothing,
+  keepsOrder,
+  leavesNoGap,
+  happensOnce,
+  repeatsLittle,
+  yieldsToItsSuccessor,
+  callsHooks,
+  usesNoAttempts,
+];
+
+/** Proves the contract from what the workers wrote down and what was done to them, and from nothing else. */
+export function check({
+  ledger,
+  record,
+  rules,
+}: {
+  readonly ledger: readonly LedgerRow[];
+  readonly record: readonly RecordRow[];
+  readonly rules: Rules;
+}): Checked {
+  const world = worldOf(record, rules);
+  const jobs = jobsOf(ledger, record);
+  const breaches = jobs.flatMap((job) => RULES.flatMap((rule) => rule(job, world)));
+  return { breaches: [...breaches, ...endsWhenTold(world)], figures: figuresOf(jobs, record, world) };
+}

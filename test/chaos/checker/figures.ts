@@ -1,0 +1,66 @@
+import type { RecordRow } from '../ledger.js';
+import { lateRowsOf, repeatsOf } from './repeats.js';
+import { excuseOf, type Interval, type JobStory, overlapMs, type Run, type WorkerStory, type World } from './story.js';
+
+/** What a chaos was made of, and what it cost. */
+export type Figures = Readonly<Record<string, number>>;
+
+export function figuresOf(jobs: readonly JobStory[], record: readonly RecordRow[], world: World): Figures {
+  const count = (type: RecordRow['type']) => record.filter((row) => row.type === type).length;
+  const runs = jobs.flatMap((job) => job.runs);
+  const repeats = jobs.flatMap((job) => repeatsOf(job, world));
+  const ended = (outcome: string) => runs.filter(({ ends }) => ends[0]?.detail === outcome).length;
+  const silent = runs.filter(({ beginnings, ends }) => beginnings.length > 0 && ends.length === 0);
+  const freezes = [...world.workers.values()].flatMap(({ freezes }) => freezes);
+  const takeovers = jobs.flatMap((job) => takeoversOf(job, world));
+  return {
+    'jobs added': jobs.length,
+    'jobs complete': jobs.filter(({ state }) => state === 'completed').length,
+    'SIGKILLs of workers': count('kill'),
+    'SIGTERMs of workers': count('term'),
+    freezes: freezes.length,
+    'freezes longer than the lock': freezes.filter(({ from, to }) => to - from > world.rules.lockMs).length,
+    'Redis restarts': world.outages.length,
+    'handler errors': runs.reduce((sum, { errors }) => sum + errors.length, 0),
+    runs: runs.length,
+    'runs cut off by a kill': silent.filter((run) => excuseOf(run, world) === 'kill').length,
+    'runs that lost their lock': silent.filter((run) => excuseOf(run, world) !== 'kill').length,
+    'runs interrupted': ended('interrupt'),
+    'runs retried': ended('retry'),
+    effects: jobs.reduce((sum, { items }) => sum + items.length, 0),
+    'records lost': jobs.reduce((sum, job) => sum + (job.state === 'completed' ? lostOf(job) : 0), 0),
+    'records repeated': repeats.reduce((sum, { records }) => sum + records, 0),
+    'largest repeat, records': Math.max(0, ...repeats.map(({ records }) => records)),
+    'largest repeat, items': Math.max(0, ...repeats.map(({ rows }) => rows.length)),
+    'largest repeat, ms': Math.round(Math.max(0, ...repeats.map(({ ms }) => ms))),
+    'items in flight of zombies': jobs.reduce((sum, job) => sum + lateRowsOf(job).length, 0),
+    'hooks called': runs.reduce((sum, { rows }) => sum + rows.filter(isHook).length, 0),
+    'longest takeover by a running worker, ms': Math.round(Math.max(0, ...takeovers)),
+  };
+}
+
+function isHook({ type }: Run['rows'][number]): boolean {
+  return type !== 'build' && type !== 'item' && type !== 'error';
+}
+
+function lostOf({ items, size }: JobStory): number {
+  const there = new Set<number>();
+  for (const { first, last } of items) for (let at = first; at <= last; at++) there.add(at);
+  return size - there.size;
+}
+
+/** From a kill to the next run of each job that it cut off, if another worker ran all the time, and Redis. */
+function takeoversOf({ runs }: JobStory, { outages, workers }: World): number[] {
+  return runs.flatMap((run) => {
+    const killedAt = workers.get(run.worker)?.killedAt;
+    if (killedAt === undefined || run.ends.length > 0 || run.nextAt < killedAt || run.nextAt === Infinity) return [];
+    const awaited = { from: killedAt, to: run.nextAt };
+    const ran = [...workers.values()].some((worker) => isRunning(worker, awaited));
+    return ran && !outages.some((outage) => overlapMs(outage, awaited) > 0) ? [run.nextAt - killedAt] : [];
+  });
+}
+
+function isRunning({ exit, freezes, readyAt = Infinity, termedAt = Infinity }: WorkerStory, during: Interval): boolean {
+  const until = Math.min(termedAt, exit?.at ?? Infinity);
+  return readyAt < during.from && until > during.to && !freezes.some((freeze) => overlapMs(freeze, during) > 0);
+}

@@ -1,0 +1,22 @@
+import type { Breach, JobStory, World } from './story.js';
+
+/** R5, R18: BullMQ counted an attempt for each error that a handler threw, and the last; none for kills and interruptions. */
+export function usesNoAttempts({ id, attemptsMade, rows, runs }: JobStory): Breach[] {
+  const errors = runs.reduce((sum, run) => sum + run.errors.length, 0);
+  if (attemptsMade <= errors + 1) return [];
+  const message = `BullMQ counted ${attemptsMade} attempts; handlers threw ${errors} times`;
+  return [{ rule: 'R5, R18', job: id, message, evidence: rows.slice(-5) }];
+}
+
+/** R14, R15: a process ends when it is told to, by itself and in time, and never otherwise. */
+export function endsWhenTold({ workers }: World): Breach[] {
+  return [...workers].flatMap(([name, { exit, killedAt, termedAt }]) => {
+    if (!exit || killedAt !== undefined) return [];
+    const wasForced = exit.signal === 'SIGKILL';
+    // one that was not ready at the very end is killed without a record
+    if (termedAt === undefined ? wasForced : !wasForced) return [];
+    const message = termedAt === undefined ? 'ended though nobody told it to' : 'did not end in time after SIGTERM';
+    const how = `code ${exit.code}, signal ${exit.signal}`;
+    return [{ rule: 'R15, R21', job: '', message: `worker ${name} ${message} (${how})`, evidence: [] }];
+  });
+}

@@ -1,0 +1,176 @@
+import type { LedgerRow, RecordRow } from '../ledger.js';
+
+/** What the contract is checked against. */
+export interface Rules {
+  readonly checkpointMs: number;
+  readonly lockMs: number;
+  /** Effects were written in the run's transactions. */
+  readonly exactlyOnce: boolean;
+}
+
+/** A rule that was broken, and the rows that show it. */
+export interface Breach {
+  readonly rule: string;
+  readonly job: string;
+  readonly message: string;
+  readonly evidence: readonly LedgerRow[];
+}
+
+export interface Interval {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One run of one job in one process, as it wrote itself down. */
+export interface Run {
+  readonly id: string;
+  readonly worker: string;
+  readonly rows: readonly LedgerRow[];
+  readonly items: readonly ItemRow[];
+  readonly errors: readonly LedgerRow[];
+  /** Its `start` or `resume`. */
+  readonly beginnings: readonly LedgerRow[];
+  readonly ends: readonly LedgerRow[];
+  /** When the next run of the job began. */
+  readonly nextAt: number;
+}
+
+export type ItemRow = LedgerRow & { readonly first: number; readonly last: number };
+
+export interface JobStory {
+  readonly id: string;
+  readonly size: number;
+  readonly rows: readonly LedgerRow[];
+  /** Those that did more than to build, in the order in which they began. */
+  readonly runs: readonly Run[];
+  readonly items: readonly ItemRow[];
+  readonly state: string;
+  readonly attemptsMade: number;
+}
+
+/** What happened to a process. */
+export interface WorkerStory {
+  readonly readyAt: number | undefined;
+  readonly killedAt: number | undefined;
+  readonly termedAt: number | undefined;
+  readonly exit: (RecordRow & { readonly type: 'exit' }) | undefined;
+  readonly freezes: readonly Interval[];
+}
+
+export interface World {
+  readonly rules: Rules;
+  readonly workers: ReadonlyMap<string, WorkerStory>;
+  readonly outages: readonly Interval[];
+}
+
+export function jobsOf(ledger: readonly LedgerRow[], record: readonly RecordRow[]): readonly JobStory[] {
+  const rowsOf = groupBy(ledger, ({ job }) => job);
+  return record.flatMap((added) => {
+    if (added.type !== 'added') return [];
+    const { job: id, size } = added;
+    const rows = rowsOf.get(id) ?? [];
+    const runs = actingRuns(rows).map((ofRun, index, all) => runOf(ofRun, all[index + 1]));
+    const ended = record.find((row) => (row.type === 'settled' || row.type === 'unsettled') && row.job === id);
+    return {
+      id,
+      size,
+      rows,
+      runs,
+      items: itemsOf(rows),
+      state: ended && 'state' in ended ? ended.state : 'unknown',
+      attemptsMade: ended?.type === 'settled' ? ended.attemptsMade : 0,
+    };
+  });
+}
+
+/** By their first act: a process that froze before it built may say so long after the next run has begun, and then ends. */
+function actingRuns(rows: readonly LedgerRow[]): readonly (readonly LedgerRow[])[] {
+  const firstAct = (ofRun: readonly LedgerRow[]) => ofRun.find(isAct)?.seq ?? Infinity;
+  return [...groupBy(rows, ({ run }) => run).values()]
+    .filter((ofRun) => ofRun.some(isAct))
+    .sort((one, other) => firstAct(one) - firstAct(other));
+}
+
+export function isAct({ type }: LedgerRow): boolean {
+  return type !== 'build';
+}
+
+function runOf(rows: readonly LedgerRow[], next: readonly LedgerRow[] | undefined): Run {
+  const of = (...types: LedgerRow['type'][]) => rows.filter(({ type }) => types.includes(type));
+  const { run: id, worker } = rows[0] as LedgerRow;
+  return {
+    id,
+    worker,
+    rows,
+    items: itemsOf(rows),
+    errors: of('error'),
+    beginnings: of('start', 'resume'),
+    ends: of('end'),
+    nextAt: next?.find(isAct)?.at ?? Infinity,
+  };
+}
+
+function itemsOf(rows: readonly LedgerRow[]): readonly ItemRow[] {
+  return rows.filter((row): row is ItemRow => row.type === 'item');
+}
+
+export function worldOf(record: readonly RecordRow[], rules: Rules): World {
+  const workers = new Map<string, WorkerStory>();
+  for (const [worker, rows] of groupBy(record.filter(isOfWorker), (row) => row.worker)) {
+    workers.set(worker, {
+      readyAt: rows.find(({ type }) => type === 'ready')?.at,
+      killedAt: rows.find(({ type }) => type === 'kill')?.at,
+      termedAt: rows.find(({ type }) => type === 'term')?.at,
+      exit: rows.find((row) => row.type === 'exit'),
+      freezes: intervals(rows, 'freeze', 'thaw'),
+    });
+  }
+  return { rules, workers, outages: intervals(record, 'redis down', 'redis up') };
+}
+
+type OfWorker = RecordRow & { readonly worker: string };
+
+function isOfWorker(row: RecordRow): row is OfWorker {
+  return 'worker' in row;
+}
+
+function intervals(rows: readonly RecordRow[], from: RecordRow['type'], to: RecordRow['type']): readonly Interval[] {
+  const ends = rows.filter(({ type }) => type === to);
+  return rows
+    .filter(({ type }) => type === from)
+    .map((row, index) => ({ from: row.at, to: ends[index]?.at ?? Infinity }));
+}
+
+/** How much of a stretch of time a worker was not frozen. */
+export function awakeMs(world: World, worker: string, stretch: Interval): number {
+  const freezes = world.workers.get(worker)?.freezes ?? [];
+  return freezes.reduce((ms, freeze) => ms - overlapMs(freeze, stretch), stretch.to - stretch.from);
+}
+
+export function overlapMs(one: Interval, other: Interval): number {
+  return Math.max(0, Math.min(one.to, other.to) - Math.max(one.from, other.from));
+}
+
+/**
+ * What may have ended a run without a word: its process was killed before the next one began, frozen so long that its lock
+ * was in danger, or Redis was away.
+ */
+export function excuseOf(run: Run, world: World): 'kill' | 'freeze' | 'outage' | undefined {
+  const worker = world.workers.get(run.worker);
+  const { lockMs } = world.rules;
+  const lasted = { from: (run.rows[0] as LedgerRow).at, to: (run.rows.at(-1) as LedgerRow).at + lockMs };
+  const hit = (interval: Interval) => overlapMs(interval, lasted) > 0;
+  if (worker?.killedAt !== undefined && worker.killedAt < run.nextAt) return 'kill';
+  if (worker?.freezes.some((freeze) => freeze.to - freeze.from > lockMs / 2 && hit(freeze))) return 'freeze';
+  return world.outages.some(hit) ? 'outage' : undefined;
+}
+
+function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string): ReadonlyMap<string, readonly Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(keyOf(row));
+    if (group) group.push(row);
+    else groups.set(keyOf(row), [row]);
+  }
+  return groups;
+}

@@ -1,0 +1,45 @@
+import { BullModule } from '@nestjs/bullmq';
+import { Module, type Provider } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
+import { DataSource } from 'typeorm';
+import { IterationModule, PrismaTransactionHost, TypeOrmTransactionHost } from '../../lib/index.js';
+import { PlainChaos, PrismaChaos, TypeOrmChaos } from './chaos.processor.js';
+import { CONNECTIONS, ConnectionsModule, PrismaService } from './connections.js';
+import { Entry } from './sources.js';
+import { config } from './worker.config.js';
+
+function providers(): Provider[] {
+  switch (config.transactions) {
+    case 'none':
+      return [PlainChaos];
+    case 'typeorm': {
+      const useFactory = (typeorm: DataSource) => new TypeOrmTransactionHost(typeorm);
+      return [TypeOrmChaos, { provide: TypeOrmTransactionHost, useFactory, inject: [DataSource] }];
+    }
+    case 'prisma': {
+      const useFactory = (prisma: PrismaService) => new PrismaTransactionHost(prisma);
+      return [PrismaChaos, { provide: PrismaTransactionHost, useFactory, inject: [PrismaService] }];
+    }
+  }
+}
+
+if (config.backend === 'postgres') setDefaultBackendFactory(createPostgresBackend as never);
+
+@Module({
+  imports: [
+    BullModule.forRoot(config.place as never),
+    BullModule.registerQueue({ name: 'chaos' }),
+    ConnectionsModule,
+    TypeOrmModule.forRoot({ type: 'postgres', url: config.databaseUrl, entities: [Entry], poolSize: CONNECTIONS }),
+    IterationModule.forRoot(config.iteration),
+  ],
+  providers: providers(),
+})
+class ChaosModule {}
+
+const app = await NestFactory.create(ChaosModule, { logger: ['log', 'warn', 'error', 'fatal'] });
+app.enableShutdownHooks();
+await app.init();
+process.stdout.write('ready\n');
