@@ -111,6 +111,7 @@ export class ItemFailure {
   /** @returns false when the run has to end first. */
   async #backOff(tries: number): Promise<boolean> {
     const { clock, interruption, lock, watch } = this.parts;
+    await watch.save(); // it may wait for long, and no handler is at work meanwhile (R18, R19)
     const stop = new AbortController();
     const looks = setInterval(() => watch.lookWhileAwaiting(), WAITING_LOOK_MS).unref();
     await Promise.race([
@@ -119,7 +120,7 @@ export class ItemFailure {
     ]);
     stop.abort();
     clearInterval(looks);
-    watch.lookWhileAwaiting();
+    await watch.look();
     return lock.check(clock.now()) && !(interruption.pending && this.#mayLeave());
   }
 

@@ -12,6 +12,7 @@ import { JobGuard } from './job.guard.js';
 import { askSize } from './job.size.js';
 import { buildSource, handlerOf } from './job.source.js';
 import { Position } from './position.js';
+import { redriveOf } from './redrive.js';
 import { RunCheckpoint } from './run.checkpoint.js';
 import { Conclusion, type Ending } from './run.conclusion.js';
 import { RunContext } from './run.context.js';
@@ -108,7 +109,8 @@ class JobRun {
       if (this.#committed && !(await this.#claim(this.#committed))) return { type: 'lost' };
       const blame = await this.#blame();
       if (blame && definition.options.crashes.then === 'fail') return { type: 'error', error: blame };
-      const change = versionChange(definition, this.#checkpoint.current);
+      // What onChange says is of the source's cursors, and a redrive's is none.
+      const change = redriveOf(this.parts.job) ? undefined : versionChange(definition, this.#checkpoint.current);
       if (change) this.#follow(change);
       this.#checkpoint.change({ version: definition.version });
       return await this.#iterateItems(blame);
@@ -186,6 +188,7 @@ class JobRun {
       position: this.#position,
       options: definition.options,
       careful: this.restored.careful === true,
+      suspicion: { crashes: this.#checkpoint.current.crashes?.length ?? 0, suspects: this.parts.suspects },
       save: (running) => this.#checkpoint.save(running),
     });
     const failure = new ItemFailure({
@@ -196,7 +199,7 @@ class JobRun {
       watch,
       halve: 'halve' in enumerator ? enumerator.halve?.bind(enumerator) : undefined,
     });
-    const end = await new ItemLoop({
+    const loop = new ItemLoop({
       reader: readerOf(enumerator, this.#position.passed),
       work: this.#work,
       overcome: (thrown, place) => failure.overcome(thrown, place),
@@ -206,7 +209,8 @@ class JobRun {
       watch,
       stopped: () => this.#context.stopped !== undefined,
       warn: (message) => log.warn(message),
-    }).run();
+    });
+    const end = await loop.run().finally(() => watch.end());
     return end.type === 'interrupt' ? { ...end, begun: true } : end;
   }
 

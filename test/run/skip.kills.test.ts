@@ -184,6 +184,34 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
     expect(queues.logs.filter((line) => line.includes('its dead letter could not be written'))).toHaveLength(2);
   });
 
+  it('R18, R19: while the next try is waited for, all is saved, and a process that ends then is not put down to the item', async () => {
+    const gate = new Gate();
+    const tries: string[] = [];
+    const told = storyProcessor(
+      {
+        each: async (letter) => {
+          tries.push(letter);
+          if (letter === 'b') await (tries.length === 2 ? gate.wait() : Promise.reject(new Error('bad b')));
+        },
+      },
+      { itemFailure: { attempts: 2, backoffMs: () => 600_000 } },
+    );
+    const options = { processors: [told.type], iteration: { worker: LOCK } };
+    const frozen = await queues.start(options);
+    const job = await frozen.queue().add('story', { letters: 'abc' });
+    await gate.reached;
+    const [zombie] = workers as [Worker];
+    zombie.extendJobLocks = async () => [];
+    await zombie.pause(true);
+    const careful = await queues.start(options);
+    const saved = await until('the next run waits', async () => {
+      const { progress } = (await careful.queue().getJob(job.id as string)) as { progress: Checkpoint };
+      return tries.join('') === 'abab' && progress.running === 'careful' && progress;
+    });
+    expect(saved).toMatchObject({ cursor: 0, processed: 1, run: 2 });
+    gate.open();
+  });
+
   it('R20: a lock that is lost before a skip leaves the item to the next run: no letter, no skip', async () => {
     const gate = new Gate();
     const tries: string[] = [];
