@@ -1,7 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const SOURCES = ['test/{docs,enumerators}/**/*.test.ts'];
+const SOURCES = [
+  'test/{docs,enumerators}/**/*.test.ts',
+  'test/transactions/*.host.test.ts',
+  'test/transactions/hosts.test.ts',
+];
+const PROCESSES = [
+  'test/{chaos,sample-app}/**/*.test.ts',
+  'test/worker/{careful,crashes,freezes,kills,lost-locks,outages}.test.ts',
+];
 
 /** Suites that run `maxWorkers` at a time, when those of the groups before them have ended. */
 const group = (
@@ -19,8 +27,10 @@ export default defineConfig({
     projects: [
       // These are bound by the processor, and nothing in them goes by the clock.
       group('sources', 0, { include: SOURCES, maxWorkers: 2 }),
+      // These wait most of the time: for processes to start, for locks to end.
+      group('processes', 1, { include: PROCESSES, maxWorkers: 2 }),
       // These hold times, so they have the machine for themselves.
-      group('jobs', 1, { include: ['test/**/*.test.ts'], exclude: SOURCES, maxWorkers: 1 }),
+      group('jobs', 2, { include: ['test/**/*.test.ts'], exclude: [...SOURCES, ...PROCESSES], maxWorkers: 1 }),
     ],
   },
 });

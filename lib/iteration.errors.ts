@@ -64,6 +64,21 @@ export class SkipLimitError extends IterationError {
   }
 }
 
+/** A dead letter's item is no longer where it was: the letter stays, with this error (R24). */
+export class ItemGoneError extends IterationError {
+  constructor(
+    /** The cursor before the item. */
+    readonly before: unknown,
+    /** The item's own. */
+    readonly cursor: unknown,
+  ) {
+    super(
+      `The item of this dead letter is gone: its source, asked for what stands behind ${JSON.stringify(before)}, has none of the cursor ` +
+        `${JSON.stringify(cursor)}. Remove the letter, if that is as it should be`,
+    );
+  }
+}
+
 /** The job was cancelled. Its BullMQ state is `failed`. */
 export class IterationCancelledError extends IterationError {
   constructor(

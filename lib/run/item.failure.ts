@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Enumerator } from '../enumerators/contract/index.js';
-import { CrashLoopError } from '../iteration.errors.js';
+import { CrashLoopError, ItemGoneError } from '../iteration.errors.js';
 import { controlErrorOf, isUnrecoverable, toError } from './failure.js';
 import type { ItemWork } from './item.work.js';
 import { halvesOf, type Outcome, type Piece, type Place } from './piece.js';
 import type { Position, Progress } from './position.js';
-import { ItemGoneError } from './redrive.js';
 import type { RunParts } from './run.parts.js';
 import type { RunWatch } from './run.watch.js';
 import type { Skips } from './skips.js';

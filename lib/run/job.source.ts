@@ -1,8 +1,8 @@
 import { type EnumeratorLike, isEnumeratorLike } from '../enumerators/contract/index.js';
-import { InvalidEnumeratorError } from '../iteration.errors.js';
+import { InvalidEnumeratorError, ItemGoneError } from '../iteration.errors.js';
 import type { BuildContext } from './iteration.context.js';
 import type { ProcessorDefinition } from './processor.definition.js';
-import { ItemGoneError, Redriven, redriveEnumerator, redriveOf } from './redrive.js';
+import { Redriven, redriveEnumerator, redriveOf } from './redrive.js';
 import type { RunContext } from './run.context.js';
 import type { RunParts } from './run.parts.js';
 
@@ -31,7 +31,7 @@ export function handlerOf(definition: ProcessorDefinition, context: RunContext):
   if (!redriveOf(context.job)) return handleItem;
   return (item) => {
     const { letter, isGone, item: found } = item as Redriven;
-    if (isGone) throw new ItemGoneError(letter);
+    if (isGone) throw new ItemGoneError(letter.before, letter.cursor);
     return handleItem(found);
   };
 }

@@ -39,16 +39,6 @@ export class Redriven {
   ) {}
 }
 
-/** A dead letter's item is no longer where it was. */
-export class ItemGoneError extends IterationError {
-  constructor({ before, cursor }: Letter) {
-    super(
-      `The item of this dead letter is gone: its source, asked for what stands behind ${JSON.stringify(before)}, has none of the cursor ` +
-        `${JSON.stringify(cursor)}. Remove the letter, if that is as it should be`,
-    );
-  }
-}
-
 export interface RedriveParts {
   readonly job: Pick<Job, 'id'>;
   readonly of: RedriveOf;

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkJson } from '../cursor.js';
 import { keptError, type Letter } from '../dead-letters/letter.js';
-import { SkipLimitError } from '../iteration.errors.js';
+import { ItemGoneError, IterationError, SkipLimitError } from '../iteration.errors.js';
 import type { ItemWork } from './item.work.js';
+import { isOutage } from './outage.js';
 import type { Piece } from './piece.js';
 import type { Position } from './position.js';
-import { ItemGoneError, Redriven } from './redrive.js';
+import { Redriven } from './redrive.js';
 import type { RunCheckpoint } from './run.checkpoint.js';
 import type { RunContext } from './run.context.js';
 import type { RunHooks } from './run.hooks.js';
@@ -26,6 +27,7 @@ export interface SkipReason {
 }
 
 const WRITE_AGAIN_MS = 250;
+const MAX_REFUSALS = 3;
 
 /**
  * Skips items (R24). That an item is skipped is saved first, together with its dead letter and under the lock, and then
@@ -57,15 +59,21 @@ export class Skips {
     return true;
   }
 
-  /** Tried until it is written, or the lock or the run is over. */
+  /**
+   * Tried until it is written, or the lock or the run is over.
+   *
+   * @throws IterationError when the queue refuses it, not being away; the letter stays in the checkpoint.
+   */
   async write(letter: Letter): Promise<boolean> {
     const { clock, deadLetters, interruption, job, lock, log, work } = this.parts;
+    let refusals = 0;
     while (!interruption.isAbandoned && lock.check(clock.now())) {
       try {
         await interruption.untilAbandoned(deadLetters().put(letter, job.data));
         if (interruption.isAbandoned) return false;
         return work.record({ letter: undefined });
       } catch (error) {
+        if (!isOutage(error) && ++refusals === MAX_REFUSALS) throw unwritten(error);
         log.warn(`its dead letter could not be written (${String(error)}); trying again while its lock is held`);
         await delay(WRITE_AGAIN_MS);
       }
@@ -95,4 +103,12 @@ export class Skips {
       ...(isRecord && { isRecord }),
     };
   }
+}
+
+function unwritten(cause: unknown): IterationError {
+  return new IterationError(
+    `A skipped item's dead letter could not be written (${String(cause)}). It is kept in the job's checkpoint, and written by its ` +
+      'next run: see to the queue of the dead letters, and retry the job',
+    { cause },
+  );
 }
