@@ -20,6 +20,8 @@ export interface TransactionalParts extends RunParts {
 
 /** Deadlocks in a row before one counts as a failure of its item. */
 const MAX_DEADLOCKS = 10;
+/** Commits that failed in a row, the handler having done its work. */
+const MAX_COMMITS = 3;
 const DEADLOCK_WAIT_MS = 10;
 const ASK_AGAIN_MS = 250;
 
@@ -95,11 +97,14 @@ export class TransactionalWork implements ItemWork {
     return now >= endsAt || !lock.check(now) || interruption.pending !== undefined || context.stopped !== undefined;
   }
 
-  /** Tried again after a deadlock; a commit whose answer was lost is asked after. */
+  /**
+   * Tried again after a deadlock, and after a commit that failed: the handler is not to blame for a connection that ended.
+   * A commit whose answer was lost is asked after.
+   */
   async #transact(work: () => Promise<Progress>): Promise<void> {
     const { committed, context, interruption } = this.parts;
     const state = structuredClone(context.state);
-    for (let deadlocks = 0; ; ) {
+    for (let repeats = 1; ; repeats++) {
       let document: string | undefined;
       try {
         return await committed.host.run(async (transaction) => {
@@ -114,9 +119,9 @@ export class TransactionalWork implements ItemWork {
         context.endTransaction();
         if (document !== undefined && (await this.#isCommitted(document, error))) return;
         context.state = structuredClone(state);
-        if (interruption.signal.aborted || !committed.host.isTransient(error) || ++deadlocks >= MAX_DEADLOCKS)
-          throw error;
-        await delay(Math.random() * DEADLOCK_WAIT_MS * 2 ** deadlocks);
+        const most = document !== undefined ? MAX_COMMITS : committed.host.isTransient(error) ? MAX_DEADLOCKS : 0;
+        if (interruption.signal.aborted || repeats >= most) throw error;
+        await delay(Math.random() * DEADLOCK_WAIT_MS * 2 ** repeats);
       }
     }
   }

@@ -139,6 +139,22 @@ describeQueues('transactions', ['redis'], (queues) => {
     },
   );
 
+  it('R25: a commit that failed is no failure of its item, unless it fails again and again', async () => {
+    let cuts = 2;
+    host.cut = (at, transaction) => at === 'before the commit' && transaction >= 5 && cuts-- > 0 && fails('cut')();
+    const job = await run({}, {}, { attempts: 1 });
+    expect(await job.getState()).toBe('completed');
+    expect(await effects()).toEqual(ALL);
+  });
+
+  it('R25: a commit that fails again and again is a failure of its item', async () => {
+    host.cut = (at, transaction) => at === 'before the commit' && transaction >= 5 && fails('a deferred constraint')();
+    const job = await run({}, {}, { attempts: 2 });
+    expect(job.failedReason).toBe('a deferred constraint');
+    expect(job.progress).toMatchObject({ cursor: 3, failures: 2 });
+    expect(await effects()).toEqual([0, 1, 2, 3]);
+  });
+
   it('R25: whether a commit is there is asked until the database answers, and nothing is repeated', async () => {
     const cut = once(fails('Connection terminated'));
     const unreachable = [0, 1, 2];
