@@ -15,6 +15,7 @@ import { type Settlement, settle } from '../run/settlement.js';
 import type { Suspects } from '../run/suspects.js';
 import { forgetFailedConnection } from './first.connection.js';
 import { putBackUnknown } from './unknown-job.js';
+import { type ActiveRun, WorkerLocks } from './worker.locks.js';
 
 export type WorkerClass = new (
   name: string,
@@ -22,16 +23,8 @@ export type WorkerClass = new (
   options: WorkerOptions,
 ) => Worker;
 
-interface ActiveRun {
-  readonly job: Job;
-  readonly lock: Lock;
-  readonly interruption: InterruptionRequest;
-}
-
 /** After the shutdown's deadline, telling BullMQ may take this long. */
 const LAST_MOVE_MS = 1_000;
-/** How often the clock is asked whether a lock has ended while its run waits for something else. */
-const LOOK_MS = 250;
 /** How long after a failed look for a job the next one follows: BullMQ itself would not wait at all. */
 const FETCH_AGAIN_MS = 500;
 
@@ -42,6 +35,7 @@ export class QueueWorker {
   readonly #worker: Worker;
   readonly #store: CheckpointStore;
   readonly #lockDuration: number;
+  readonly #locks: WorkerLocks;
   readonly #stop = new AbortController();
   #deadLetters: DeadLetters | undefined;
 
@@ -73,8 +67,7 @@ export class QueueWorker {
     for (const own of [this.#worker, queue.queue]) forgetFailedConnection(own.getBackend());
     this.#store = checkpointStoreOf(this.#worker);
     this.#lockDuration = options.lockDuration as number;
-    this.#watchLocks();
-    this.#renewTheLatestLock();
+    this.#locks = new WorkerLocks(this.#worker, this.#active, parts.clock);
     this.#fetchNothingWhenStopping();
   }
 
@@ -84,8 +77,7 @@ export class QueueWorker {
   }
 
   start(): void {
-    const looks = setInterval(() => this.#lookAtLocks(), LOOK_MS).unref();
-    this.#worker.once('closed', () => clearInterval(looks));
+    this.#locks.watch();
     this.#worker
       .run()
       .catch((error: Error) => this.#logger.error(`Worker of ${this.#worker.name}: ${error.message}`, error.stack));
@@ -159,45 +151,6 @@ export class QueueWorker {
         await delay(FETCH_AGAIN_MS, undefined, { signal: this.#stop.signal }).catch(() => {}); // stopped
         throw error;
       }
-    };
-  }
-
-  /** A handler that waits for long, or a command that hangs, must not keep its run from being told. */
-  #lookAtLocks(): void {
-    const now = this.parts.clock.now();
-    for (const { lock } of this.#active) lock.check(now);
-  }
-
-  /**
-   * After an outage this worker may take a job again whose run before has not ended yet. BullMQ keeps one lock for each
-   * job: at the end of that run it would stop to renew the lock of the new one.
-   */
-  #renewTheLatestLock(): void {
-    const { lockManager } = this.#worker as unknown as {
-      lockManager: { untrackJob(id: string): void; trackedJobs: ReadonlyMap<string, { token: string }> };
-    };
-    const untrack = lockManager.untrackJob.bind(lockManager);
-    lockManager.untrackJob = (id) => {
-      const tracked = lockManager.trackedJobs.get(id)?.token;
-      const runs = [...this.#active].some(({ job, lock }) => job.id === id && lock.token === tracked);
-      if (!runs) untrack(id);
-    };
-  }
-
-  /** BullMQ tells nobody which locks it renewed, nor when it asked: the run needs both. */
-  #watchLocks(): void {
-    const worker = this.#worker;
-    const extend = worker.extendJobLocks.bind(worker);
-    worker.extendJobLocks = async (ids, tokens, duration) => {
-      const sentAt = this.parts.clock.now();
-      const lost = await extend(ids, tokens, duration);
-      for (const { job, lock } of this.#active) {
-        const index = ids.indexOf(job.id as string);
-        if (index < 0 || tokens[index] !== lock.token) continue;
-        if (lost.includes(job.id as string)) lock.lose();
-        else lock.confirm(sentAt);
-      }
-      return lost;
     };
   }
 }
