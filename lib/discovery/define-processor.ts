@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { InjectionToken, Type } from '@nestjs/common';
 import { type Mark, marksOf, type Role } from '../decorators/marks.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
 import { type ProcessorOptions, type ResolvedIterationOptions, resolveRunOptions } from '../iteration.options.js';
@@ -22,13 +22,13 @@ export function defineProcessor(
     type,
     instance,
     options,
-    transactions,
+    transactionsOf,
   }: {
     type: Type;
     instance: object;
     options: ProcessorOptions;
-    /** What is provided under the token of that name. */
-    transactions?: TransactionHost<unknown>;
+    /** What is provided under a token. */
+    transactionsOf?: (token: InjectionToken) => TransactionHost<unknown>;
   },
   module: ResolvedIterationOptions,
 ): ProcessorDefinition {
@@ -53,7 +53,7 @@ export function defineProcessor(
     version: options.version ?? null,
     onChange: options.onChange ?? 'fail',
     options: resolveRunOptions(module.run, options),
-    transactions,
+    transactions: options.transactions === undefined ? undefined : transactionsOf?.(options.transactions),
     itemsPerTransaction: options.itemsPerTransaction ?? 1,
     builderName: `${type.name}.${String(build)}`,
     handlerName: `${type.name}.${String(each)}`,

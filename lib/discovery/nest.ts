@@ -16,10 +16,15 @@ export function classOf(provider: NestProvider): Type | undefined {
 
 /** What a module provides under `token`, its own before that of its imports, the nearest first. */
 export function findProvided<T>(module: NestModule, token: InjectionToken): T | undefined {
+  return findProvider(module, token)?.instance as T | undefined;
+}
+
+/** What {@link findProvided} finds, with what Nest knows of it. */
+export function findProvider(module: NestModule, token: InjectionToken): NestProvider | undefined {
   const seen = new Set([module]);
   for (const { imports, providers } of seen) {
-    const provided = providers.get(token)?.instance as T | undefined;
-    if (provided) return provided;
+    const provider = providers.get(token);
+    if (provider?.instance) return provider;
     for (const imported of imports) seen.add(imported);
   }
   return undefined;

@@ -40,7 +40,7 @@ export class ProcessorExplorer {
           type,
           instance: provider.instance as object,
           options: own,
-          transactions: findTransactions({ type, module, token: own.transactions }, this.modules),
+          transactionsOf: (token) => findTransactions(token, { type, module, modules: this.modules }),
         },
         options,
       );

@@ -3,7 +3,7 @@ import type { InjectionToken, Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { InvalidProcessorError } from '../iteration.errors.js';
 import type { TransactionHost } from '../transactions/transaction.host.js';
-import { findProvided, type NestModule } from './nest.js';
+import { findProvider, type NestModule } from './nest.js';
 
 const METHODS: readonly (keyof TransactionHost<unknown>)[] = ['run', 'claim', 'save', 'read', 'remove', 'isTransient'];
 
@@ -13,20 +13,26 @@ const METHODS: readonly (keyof TransactionHost<unknown>)[] = ['run', 'claim', 's
  * @throws InvalidProcessorError when nothing is provided under its token, or no transaction host.
  */
 export function findTransactions(
-  { type, module, token }: { type: Type; module: NestModule; token: InjectionToken | undefined },
-  modules: ModulesContainer,
-): TransactionHost<unknown> | undefined {
-  if (token === undefined) return undefined;
+  token: InjectionToken,
+  { type, module, modules }: { type: Type; module: NestModule; modules: ModulesContainer },
+): TransactionHost<unknown> {
   const name = typeof token === 'function' ? token.name : String(token);
-  let host = findProvided<TransactionHost<unknown>>(module, token);
-  for (const other of modules.values()) host ??= other.providers.get(token)?.instance as typeof host;
-  if (!host) {
+  let provider = findProvider(module, token);
+  for (const other of modules.values()) provider ??= other.providers.get(token);
+  if (!provider?.instance) {
     throw new InvalidProcessorError(
       type.name,
       `its transactions "${name}" are not provided. Add a provider to ${module.name}: ` +
         `{ provide: ${name}, useFactory: (dataSource) => new TypeOrmTransactionHost(dataSource), inject: [DataSource] }`,
     );
   }
+  if (!provider.isDependencyTreeStatic() || provider.isTransient) {
+    throw new InvalidProcessorError(
+      type.name,
+      `its transactions "${name}", or something they inject, are request-scoped or transient; jobs have no request. Make them a singleton`,
+    );
+  }
+  const host = provider.instance as TransactionHost<unknown>;
   const missing = METHODS.filter((method) => typeof host[method] !== 'function');
   if (missing.length === 0) return host;
   throw new InvalidProcessorError(

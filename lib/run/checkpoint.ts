@@ -98,7 +98,9 @@ export function restoreCheckpoint(job: Job): Restored {
     case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
       return { checkpoint: told ? { ...checkpoint, failures: 0, crashes: undefined } : checkpoint };
     case 'cancel':
-      return { checkpoint, cancelled: !told };
+      return told
+        ? { checkpoint: { ...checkpoint, failures: 0, crashes: undefined } }
+        : { checkpoint, cancelled: true };
   }
 }
 

@@ -1,5 +1,7 @@
+import { isSameJson } from '../cursor.js';
 import type { CheckpointKey, Holder, TransactionHost } from '../transactions/transaction.host.js';
 import type { Checkpoint } from './checkpoint.js';
+import type { Progress } from './position.js';
 
 /** What of a checkpoint commits together with a handler's writes. */
 export type CommittedDocument = Pick<
@@ -34,8 +36,14 @@ export class CommittedProgress {
     return committed && committed.document === document;
   }
 
-  /** The job has ended, and BullMQ's checkpoint says all. */
-  remove(): Promise<void> {
-    return this.host.remove(this.key, this.holder);
+  /** The job has ended: the row goes, unless it is ahead of the checkpoint that says all from now on. */
+  async remove({ cursor, processed, passed }: Progress): Promise<void> {
+    const held = await this.host.read(this.key, this.holder);
+    if (!held) return;
+    const document = held.document === null ? undefined : (JSON.parse(held.document) as CommittedDocument);
+    const same =
+      !document ||
+      (document.passed === passed && document.processed === processed && isSameJson(document.cursor, cursor));
+    if (same) await this.host.remove(this.key, this.holder);
   }
 }

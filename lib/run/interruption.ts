@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { IterationCancelledError } from '../iteration.errors.js';
 
 /** Why a run ended, or is about to end, before its job did. */
@@ -26,6 +27,7 @@ export class InterruptionRequest {
   readonly abandoned: Promise<void>;
 
   readonly #abort = new AbortController();
+  readonly #waits = new Set<AbortController>();
   #resolveRequested!: () => void;
   #resolveAbandoned!: () => void;
 
@@ -48,17 +50,26 @@ export class InterruptionRequest {
     return Promise.race([work, this.abandoned.then(() => undefined)]);
   }
 
+  /** Waits so long, or until the first request. A run may wait a million times, and {@link requested} would keep each. */
+  async wait(ms: number): Promise<void> {
+    if (this.pending) return;
+    const wait = new AbortController();
+    this.#waits.add(wait);
+    await delay(ms, undefined, { signal: wait.signal }).catch(() => {}); // requested
+    this.#waits.delete(wait);
+  }
+
   /** Asks the run to end after the item in flight. */
   request(interruption: Interruption): void {
     const overridden = this.pending?.reason === 'shutdown' || this.pending?.reason === 'maxRuntime';
     if (!this.pending || (interruption.reason === 'retryIn' && overridden)) this.pending = interruption;
-    this.#resolveRequested();
+    this.#tell();
   }
 
   /** The job belongs to another worker, or soon will: nothing that this run does may count any more. */
   loseLock(): void {
     this.pending = { reason: 'lockLost' };
-    this.#resolveRequested();
+    this.#tell();
     this.#abort.abort(new Error('The lock of the job is lost'));
   }
 
@@ -77,5 +88,10 @@ export class InterruptionRequest {
       this.isAbandoned = true;
       this.#resolveAbandoned();
     });
+  }
+
+  #tell(): void {
+    this.#resolveRequested();
+    for (const wait of this.#waits) wait.abort();
   }
 }

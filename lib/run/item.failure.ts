@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Enumerator } from '../enumerators/contract/index.js';
 import { CrashLoopError, ItemGoneError } from '../iteration.errors.js';
 import { controlErrorOf, isUnrecoverable, toError } from './failure.js';
@@ -111,13 +110,8 @@ export class ItemFailure {
   async #backOff(tries: number): Promise<boolean> {
     const { clock, interruption, lock, watch } = this.parts;
     await watch.save(); // it may wait for long, and no handler is at work meanwhile (R18, R19)
-    const stop = new AbortController();
     const looks = setInterval(() => watch.lookWhileAwaiting(), WAITING_LOOK_MS).unref();
-    await Promise.race([
-      delay(this.#backoffMs(tries), undefined, { signal: stop.signal }).catch(() => {}),
-      interruption.requested,
-    ]);
-    stop.abort();
+    await interruption.wait(this.#backoffMs(tries));
     clearInterval(looks);
     await watch.look();
     return lock.check(clock.now()) && !(interruption.pending && this.#mayLeave());

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { isSameJson } from '../cursor.js';
 import { type EnumeratorLike, readerOf } from '../enumerators/contract/index.js';
 import { type CrashLoopError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
 import { type Restored, restoreCheckpoint } from './checkpoint.js';
@@ -66,7 +67,12 @@ class JobRun {
       stopped: checkpoint.stopped,
       transactional: definition.transactions !== undefined,
     });
-    const begun = { ...checkpoint, run, worker: `${hostname()}:${process.pid}` };
+    const begun = {
+      ...checkpoint,
+      ...(run === 1 && { version: definition.version }),
+      run,
+      worker: `${hostname()}:${process.pid}`,
+    };
     this.#position = position;
     this.#context = context;
     this.#checkpoint = new RunCheckpoint(parts, begun, position, context);
@@ -84,7 +90,7 @@ class JobRun {
       ? new TransactionalWork({ ...own, committed: this.#committed, handleItem })
       : new PlainWork(handleItem, this.#checkpoint);
     this.#skips = new Skips({ ...own, work: this.#work });
-    this.#conclusion = new Conclusion({ ...own, guard, committed: this.#committed });
+    this.#conclusion = new Conclusion({ ...own, guard, work: this.#work, committed: this.#committed });
   }
 
   async execute(): Promise<Settlement> {
@@ -132,15 +138,17 @@ class JobRun {
     if (!document) return true;
     const { failures, crashes, passed } = this.#checkpoint.current;
     const same = passed === document.passed;
+    const isBehind = same && isSameJson(this.#checkpoint.current.cursor, document.cursor);
     const { state = null, version, letter, stopped } = document;
     this.#checkpoint.follow(document);
     this.#checkpoint.change({
       version,
       letter,
-      stopped,
+      stopped: isBehind ? this.#checkpoint.current.stopped : stopped,
       failures: same ? failures : 0,
       crashes: same ? crashes : undefined,
     });
+    if (isBehind) return true; // the row: what hooks made of it since is kept
     this.#context.state = structuredClone(state);
     this.#context.stopped = stopped;
     return true;
@@ -176,6 +184,8 @@ class JobRun {
 
   async #iterateItems(blame?: CrashLoopError): Promise<Ending> {
     const { clock, definition, interruption, lock, log } = this.parts;
+    const { letter } = this.#checkpoint.current;
+    if (letter && !(await this.#skips.write(letter))) return { type: 'lost' };
     const enumerator = await buildSource(this.parts, this.#context);
     if (!enumerator) return { type: 'nothing to do' };
     lock.check(clock.now());
@@ -223,8 +233,6 @@ class JobRun {
     const { log } = this.parts;
     this.#begun = true;
     askSize(enumerator, this.#checkpoint, log);
-    const { letter } = this.#checkpoint.current;
-    if (letter && !(await this.#skips.write(letter))) return false;
     if (this.#checkpoint.current.started) {
       log.resumed(this.#checkpoint.current);
       await this.#hooks.call('resume', undefined);

@@ -8,7 +8,7 @@ import type { RunParts } from './run.parts.js';
 
 /** What a run iterates over: what the processor builds, or the items of another job's dead letters. */
 export async function buildSource(parts: RunParts, context: RunContext): Promise<EnumeratorLike<unknown> | null> {
-  const { definition, deadLetters, interruption, job } = parts;
+  const { clock, definition, deadLetters, interruption, job, lock } = parts;
   const of = redriveOf(job);
   if (!of) return build(definition, context);
   return redriveEnumerator({
@@ -17,22 +17,30 @@ export async function buildSource(parts: RunParts, context: RunContext): Promise
     letters: deadLetters(),
     version: definition.version,
     cursor: context.cursor,
+    isHeld: () => !interruption.isAbandoned && lock.check(clock.now()),
     build: (cursor) => build(definition, { data: job.data, job, signal: interruption.signal, cursor }),
   });
 }
 
-/** A processor's handler, also for the items of dead letters. */
+/** A processor's handler: of its items, in their transactions, and of those of dead letters. */
 export function handlerOf(definition: ProcessorDefinition, context: RunContext): (item: unknown) => unknown {
-  const { handle } = definition;
+  const { handle, transactions } = definition;
   const handleItem = (item: unknown) => {
     context.item = item;
     return handle(item, context);
   };
-  if (!redriveOf(context.job)) return handleItem;
+  const adopt = transactions?.adopt?.bind(transactions);
+  const handleOwn = adopt
+    ? (item: unknown) => {
+        adopt(item, context.transaction);
+        return handleItem(item);
+      }
+    : handleItem;
+  if (!redriveOf(context.job)) return handleOwn;
   return (item) => {
     const { letter, isGone, item: found } = item as Redriven;
     if (isGone) throw new ItemGoneError(letter.before, letter.cursor);
-    return handleItem(found);
+    return handleOwn(found);
   };
 }
 

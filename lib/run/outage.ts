@@ -4,7 +4,7 @@ const CODE = /^(E(CONN|HOST|NET|PIPE|TIMEDOUT|NOTFOUND|AI_AGAIN)|08|53|57P|25006
 const REDIS = /^(-?(OOM|READONLY|LOADING|MASTERDOWN|NOREPLICAS|MISCONF|CLUSTERDOWN|TRYAGAIN|BUSY)\b)/;
 /** What drivers say of their connection, without a code. */
 const DRIVER =
-  /connection (is closed|terminated|error)|connection timeout|timeout exceeded|command timed out|not queryable/i;
+  /connection (is closed|terminated|error)|connection timeout|timeout exceeded|command timed out|not queryable|isn't writeable|max retries per request/i;
 
 /** Whether an error of the queue's backend says that it could not be written for now, and nothing about what was written. */
 export function isOutage(error: unknown): boolean {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Cursor } from '../cursor.js';
 import type { DeadLetters } from '../dead-letters/dead.letters.js';
@@ -14,10 +15,13 @@ import {
   Turns,
 } from '../enumerators/contract/index.js';
 import { IterationError, SourceChangedError } from '../iteration.errors.js';
+import { isOutage } from './outage.js';
 import { halvesOf, type Piece } from './piece.js';
 
 /** The job option that makes a job go over another one's dead letters. */
 export const REDRIVE = 'iterationRedrive';
+
+const REMOVE_AGAIN_MS = 250;
 
 /** Whose dead letters, and up to which: those of the job that this one is of, should its id have come again. */
 export interface RedriveOf {
@@ -45,6 +49,8 @@ export interface RedriveParts {
   readonly letters: DeadLetters;
   readonly version: string | number | null;
   readonly cursor: Cursor;
+  /** Whether the run may go on: a letter that cannot be removed for now is tried again until then. */
+  readonly isHeld: () => boolean;
   /** The source, from a cursor on. */
   readonly build: (cursor: Cursor) => Promise<EnumeratorLike<unknown> | null>;
 }
@@ -85,7 +91,7 @@ class Redrive implements PageReader<Redriven, LetterOrder> {
     return {
       items: [new Redriven(letter, found?.item, found === undefined)],
       cursorAt: () => letter.order,
-      finished: () => this.parts.letters.remove(letter.id),
+      finished: () => this.#remove(letter),
     };
   }
 
@@ -93,6 +99,18 @@ class Redrive implements PageReader<Redriven, LetterOrder> {
     const open = this.#open;
     this.#open = undefined;
     await open?.close();
+  }
+
+  /** Its item is finished: that it cannot be removed is no failure of the item. */
+  async #remove({ id }: Letter): Promise<void> {
+    for (;;) {
+      try {
+        return await this.parts.letters.remove(id);
+      } catch (error) {
+        if (!isOutage(error) || !this.parts.isHeld()) throw error;
+        await delay(REMOVE_AGAIN_MS);
+      }
+    }
   }
 
   async #find(letter: Letter): Promise<{ item: unknown } | Throttled | undefined> {

@@ -6,6 +6,7 @@ import type { CommittedProgress } from './committed.progress.js';
 import { controlErrorOf, judge, toError, type Verdict } from './failure.js';
 import type { Interruption } from './interruption.js';
 import type { LoopEnd } from './item.loop.js';
+import type { ItemWork } from './item.work.js';
 import type { IterationResult, RunEnd } from './iteration.context.js';
 import type { JobGuard } from './job.guard.js';
 import type { Position } from './position.js';
@@ -31,6 +32,7 @@ export interface ConclusionParts extends RunParts {
   readonly checkpoint: RunCheckpoint;
   readonly hooks: RunHooks;
   readonly guard: JobGuard;
+  readonly work: ItemWork;
   /** The job's row, where there are transactions. */
   readonly committed: CommittedProgress | undefined;
 }
@@ -62,15 +64,17 @@ export class Conclusion {
       return untouched ? { type: 'wait' } : this.#interrupted(ending.interruption);
     }
     // Work that was told to stop at once may say so by throwing; that is no failure of its item.
-    if (interruption.signal.aborted && interruption.pending) return this.#interrupted(interruption.pending);
+    if ((interruption.signal.aborted || this.parts.work.isUncertain) && interruption.pending)
+      return this.#interrupted(interruption.pending);
     return this.#controlled(ending.error) ?? this.#failed(ending.error);
   }
 
   /** R12: without hooks. Retried by hand, it starts anew like any completed job. */
   async #nothingToDo(): Promise<Settlement> {
     const saved = await this.parts.checkpoint.saveLast({ ended: endedNow('complete', this.parts.job) });
+    if (!saved) return this.#lost();
     await this.#removeCommitted();
-    return saved ? { type: 'completed', result: this.#result() } : this.#lost();
+    return { type: 'completed', result: this.#result() };
   }
 
   async #completed(): Promise<Settlement> {
@@ -163,7 +167,7 @@ export class Conclusion {
   async #removeCommitted(): Promise<void> {
     const { committed, interruption, log } = this.parts;
     try {
-      await interruption.untilAbandoned(committed?.remove());
+      await interruption.untilAbandoned(committed?.remove(this.parts.checkpoint.current));
     } catch (error) {
       log.warn(`its row of iteration_checkpoint could not be removed: ${String(error)}`);
     }

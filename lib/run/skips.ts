@@ -71,8 +71,9 @@ export class Skips {
       try {
         await interruption.untilAbandoned(deadLetters().put(letter, job.data));
         if (interruption.isAbandoned) return false;
-        return work.record({ letter: undefined });
+        return await work.record({ letter: undefined });
       } catch (error) {
+        if (work.isUncertain) throw error;
         if (!isOutage(error) && ++refusals === MAX_REFUSALS) throw unwritten(error);
         log.warn(`its dead letter could not be written (${String(error)}); trying again while its lock is held`);
         await delay(WRITE_AGAIN_MS);

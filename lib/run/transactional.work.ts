@@ -103,6 +103,7 @@ export class TransactionalWork implements ItemWork {
    */
   async #transact(work: () => Promise<Progress>): Promise<void> {
     const { committed, context, interruption } = this.parts;
+    const { stopped } = context;
     const state = structuredClone(context.state);
     for (let repeats = 1; ; repeats++) {
       let document: string | undefined;
@@ -119,6 +120,7 @@ export class TransactionalWork implements ItemWork {
         context.endTransaction();
         if (document !== undefined && (await this.#isCommitted(document, error))) return;
         context.state = structuredClone(state);
+        context.stopped = stopped;
         const most = document !== undefined ? MAX_COMMITS : committed.host.isTransient(error) ? MAX_DEADLOCKS : 0;
         if (interruption.signal.aborted || repeats >= most) throw error;
         await delay(Math.random() * DEADLOCK_WAIT_MS * 2 ** repeats);
@@ -136,7 +138,7 @@ export class TransactionalWork implements ItemWork {
   /** @throws IterationError when it cannot be learnt: the next run will. */
   async #isCommitted(document: string, cause: unknown): Promise<boolean> {
     const { clock, committed, interruption, lock, log } = this.parts;
-    while (lock.check(clock.now()) && !interruption.pending) {
+    do {
       try {
         const holds = await committed.holds(document);
         if (holds === undefined) lock.lose();
@@ -145,8 +147,9 @@ export class TransactionalWork implements ItemWork {
         log.warn(`whether its last transaction is committed could not be asked (${String(error)}); asking again`);
         await delay(ASK_AGAIN_MS);
       }
-    }
+    } while (lock.check(clock.now()) && !interruption.pending);
     this.isUncertain = true;
+    log.warn('whether its last transaction is committed is not known yet: the next run looks');
     throw new IterationError(
       'The connection ended while a transaction was being committed, and whether it was is not known yet: ' +
         'the next run of the job looks, and handles its items again only if it was not',
@@ -155,7 +158,7 @@ export class TransactionalWork implements ItemWork {
   }
 
   #document(progress: Progress): string {
-    const { checkpoint, context, definition } = this.parts;
+    const { checkpoint, context, definition, position } = this.parts;
     const { cursor, processed, skipped, passed } = progress;
     checkJson(cursor);
     if (context.state !== null) checkJson(context.state, 'state');
@@ -167,7 +170,8 @@ export class TransactionalWork implements ItemWork {
       state: context.state,
       version: definition.version,
       letter: checkpoint.current.letter,
-      stopped: context.stopped,
+      // What is left of a batch is handled still.
+      stopped: progress !== position && passed === position.passed ? undefined : context.stopped,
     };
     return JSON.stringify(document);
   }

@@ -53,6 +53,9 @@ export interface TransactionHost<Transaction> {
   /** Removes the row of a job that has ended, if this run has it. */
   remove(key: CheckpointKey, holder: Holder): Promise<void>;
 
+  /** Lets an item that runs queries by itself, such as a query of TypeORM, run them in `transaction`. */
+  adopt?(item: unknown, transaction: Transaction): void;
+
   /** Whether an error of {@link run} says that the same work may succeed at once: a deadlock, a serialization failure. */
   isTransient(error: unknown): boolean;
 }

@@ -88,6 +88,10 @@ export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
     return this.#onConnection(({ manager }) => this.#table.remove(executorOf(manager), { key, holder }));
   }
 
+  adopt(item: unknown, { queryRunner }: EntityManager): void {
+    if (isQuery(item) && queryRunner) item.setQueryRunner(queryRunner);
+  }
+
   isTransient(error: unknown): boolean {
     return isTransient(error);
   }
@@ -131,6 +135,11 @@ export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
         `"${this.dataSource.options.type}", and would take ours into it. Give the host a data source of its own`,
     );
   }
+}
+
+/** What `typeorm.queries` yields. */
+function isQuery(item: unknown): item is { setQueryRunner(runner: QueryRunner): unknown } {
+  return typeof item === 'object' && item !== null && 'setQueryRunner' in item;
 }
 
 function executorOf(manager: EntityManager): Executor {

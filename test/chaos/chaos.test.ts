@@ -1,27 +1,26 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { hasRedisServer } from '../support/redis-server.js';
 import { runChaos } from './chaos.js';
 import { SHORT } from './options.js';
 
 const program = new URL('../processes/dist/test/chaos/worker.js', import.meta.url);
 
-it.runIf(hasRedisServer())(
-  'R1, R11, R18, R20: workers killed, frozen, told to end and left without Redis lose nothing, and repeat no more than they may',
-  async () => {
-    const { breaches, figures } = await runChaos({
-      ...SHORT,
-      seed: 4,
-      durationMs: 15_000,
-      backend: 'redis',
-      transactions: 'none',
-      program,
-    });
-    console.table(figures);
+const CI = { ...SHORT, durationMs: 15_000, backend: 'redis', program } as const;
+
+describe.runIf(hasRedisServer())('workers killed, frozen, told to end and left without Redis', () => {
+  it.concurrent('R1, R11, R18, R20: lose nothing, and repeat no more than they may', async () => {
+    const { breaches, figures } = await runChaos({ ...CI, seed: 4, transactions: 'none' });
     expect(breaches).toEqual([]);
     expect(figures['jobs complete']).toBe(figures['jobs added']);
     expect(figures['SIGKILLs of workers']).toBeGreaterThanOrEqual(8);
     expect(figures.freezes).toBeGreaterThanOrEqual(4);
     expect(figures['Redis restarts']).toBeGreaterThanOrEqual(1);
-  },
-  120_000,
-);
+  }, 120_000);
+
+  it.concurrent('R25: write each effect exactly once with transactions', async () => {
+    const { breaches, figures } = await runChaos({ ...CI, durationMs: 8_000, seed: 5, transactions: 'typeorm' });
+    expect(breaches).toEqual([]);
+    expect(figures['records repeated']).toBe(0);
+    expect(figures['SIGKILLs of workers']).toBeGreaterThanOrEqual(8);
+  }, 120_000);
+});

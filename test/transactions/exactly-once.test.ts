@@ -1,7 +1,8 @@
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, Scope, type Type } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { DeadLetters } from '../../lib/dead-letters/dead.letters.js';
 import {
   type BuildContext,
   BuildEnumerator,
@@ -40,7 +41,11 @@ class CutHost extends PgTransactionHost {
 }
 
 interface Script {
-  readonly build?: (context: BuildContext, enumerators: EnumeratorBuilder) => EnumeratorLike<unknown>;
+  readonly build?: (
+    context: BuildContext,
+    enumerators: EnumeratorBuilder,
+  ) => EnumeratorLike<unknown> | null | Promise<EnumeratorLike<unknown>>;
+  readonly interrupt?: (context: Context) => unknown;
   each?: (item: unknown, context: Context) => unknown;
   complete?: (context: Context) => unknown;
 }
@@ -76,8 +81,9 @@ describeQueues('transactions', ['redis'], (queues) => {
     class Effects {
       constructor(private readonly enumerators: EnumeratorBuilder) {}
       @BuildEnumerator()
-      build(context: BuildContext): EnumeratorLike<unknown> {
-        return script.build?.(context, this.enumerators) ?? this.enumerators.times(ITEMS, { cursor: context.cursor });
+      async build(context: BuildContext): Promise<EnumeratorLike<unknown> | null> {
+        if (script.build) return script.build(context, this.enumerators);
+        return this.enumerators.times(ITEMS, { cursor: context.cursor as number | null });
       }
       @EachIteration()
       async each(item: unknown, context: Context) {
@@ -85,6 +91,9 @@ describeQueues('transactions', ['redis'], (queues) => {
         for (const one of [item].flat(2))
           await context.transaction.query('INSERT INTO effects (item, run) VALUES ($1, $2)', [one, context.run]);
         await script.each?.(item, context);
+      }
+      @OnIteration('interrupt') interrupt(context: Context) {
+        return script.interrupt?.(context);
       }
       @OnIteration('complete') complete(context: Context) {
         return script.complete?.(context);
@@ -341,6 +350,172 @@ describeQueues('transactions', ['redis'], (queues) => {
     await until('it has run again', async () => (await effects()).length === 2 * ITEMS);
     await app.settled(job);
     expect(await effects()).toEqual([...ALL, ...ALL]);
+  });
+
+  it.each(['could not serialize', 'a deferred constraint'])(
+    'R25: a stop that is rolled back with its group (%s) loses no item',
+    async (message) => {
+      const fail = once(() => {
+        throw Object.assign(new Error(message), message === 'could not serialize' && { code: '40001' });
+      });
+      host.cut = (at, transaction) => at === 'before the commit' && transaction === 1 && fail();
+      await run({ each: (item, context) => item === 5 && context.stop() }, { itemsPerTransaction: 100 });
+      expect(await effects()).toEqual([0, 1, 2, 3, 4, 5]);
+    },
+  );
+
+  it('R25: a stop in the first half of a batch is not followed before the second half is done', async () => {
+    const file = Buffer.from(`item\n${ALL.join('\n')}`);
+    const [whole, second] = [once(fails('in halves')), once(fails('not yet'))];
+    const script: Script = {
+      build: ({ cursor }, { csv }) =>
+        csv.batches<[string]>(file, { cursor, batchSize: 4, columns: false, from_line: 2 }),
+      each: (batch, context) => {
+        const items = (batch as string[][]).map(([item]) => item);
+        if (items.length === 4) whole();
+        if (items[0] === '0') context.stop();
+        if (items[0] === '2') second();
+      },
+    };
+    const when = (error: unknown) => (error as Error).message === 'in halves';
+    await run(script, { itemFailure: { then: 'skip', when } });
+    expect(await effects()).toEqual(ALL);
+  });
+
+  /** A job that fails for good, and is retried by hand. */
+  async function runTwice(script: Script, options: Partial<ProcessorOptions> = {}): Promise<Job> {
+    const app = await start(processor(script, options));
+    const job = await app.settled(await app.queue().add('effects', {}));
+    expect(await job.getState()).toBe('failed');
+    await job.retry('failed');
+    return app.settled(job, ['completed']);
+  }
+
+  it('R23, R25: a job that failed because its state could not be saved goes on where it was committed', async () => {
+    const large = once(() => ({ sum: 0, text: 'x'.repeat(20_000) }));
+    await runTwice({
+      each: (item, context) => {
+        if (item === 5) context.state = large() ?? context.state;
+      },
+    });
+    expect(await effects()).toEqual(ALL);
+  });
+
+  it('R23, R25: a job that failed before it knew what was committed goes on there', async () => {
+    const { claim } = host;
+    let claims = 0;
+    host.claim = async (...args) => {
+      const claimed = await claim.apply(host, args);
+      if (++claims === 2) throw new Error('Connection terminated');
+      return claimed;
+    };
+    const script: Script = { each: (item, { run }) => item === 5 && run === 1 && fails('not yet')() };
+    const app = await start(processor(script));
+    const job = await app.queue().add('effects', {}, { attempts: 2, backoff: { type: 'fixed', delay: 300 } });
+    await until('it waits for its retry', async () => (await job.getState()) === 'delayed');
+    const waiting = (await app.queue().getJob(job.id as string)) as Job;
+    const killed = { cursor: null, processed: 0, passed: 0, failures: 1, running: 'items' }; // its checkpoint is behind
+    await waiting.updateProgress({ ...(waiting.progress as object), ...killed } as never);
+    const failed = await app.settled(job);
+    expect(failed.failedReason).toBe('Connection terminated');
+    await failed.retry('failed');
+    await app.settled(job, ['completed']);
+    expect(await effects()).toEqual(ALL);
+  });
+
+  it('R5, R25: a commit whose answer is lost while the run is to end is no failure', async () => {
+    const cut = once(fails('Connection terminated'));
+    host.cut = (at, transaction) => at === 'after the commit' && transaction === 5 && cut();
+    const each: Script['each'] = (item, { retryIn, run }) => item === 4 && run === 1 && retryIn(1);
+    const job = await run({ each }, {}, { attempts: 1 });
+    expect(await job.getState()).toBe('completed');
+    expect(await effects()).toEqual(ALL);
+  });
+
+  it('R4, R10: a run that was stopped before it began leaves the version to the next', async () => {
+    const [reached, release] = [new Gate(), new Gate()];
+    const build: Script['build'] = async ({ cursor }, enumerators) => {
+      void reached.wait();
+      await release.wait();
+      return enumerators.times(ITEMS, { cursor: cursor as number });
+    };
+    const first = await start(processor({ build }, { version: 2 }));
+    const job = await first.queue().add('effects', {}, { iterationCursor: 4 } as never);
+    await reached.reached;
+    const closed = first.close();
+    release.open();
+    await closed;
+    const second = await start(processor({}, { version: 2 }));
+    expect((await second.settled(job)).failedReason).toBeUndefined();
+    expect(await effects()).toEqual([5, 6, 7, 8, 9]);
+  });
+
+  it('R25: what an interrupt hook makes of the state is kept', async () => {
+    const seen: unknown[] = [];
+    await run({
+      each: (item, context) => {
+        seen.push(context.state);
+        if (item === 4 && context.run === 1) context.retryIn(1);
+      },
+      interrupt: (context) => {
+        context.state = { sum: 7 };
+      },
+    });
+    expect(seen[5]).toEqual({ sum: 7 });
+  });
+
+  it('R24: a letter that waits is written also when there is nothing to do any more', async () => {
+    const { length } = ALL;
+    const app = await queues.start({ iteration: { workers: false } });
+    const job = await app.queue().add('effects', {});
+    const error = { name: 'Error', message: 'bad' };
+    const letter = {
+      ...{
+        id: `${job.id}-${job.timestamp}-0-0`,
+        order: [job.timestamp, 0, 0],
+        processor: 'Effects',
+        jobName: 'effects',
+      },
+      ...{ job: { queue: 'jobs', id: job.id }, version: null, before: 8, cursor: 9, tries: 1, at: '', error },
+    };
+    const progress = { iteration: 1, progress: 0, cursor: 9, processed: 9, skipped: 1, passed: length, version: null };
+    const counts = { life: 0, run: 1, interruptions: 0, failures: 0, runtimeMs: 1 };
+    await job.updateProgress({ ...progress, ...counts, started: true, running: 'careful', letter } as never);
+    const worker = await start(processor({ build: () => null }));
+    await worker.settled(job);
+    expect(await worker.iterations.deadLetters(job)).toMatchObject([{ cursor: 9, error }]);
+  });
+
+  it('R21, R24: a letter that cannot be removed for now is no failure of a redrive', async () => {
+    let bad = true;
+    const each: Script['each'] = (item) => item === 4 && bad && fails('bad')();
+    const app = await start(processor({ each }, { itemFailure: { then: 'skip' } }));
+    const job = await app.settled(await app.queue().add('effects', {}));
+    bad = false;
+    const { remove } = DeadLetters.prototype;
+    const readOnly = once(fails("READONLY You can't write against a read only replica."));
+    DeadLetters.prototype.remove = async function (id) {
+      readOnly();
+      return remove.call(this, id);
+    };
+    onTestFinished(() => {
+      DeadLetters.prototype.remove = remove;
+    });
+    const again = await app.settled(await app.iterations.redrive(job));
+    expect(again.failedReason).toBeUndefined();
+    expect((await effects()).sort((one, other) => one - other)).toEqual(ALL);
+    expect(await app.iterations.deadLetters(job)).toEqual([]);
+  });
+
+  it('a request-scoped host is refused at start', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class PerRequest extends PgTransactionHost {
+      constructor() {
+        super(host.pool);
+      }
+    }
+    const provider = { provide: 'host', useClass: PerRequest, scope: Scope.REQUEST };
+    await expect(queues.start({ processors: [processor(), provider] })).rejects.toThrow(/"host".*request-scoped/);
   });
 
   it('context.transaction says where it is there', async () => {
