@@ -320,6 +320,30 @@ describeQueues('misuse', ['redis'], (queues) => {
         ', option "checkpoint": option "everyItems" is 1.5; it must be a whole number, 1 or more',
       ],
       [{ checkpoint: { every: 5 } }, ', option "checkpoint": unknown option "every". Did you mean "everyMs"?'],
+      [{ itemFailure: 5 }, ', option "itemFailure": the options are 5; they must be an object'],
+      [
+        { itemFailure: { attempts: 0 } },
+        ', option "itemFailure": option "attempts" is 0; it must be a whole number, 1 or more',
+      ],
+      [
+        { itemFailure: { backoffMs: -1 } },
+        ', option "itemFailure": option "backoffMs" is -1; it must be a number of milliseconds, 0 to 2147483647, or a function of the tries made',
+      ],
+      [
+        { itemFailure: { then: 'retry' } },
+        `, option "itemFailure": option "then" is 'retry'; it must be 'fail' or 'skip'`,
+      ],
+      [
+        { itemFailure: { when: true } },
+        ', option "itemFailure": option "when" is true; it must be a function of the error',
+      ],
+      [
+        { itemFailure: { limit: -1 } },
+        ', option "itemFailure": option "limit" is -1; it must be a whole number, 0 or more',
+      ],
+      [{ itemFailure: { limits: 5 } }, ', option "itemFailure": unknown option "limits". Did you mean "limit"?'],
+      [{ crashes: { limit: 0 } }, ', option "crashes": option "limit" is 0; it must be a whole number, 1 or more'],
+      [{ crashes: { then: 'retry' } }, `, option "crashes": option "then" is 'retry'; it must be 'fail' or 'skip'`],
       [{ worker: 5 }, 'option "worker" is 5; it must be an object of BullMQ\'s worker options'],
       [{ worker: [] }, 'option "worker" is []; it must be an object of BullMQ\'s worker options'],
       [
@@ -387,16 +411,24 @@ describeQueues('misuse', ['redis'], (queues) => {
       [{ ...known, version: Number.NaN }, 'option "version" is NaN; it must be a string or a number'],
       [{ ...known, version: {} }, 'option "version" is {}; it must be a string or a number'],
       [{ ...known, onChange: 'skip' }, "option \"onChange\" is 'skip'; it must be 'fail', 'restart' or a function"],
+      [
+        { ...known, transactions: {} },
+        'option "transactions" is {}; it must be the token of a provider: a class, a string or a symbol',
+      ],
+      [
+        { ...known, transactions: 'host', itemsPerTransaction: 0 },
+        'option "itemsPerTransaction" is 0; it must be a whole number, 1 or more',
+      ],
+      [
+        { ...known, itemsPerTransaction: 5 },
+        '"itemsPerTransaction" is set, but there are no transactions. Set "transactions" too',
+      ],
       [{ ...known, nam: 'x' }, 'unknown option "nam". Did you mean "name"?'],
       [{ ...known, shutdown: {} }, expect.stringContaining('unknown option "shutdown". Did you mean ') as never],
     ];
     /** Options of later versions: taken without a word, they would be a promise that nobody keeps. */
     const later = {
-      itemFailure: { attempts: 3 },
-      crashes: { limit: 3 },
       itemConcurrency: 2,
-      transactions: 'host',
-      itemsPerTransaction: 5,
       partFailure: 'continue',
     };
 
