@@ -6,7 +6,7 @@
  * each item, for 100 items, and for a batch of 100, against the same handler without (each write committed by itself), and
  * against a bare loop with a transaction for each item.
  *
- * `ROWS=2000000` rows and `WRITES=5000` written rows by default.
+ * `ROWS=6000000` rows and `WRITES=5000` written rows by default.
  */
 import { BullModule, getQueueToken } from '@nestjs/bullmq';
 import { Injectable, Module } from '@nestjs/common';
@@ -27,7 +27,7 @@ import { createDatabase } from '../test/support/database.js';
 import { PgTransactionHost } from '../test/support/pg.host.js';
 import { interleaved } from './interleaved.js';
 
-const ROWS = Number(process.env.ROWS ?? 2_000_000);
+const ROWS = Number(process.env.ROWS ?? 6_000_000);
 const WRITES = Number(process.env.WRITES ?? 5_000);
 const BATCH = 100;
 
@@ -145,7 +145,7 @@ const job = (name: string) => async () => {
 try {
   const { without, with: withCheckpoints } = await interleaved(
     { without: job('no checkpoints'), with: job('checkpoints') },
-    7,
+    5,
   );
   const cost = (withCheckpoints / without - 1) * 100;
   console.log(
