@@ -179,7 +179,7 @@ describeQueues('transactions', ['redis'], (queues) => {
   });
 
   it('R25: a run that ends before it knows whether its commit is there leaves that to the next', async () => {
-    const app = await start(processor({}, { itemFailure: { attempts: 3, backoffMs: 1, then: 'skip' } }));
+    const app = await start(processor({}, { itemFailure: { then: 'skip' } }));
     const cut = once(() => {
       host.read = fails('the database system is starting up');
       void app.close();
