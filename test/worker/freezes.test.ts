@@ -62,7 +62,8 @@ describeQueues('freezes', BOTH, (queues) => {
     );
 
     await frozen.said(/^> frozen/);
-    const other = await queues.start({ processors: [processor], iteration: { worker: WORKER } });
+    const neverLosesItsLock = { ...WORKER, lockDuration: 60_000 }; // so that the thawed one has no right to take a job again
+    const other = await queues.start({ processors: [processor], iteration: { worker: neverLosesItsLock } });
     const isSettled = async (id: string) => held.has(id) || isOver((await jobOf(other, id))[1]);
     await until(
       () => `the other worker has taken every job over; it holds ${[...held].join(', ')}`,
