@@ -8,7 +8,7 @@ const SOURCES = [
 ];
 const PROCESSES = [
   'test/{chaos,sample-app}/**/*.test.ts',
-  'test/worker/{careful,crashes,freezes,kills,lost-locks,outages}.test.ts',
+  'test/worker/{careful,crashes,freezes,in-flight.kills,kills,lost-locks,outages}.test.ts',
 ];
 
 /** Suites that run `maxWorkers` at a time, when those of the groups before them have ended. */

@@ -45,6 +45,11 @@ export interface RunOptions {
   checkpoint?: CheckpointOptions;
   itemFailure?: ItemFailureOptions;
   crashes?: CrashOptions;
+  /**
+   * How many items are handled at a time (R26): for handlers that wait, for a network say. Items begin in order; the checkpoint
+   * is the last cursor below which everything is finished, and no more than so many are begun beyond it. Default 1.
+   */
+  itemConcurrency?: number;
   /** BullMQ's options of the queue's worker, such as `concurrency`. All processors of one queue must agree. */
   worker?: IterationWorkerOptions;
 }
@@ -80,6 +85,7 @@ export interface ResolvedRunOptions {
   readonly checkpoint: { readonly everyMs: number; readonly everyItems: number };
   readonly itemFailure: Readonly<Required<ItemFailureOptions>>;
   readonly crashes: Readonly<Required<CrashOptions>>;
+  readonly itemConcurrency: number;
   readonly worker: IterationWorkerOptions;
 }
 
@@ -129,6 +135,7 @@ export function resolveRunOptions(module: RunOptions, processor: RunOptions): Re
     checkpoint: { everyMs, everyItems: everyMs === 0 ? 1 : everyItems },
     itemFailure: { ...ITEM_FAILURE_DEFAULTS, ...given(module.itemFailure), ...given(processor.itemFailure) },
     crashes: { ...CRASH_DEFAULTS, ...given(module.crashes), ...given(processor.crashes) },
+    itemConcurrency: processor.itemConcurrency ?? module.itemConcurrency ?? 1,
     worker: { lockRenewTime: worker.lockDuration / RENEWALS_PER_LOCK, ...worker },
   };
 }

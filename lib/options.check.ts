@@ -91,5 +91,6 @@ const RUN_RULES: Rules = {
     limit: countOrNone,
   }),
   crashes: object({ limit: count, then: failOrSkip }),
+  itemConcurrency: count,
   worker,
 };

@@ -4,6 +4,7 @@ import { InvalidProcessorError } from '../iteration.errors.js';
 import { type ProcessorOptions, type ResolvedIterationOptions, resolveRunOptions } from '../iteration.options.js';
 import { checkProcessorOptions } from '../options.check.js';
 import { nearest } from '../rules.js';
+import { isPromise } from '../run/is.promise.js';
 import type { IterationContext, IterationEvent } from '../run/iteration.context.js';
 import type { Hook, ProcessorDefinition } from '../run/processor.definition.js';
 import type { TransactionHost } from '../transactions/transaction.host.js';
@@ -46,13 +47,22 @@ export function defineProcessor(
     ((...args) => (instance as Record<string | symbol, Method>)[method]?.(...args)) as Method;
   const around = marks.filter(({ role }) => role.type === 'around').map(({ method }) => bound(method));
 
+  const runOptions = resolveRunOptions(module.run, options);
+  if (runOptions.itemConcurrency > 1 && options.transactions !== undefined) {
+    throw new InvalidProcessorError(
+      type.name,
+      `it has "transactions" and itemConcurrency ${runOptions.itemConcurrency}: a transaction commits the cursor with its item, so items ` +
+        'are handled one after the other. Set itemConcurrency: 1 here, and itemsPerTransaction to commit several at once',
+    );
+  }
+
   return {
     name: type.name,
     queue: options.queue,
     jobName: options.name,
     version: options.version ?? null,
     onChange: options.onChange ?? 'fail',
-    options: resolveRunOptions(module.run, options),
+    options: runOptions,
     transactions: options.transactions === undefined ? undefined : transactionsOf?.(options.transactions),
     itemsPerTransaction: options.itemsPerTransaction ?? 1,
     builderName: `${type.name}.${String(build)}`,
@@ -74,7 +84,11 @@ function handlerOf(instance: object, method: string | symbol): Handle {
 }
 
 function wrap(inner: Handle, around: Method): Handle {
-  return (item: unknown, context: IterationContext) => around(context, async () => void (await inner(item, context)));
+  return (item: unknown, context: IterationContext) =>
+    around(context, async () => {
+      const returned = inner(item, context);
+      if (isPromise(returned)) await returned;
+    });
 }
 
 function only(type: Type, marks: readonly Mark[], role: Role['type'], decorator: string): string | symbol {

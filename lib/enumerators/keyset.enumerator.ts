@@ -6,7 +6,7 @@ import {
   checkOptions,
   count,
   type Enumerator,
-  type KeyedRow,
+  type KeyedRows,
   keyedPage,
   type Page,
   type PageReader,
@@ -56,24 +56,25 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
     const order = new NumberOrder();
     const rounds = new Rounds();
     for (;;) {
-      const rows = await this.#fetch(after);
-      const last = rows.at(-1);
-      if (!last) return;
-      order.check(after, rows);
-      if (rounds.comesAgain(last.key)) {
+      const page = await this.#fetch(after);
+      const { rows, keys } = page;
+      const last = keys.at(-1);
+      if (last === undefined) return;
+      order.check(after, keys);
+      if (rounds.comesAgain(last)) {
         throw new InvalidEnumeratorError(
-          `keyset: the key ${JSON.stringify(last.key)} came again, so the rows would never end. ` +
+          `keyset: the key ${JSON.stringify(last)} came again, so the rows would never end. ` +
             'fetch must order by the key, and give only rows behind `after`',
         );
       }
-      const end = until === null ? -1 : rows.findIndex(({ key }) => isSameJson(key, until));
-      yield keyedPage(end < 0 ? rows : rows.slice(0, end + 1), (key) => key);
+      const end = until === null ? -1 : keys.findIndex((key) => isSameJson(key, until));
+      yield keyedPage(end < 0 ? page : { rows: rows.slice(0, end + 1), keys }, (key) => key);
       if (end >= 0) return;
-      after = last.key;
+      after = last;
     }
   }
 
-  async #fetch(after: K | null): Promise<readonly KeyedRow<Row, K>[]> {
+  async #fetch(after: K | null): Promise<KeyedRows<Row, K>> {
     const { fetch, key, pageSize } = this.query;
     const rows: unknown = await fetch(after, pageSize);
     if (!Array.isArray(rows)) {
@@ -81,17 +82,16 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
         `keyset: fetch(${JSON.stringify(after)}, ${pageSize}) gave ${String(rows)}; it must give an array of rows`,
       );
     }
-    const keyed = rows.map((row: Row) => ({ row, key: key(row) }));
-    const without = keyed.find(({ key }) => key === null || key === undefined);
-    if (without) {
+    const keys = rows.map((row: Row) => key(row));
+    const without = keys.findIndex((key) => key === null || key === undefined);
+    if (without >= 0) {
       throw new InvalidEnumeratorError(
-        `keyset: key() gave ${String(without.key)} for the row ${JSON.stringify(without.row)}; each row needs a key of its own`,
+        `keyset: key() gave ${String(keys[without])} for the row ${JSON.stringify(rows[without])}; each row needs a key of its own`,
       );
     }
-    const last = keyed.at(-1);
-    if (last) checkJson(last.key);
-    checkForward('keyset', after, keyed);
-    return keyed;
+    if (keys.length > 0) checkJson(keys.at(-1));
+    checkForward('keyset', after, keys);
+    return { rows: rows.slice(), keys }; // fetch may fill the same array again, while these are still handled
   }
 }
 
@@ -99,9 +99,9 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
 class NumberOrder {
   #direction = 0;
 
-  check(after: Json | [] | null, rows: readonly { readonly key: Json | [] }[]): void {
+  check(after: Json | [] | null, keys: readonly (Json | [])[]): void {
     let before = leading(after);
-    for (const { key } of rows) {
+    for (const key of keys) {
       const value = leading(key);
       const step = typeof before === 'number' && typeof value === 'number' ? Math.sign(value - before) : 0;
       if (step !== 0 && step === -this.#direction) {

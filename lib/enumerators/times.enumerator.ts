@@ -33,10 +33,9 @@ class TimesSource implements Source<number, number> {
         if (next >= end) return undefined;
         const start = next;
         next = Math.min(start + PAGE_SIZE, end);
-        return {
-          items: Array.from({ length: next - start }, (_, index) => start + index),
-          cursorAt: (index) => start + index,
-        };
+        const items: number[] = [];
+        for (let item = start; item < next; item++) items.push(item);
+        return { items, cursorAt: (index) => start + index };
       },
       close() {},
     };

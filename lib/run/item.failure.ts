@@ -2,8 +2,9 @@ import type { Enumerator } from '../enumerators/contract/index.js';
 import { CrashLoopError, ItemGoneError } from '../iteration.errors.js';
 import { controlErrorOf, isUnrecoverable, toError } from './failure.js';
 import type { ItemWork } from './item.work.js';
+import type { PageFeed } from './page.feed.js';
 import { halvesOf, type Outcome, type Piece, type Place } from './piece.js';
-import type { Position, Progress } from './position.js';
+import type { Position } from './position.js';
 import type { RunParts } from './run.parts.js';
 import type { RunWatch } from './run.watch.js';
 import type { Skips } from './skips.js';
@@ -14,6 +15,8 @@ export interface ItemFailureParts extends RunParts {
   readonly skips: Skips;
   readonly watch: RunWatch;
   readonly halve: Enumerator<unknown>['halve'];
+  /** Whether an item may be left unfinished when the run has to end. */
+  readonly feed: Pick<PageFeed, 'mayLeave'>;
 }
 
 const MAX_BACKOFF_MS = 5_000;
@@ -22,36 +25,61 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** How often the lock and the run time are looked at while a further try is waited for. */
 const WAITING_LOOK_MS = 250;
 
+/** A further try. */
+interface Again {
+  readonly again: () => unknown;
+  /** Whether the item may be left unfinished when the run has to end; by default what the feed says then. */
+  readonly mayLeave?: () => boolean;
+}
+
 /** Tries items again in place, halves batches, skips what cannot be handled (R24); else it is a failure of the job. */
 export class ItemFailure {
   /** Whether any part of the batch at hand was handled. */
   #anyHandled = false;
-  #mayLeave!: Place['mayLeave'];
 
   constructor(private readonly parts: ItemFailureParts) {}
 
-  /** @throws what fails the job */
-  async overcome(thrown: unknown, { page, index, mayLeave }: Place): Promise<Outcome> {
-    const { position } = this.parts;
-    this.#mayLeave = mayLeave;
-    const whole = { item: page.items[index], before: position.cursor, cursor: page.cursorAt(index) };
-    const error = toError(thrown, this.parts.definition.handlerName);
-    const pass = () => position.skip(page, index);
-    if (error instanceof CrashLoopError) return this.#skip({ error, tries: error.crashes }, whole, pass);
-    if (error instanceof ItemGoneError) return this.#skip({ error, tries: 1 }, whole, pass);
-
+  /** An item that threw is tried again, or given up. @throws what fails the job */
+  async overcome(thrown: unknown, place: Place): Promise<Outcome> {
+    const { position, work } = this.parts;
+    const { page, index } = place;
     const { processed, skipped, passed } = position;
-    const after = { cursor: whole.cursor, processed: processed + 1, skipped, passed: passed + 1 };
-    const retried = await this.#retry(error, whole, after);
-    if (!(retried instanceof Failed)) return retried;
-    this.#mustBeSkippable(retried.error);
-    const halves = await this.#halve(whole, retried.error);
-    if (!halves) return this.#skip(retried, this.#record(whole), pass);
+    const after = { cursor: page.cursorAt(index), processed: processed + 1, skipped, passed: passed + 1 };
+    const retried = await this.retry(thrown, { again: () => work.handleOne(page.items[index], after) });
+    return retried instanceof Failed ? this.giveUp(retried, place) : retried;
+  }
+
+  /** Further tries in place. @throws what no further try may hold up */
+  async retry(thrown: unknown, { again, mayLeave }: Again): Promise<'handled' | 'left' | Failed> {
+    const { attempts } = this.parts.definition.options.itemFailure;
+    let last = toError(thrown, this.parts.definition.handlerName);
+    if (last instanceof CrashLoopError) return new Failed(last, last.crashes);
+    for (let tries = 1; ; tries++) {
+      if (last instanceof ItemGoneError) return new Failed(last, tries);
+      this.#mustNotBeFinal(last);
+      if (tries >= attempts) return new Failed(last, tries);
+      if (!(await this.#backOff(tries, mayLeave))) return 'left';
+      try {
+        await again();
+        return 'handled';
+      } catch (error) {
+        last = toError(error, this.parts.definition.handlerName);
+      }
+    }
+  }
+
+  /** The item behind the position has failed for good: it is halved, or skipped. @throws what fails the job */
+  async giveUp(failed: Failed, { page, index }: Place): Promise<Outcome> {
+    const { position } = this.parts;
+    const { error } = failed;
+    const whole = { item: page.items[index], before: position.cursor, cursor: page.cursorAt(index) };
+    const pass = () => position.skip(page, index);
+    if (error instanceof CrashLoopError || error instanceof ItemGoneError) return this.#skip(failed, whole, pass);
+    this.#mustBeSkippable(error);
+    const halves = await this.#halve(whole, error);
+    if (!halves) return this.#skip(failed, this.#record(whole), pass);
     this.#anyHandled = false;
-    return this.#narrow(halves, () => {
-      position.skip(page, index);
-      if (this.#anyHandled) position.processed++;
-    });
+    return this.#narrow(halves, () => position.skip(page, index, this.#anyHandled));
   }
 
   /** Halves in order, each until it is handled, or found guilty and skipped. @param end Moves behind the whole batch. */
@@ -63,7 +91,7 @@ export class ItemFailure {
   async #part(piece: Piece, end?: () => void): Promise<Outcome> {
     const { definition, interruption, position, watch, work } = this.parts;
     await watch.look();
-    if (interruption.pending && this.#mayLeave()) return 'left';
+    if (interruption.pending && this.parts.feed.mayLeave) return 'left';
     const { cursor } = piece;
     const pass = end ?? (() => position.passTo(cursor));
     const { processed, skipped, passed } = position;
@@ -75,7 +103,7 @@ export class ItemFailure {
       this.#mustBeSkippable(error);
       const halves = await this.#halve(piece, error);
       if (halves) return this.#narrow(halves, end);
-      const retried = await this.#retry(error, piece, after);
+      const retried = await this.retry(error, { again: () => work.handleOne(piece.item, after) });
       if (retried instanceof Failed) {
         this.#mustBeSkippable(retried.error);
         return this.#skip(retried, this.#record(piece), pass);
@@ -88,33 +116,15 @@ export class ItemFailure {
     return 'passed';
   }
 
-  /** Further tries in place. */
-  async #retry(error: Error, { item }: Piece, after: Progress): Promise<'handled' | 'left' | Failed> {
-    const { definition, work } = this.parts;
-    const { attempts } = definition.options.itemFailure;
-    let last = error;
-    for (let tries = 1; ; tries++) {
-      this.#mustNotBeFinal(last);
-      if (tries >= attempts) return new Failed(last, tries);
-      if (!(await this.#backOff(tries))) return 'left';
-      try {
-        await work.handleOne(item, after);
-        return 'handled';
-      } catch (thrown) {
-        last = toError(thrown, definition.handlerName);
-      }
-    }
-  }
-
   /** @returns false when the run has to end first. */
-  async #backOff(tries: number): Promise<boolean> {
+  async #backOff(tries: number, mayLeave = () => this.parts.feed.mayLeave): Promise<boolean> {
     const { clock, interruption, lock, watch } = this.parts;
-    await watch.save(); // it may wait for long, and no handler is at work meanwhile (R18, R19)
+    await watch.saveBeforeWait();
     const looks = setInterval(() => watch.lookWhileAwaiting(), WAITING_LOOK_MS).unref();
     await interruption.wait(this.#backoffMs(tries));
     clearInterval(looks);
     await watch.look();
-    return lock.check(clock.now()) && !(interruption.pending && this.#mayLeave());
+    return lock.check(clock.now()) && !(interruption.pending && mayLeave());
   }
 
   #backoffMs(tries: number): number {
@@ -167,13 +177,13 @@ export class ItemFailure {
     return { ...piece, isRecord: this.parts.halve !== undefined };
   }
 
-  async #skip(failed: Failed | { error: Error; tries: number }, piece: Piece, pass: () => void): Promise<Outcome> {
+  async #skip(failed: Failed, piece: Piece, pass: () => void): Promise<Outcome> {
     return (await this.parts.skips.skip(failed, piece, pass)) ? 'passed' : 'left';
   }
 }
 
 /** All tries in place have failed. */
-class Failed {
+export class Failed {
   constructor(
     readonly error: Error,
     readonly tries: number,

@@ -1,17 +1,19 @@
 import { hostname } from 'node:os';
-import { isSameJson } from '../cursor.js';
 import { type EnumeratorLike, readerOf } from '../enumerators/contract/index.js';
 import { type CrashLoopError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
 import { type Restored, restoreCheckpoint } from './checkpoint.js';
+import { claimRow } from './claim.js';
 import { CommittedProgress } from './committed.progress.js';
 import { crashLoop } from './crash.loop.js';
 import { toError } from './failure.js';
 import { ItemFailure } from './item.failure.js';
-import { ItemLoop } from './item.loop.js';
+import { loopOverItems } from './item.loop.js';
 import { type ItemWork, PlainWork } from './item.work.js';
+import { ItemsInFlight, type Slot } from './items.in.flight.js';
 import { JobGuard } from './job.guard.js';
 import { askSize } from './job.size.js';
 import { buildSource, handlerOf } from './job.source.js';
+import { PageFeed } from './page.feed.js';
 import { Position } from './position.js';
 import { redriveOf } from './redrive.js';
 import { RunCheckpoint } from './run.checkpoint.js';
@@ -112,7 +114,8 @@ class JobRun {
   async #iterate(): Promise<Ending> {
     const { definition } = this.parts;
     try {
-      if (this.#committed && !(await this.#claim(this.#committed))) return { type: 'lost' };
+      if (this.#committed && !(await claimRow(this.#committed, this.#checkpoint, this.#context)))
+        return { type: 'lost' };
       const blame = await this.#blame();
       if (blame && definition.options.crashes.then === 'fail') return { type: 'error', error: blame };
       // What onChange says is of the source's cursors, and a redrive's is none.
@@ -124,34 +127,6 @@ class JobRun {
       if (!(error instanceof SourceChangedError) || this.#position.finished > 0) return this.#error(error);
       return this.#iterateChanged(error);
     }
-  }
-
-  /**
-   * R25: makes the job's row this run's, and goes on where it was committed. That this run has begun is saved before: a
-   * run of a lower number must not have the row.
-   */
-  async #claim(committed: CommittedProgress): Promise<boolean> {
-    if (!(await this.#checkpoint.saveSurely())) return false;
-    const claimed = await committed.claim();
-    if (!claimed) return false;
-    const { document } = claimed;
-    if (!document) return true;
-    const { failures, crashes, passed } = this.#checkpoint.current;
-    const same = passed === document.passed;
-    const isBehind = same && isSameJson(this.#checkpoint.current.cursor, document.cursor);
-    const { state = null, version, letter, stopped } = document;
-    this.#checkpoint.follow(document);
-    this.#checkpoint.change({
-      version,
-      letter,
-      stopped: isBehind ? this.#checkpoint.current.stopped : stopped,
-      failures: same ? failures : 0,
-      crashes: same ? crashes : undefined,
-    });
-    if (isBehind) return true; // the row: what hooks made of it since is kept
-    this.#context.state = structuredClone(state);
-    this.#context.stopped = stopped;
-    return true;
   }
 
   #blame(): Promise<CrashLoopError | undefined> {
@@ -201,27 +176,45 @@ class JobRun {
       suspicion: { crashes: this.#checkpoint.current.crashes?.length ?? 0, suspects: this.parts.suspects },
       save: (running) => this.#checkpoint.save(running),
     });
+    const warn = (message: string) => log.warn(message);
+    const feed = new PageFeed({ reader: readerOf(enumerator, this.#position.passed), interruption, watch, warn });
     const failure = new ItemFailure({
       ...this.parts,
       position: this.#position,
       work: this.#work,
       skips: this.#skips,
       watch,
+      feed,
       halve: 'halve' in enumerator ? enumerator.halve?.bind(enumerator) : undefined,
     });
-    const loop = new ItemLoop({
-      reader: readerOf(enumerator, this.#position.passed),
-      work: this.#work,
-      overcome: (thrown, place) => failure.overcome(thrown, place),
-      blame,
-      position: this.#position,
-      interruption,
-      watch,
-      stopped: () => this.#context.stopped !== undefined,
-      warn: (message) => log.warn(message),
-    });
-    const end = await loop.run().finally(() => watch.end());
-    return end.type === 'interrupt' ? { ...end, begun: true } : end;
+    const context = this.#context;
+    const common = { blame, context, failure, feed, interruption, position: this.#position, warn, watch };
+    try {
+      const end = await (this.#itemConcurrency > 1
+        ? new ItemsInFlight({
+            ...common,
+            most: this.#itemConcurrency,
+            skips: definition.options.itemFailure.then === 'skip',
+            slot: () => this.#slot(),
+            passedStop: () => this.#checkpoint.change({ stopped: context.stopped }),
+          }).run()
+        : loopOverItems({ ...common, work: this.#work }));
+      return end.type === 'interrupt' ? { ...end, begun: true } : end;
+    } finally {
+      watch.end();
+      await feed.close();
+    }
+  }
+
+  /** A dead letter's item may live only until the next is looked for. */
+  get #itemConcurrency(): number {
+    return redriveOf(this.parts.job) ? 1 : this.parts.definition.options.itemConcurrency;
+  }
+
+  /** A handler whose context is its own. */
+  #slot(): Slot {
+    const context = this.#context.fork();
+    return { context, handle: handlerOf(this.parts.definition, context) };
   }
 
   /**

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import type { EnumeratorLike } from '../enumerators/contract/index.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
 import { toError } from './failure.js';
-import { isPromise } from './item.loop.js';
+import { isPromise } from './is.promise.js';
 import type { RunCheckpoint } from './run.checkpoint.js';
 import type { RunLog } from './run.log.js';
 

@@ -40,8 +40,6 @@ export async function halvesOf(
 export interface Place {
   readonly page: Page<unknown>;
   readonly index: number;
-  /** Whether it may be left unfinished when the run has to end. */
-  readonly mayLeave: () => boolean;
 }
 
 /**

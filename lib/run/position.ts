@@ -1,4 +1,4 @@
-import type { Cursor } from '../cursor.js';
+import { type Cursor, isSameJson } from '../cursor.js';
 import type { Page } from '../enumerators/contract/index.js';
 
 /** How far a job has come. */
@@ -13,14 +13,16 @@ export interface Progress {
   readonly passed: number;
 }
 
-/** Where a run is. A cursor is made when it is asked for, not for each item. */
+/** Where a run is. A cursor is made when it is asked for, not for each item; what can be told from `finished` is not counted apart. */
 export class Position implements Progress {
-  processed: number;
   skipped: number;
-  passed: number;
-  /** Items that this run has finished or skipped. */
-  finished = 0;
 
+  #finished = 0;
+  /** Of {@link finished}, those that count as skipped. */
+  #unprocessed = 0;
+  /** What `processed` and `passed` were with none finished. */
+  #processedBefore: number;
+  #passedBefore: number;
   #cursor: Cursor;
   #page: Page<unknown> | undefined;
   #index = -1;
@@ -28,9 +30,9 @@ export class Position implements Progress {
 
   constructor({ cursor, processed, skipped, passed }: Progress) {
     this.#cursor = cursor;
-    this.processed = processed;
+    this.#processedBefore = processed;
     this.skipped = skipped;
-    this.passed = passed;
+    this.#passedBefore = passed;
   }
 
   /** Of the last finished item. */
@@ -38,46 +40,60 @@ export class Position implements Progress {
     return this.#page ? this.#page.cursorAt(this.#index) : this.#cursor;
   }
 
+  /** Items that this run has finished or skipped. */
+  get finished(): number {
+    return this.#finished;
+  }
+
+  get processed(): number {
+    return this.#processedBefore + this.#finished - this.#unprocessed;
+  }
+
+  get passed(): number {
+    return this.#passedBefore + this.#finished;
+  }
+
   /** Whether this run has come any further. */
   get hasMoved(): boolean {
-    return this.finished > 0 || this.#movedOn;
+    return this.#finished > 0 || this.#movedOn;
   }
 
   /** The last `count` items of `page` up to `index` are finished. */
-  advance(page: Page<unknown>, index: number, count = 1): void {
-    this.processed += count;
-    this.#pass(page, index, count);
-  }
-
-  /** The item at `index` of `page` was skipped, whole or in parts. */
-  skip(page: Page<unknown>, index: number): void {
-    this.#pass(page, index, 1);
-  }
-
-  /** The source has moved on to the cursor of a page without items, or a part of a batch is over. */
-  passTo(cursor: Cursor): void {
-    this.#leave(cursor);
-    this.#movedOn = true;
-  }
-
-  /** Starts over elsewhere, nothing of this run being finished yet. */
-  moveTo({ cursor, processed, skipped, passed }: Progress): void {
-    this.#leave(cursor);
-    this.#movedOn = false;
-    this.processed = processed;
-    this.skipped = skipped;
-    this.passed = passed;
-  }
-
-  #pass(page: Page<unknown>, index: number, count: number): void {
+  advance(page: Page<unknown>, index: number, count: number): void {
+    this.#finished += count;
     if (index < page.items.length - 1 || page.aliased) {
       this.#page = page;
       this.#index = index;
     } else {
       this.#leave(page.cursorAt(index)); // the next page is already being read: no third one stays in memory
     }
-    this.passed += count;
-    this.finished += count;
+  }
+
+  /** The item at `index` of `page` was skipped, whole, or so that some of its parts were handled. */
+  skip(page: Page<unknown>, index: number, partly = false): void {
+    if (!partly) this.#unprocessed++;
+    this.advance(page, index, 1);
+  }
+
+  /** The source has moved on to the cursor of a page without items, or a part of a batch is over. */
+  passTo(cursor: Cursor): void {
+    this.#movedOn ||= !isSameJson(cursor, this.cursor); // what is behind a cursor may be nothing, up to that same cursor
+    this.#leave(cursor);
+  }
+
+  /** Starts over elsewhere, nothing of this run being finished yet. */
+  moveTo({ cursor, processed, skipped, passed }: Progress): void {
+    this.#leave(cursor);
+    this.#movedOn = false;
+    this.skipped = skipped;
+    this.#processedBefore = processed - this.#finished + this.#unprocessed;
+    this.#passedBefore = passed - this.#finished;
+  }
+
+  /** Gives up what has been finished since then. */
+  goBackTo(saved: Progress): void {
+    this.#finished = Math.max(0, this.#finished - (this.passed - saved.passed));
+    this.moveTo(saved);
   }
 
   #leave(cursor: Cursor): void {

@@ -17,6 +17,7 @@ export class RunCheckpoint {
   /** What {@link forgetUnsaved} goes back to. */
   #saved: Checkpoint;
   #measuredAt: number;
+  #storing: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly parts: RunParts,
@@ -56,11 +57,9 @@ export class RunCheckpoint {
 
   /** Gives up what cannot be saved: the job goes on behind its last checkpoint. */
   forgetUnsaved(): void {
-    const { finished, passed } = this.position;
     const { state = null, letter } = this.#saved;
     this.change({ letter });
-    this.position.moveTo(this.#saved);
-    this.position.finished = Math.max(0, finished - (passed - this.#saved.passed));
+    this.position.goBackTo(this.#saved);
     this.user.state = structuredClone(state);
   }
 
@@ -89,7 +88,7 @@ export class RunCheckpoint {
    */
   saveSurely(changes: Partial<Checkpoint> = {}): Promise<boolean> {
     const running = this.#current.running && 'careful'; // between two items
-    return this.#storeSurely(this.#bringUpToDate({ running, ...changes }));
+    return this.#storeSurely({ running, ...changes });
   }
 
   /**
@@ -99,15 +98,15 @@ export class RunCheckpoint {
    * @throws InvalidCursorError
    */
   saveLast(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<boolean> {
-    return this.#storeSurely(this.#bringUpToDate({ running: undefined, ...changes }), options);
+    return this.#storeSurely({ running: undefined, ...changes }, options);
   }
 
-  async #storeSurely(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
+  async #storeSurely(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<boolean> {
     const { clock, interruption, lock, log } = this.parts;
     const tooLate = interruption.abandoned.then(() => delay(LAST_SAVE_MS, false, { ref: false }));
     while (lock.check(clock.now())) {
       try {
-        const saved = await Promise.race([this.#store(document, options), tooLate]);
+        const saved = await Promise.race([this.#store(this.#bringUpToDate(changes), options), tooLate]);
         if (!saved) lock.lose();
         return saved && lock.check(clock.now()); // the answer may have waited for a frozen process to thaw
       } catch (error) {
@@ -119,7 +118,15 @@ export class RunCheckpoint {
     return false;
   }
 
-  async #store(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
+  /** One after the other: with items in flight several may be asked for at once, and the last one must be what remains. */
+  #store(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
+    const before = this.parts.interruption.isAbandoned ? undefined : this.#storing; // an answer may never come
+    const stored = Promise.resolve(before).then(() => this.#storeNow(document, options));
+    this.#storing = stored.catch(() => {});
+    return stored;
+  }
+
+  async #storeNow(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
     const { job, lock, store } = this.parts;
     const saved = await store.save(job, lock.token, document, options);
     if (saved) {

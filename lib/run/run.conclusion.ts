@@ -1,20 +1,20 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { InvalidCursorError, type IterationCancelledError } from '../iteration.errors.js';
 import { endedNow } from './checkpoint.js';
 import type { CommittedProgress } from './committed.progress.js';
 import { controlErrorOf, judge, toError, type Verdict } from './failure.js';
 import type { Interruption } from './interruption.js';
-import type { LoopEnd } from './item.loop.js';
 import type { ItemWork } from './item.work.js';
 import type { IterationResult, RunEnd } from './iteration.context.js';
 import type { JobGuard } from './job.guard.js';
+import type { LoopEnd } from './page.feed.js';
 import type { Position } from './position.js';
 import type { RunCheckpoint } from './run.checkpoint.js';
 import type { RunContext } from './run.context.js';
 import type { RunHooks } from './run.hooks.js';
 import type { RunParts } from './run.parts.js';
 import type { Settlement } from './settlement.js';
+import { tellOfSurvival } from './survival.js';
 
 /** Why the items ended: what the loop says, or what was thrown on the way. */
 export type Ending =
@@ -36,10 +36,6 @@ export interface ConclusionParts extends RunParts {
   /** The job's row, where there are transactions. */
   readonly committed: CommittedProgress | undefined;
 }
-
-/** For so long is a backend that is away told again that a run has survived its lost lock. */
-const TELL_OF_SURVIVAL_MS = 60_000;
-const TELL_AGAIN_MS = 500;
 
 /** The end of a run (R7): checkpoint, hooks, then what BullMQ is to be told, once. */
 export class Conclusion {
@@ -175,22 +171,9 @@ export class Conclusion {
 
   /** R20: another worker's, or soon: nothing of this run counts, and its hooks are the other's to call. */
   #lost(): Settlement {
-    void this.#tellOfSurvival(this.parts.checkpoint.current.run);
+    void tellOfSurvival(this.parts.checkpoint.current.run, this.parts);
     this.parts.log.lost(this.parts.checkpoint.current);
     return { type: 'lost' };
-  }
-
-  /** R19: this process is alive, so the item did not end it. Told beside the checkpoint, which is another run's by now. */
-  async #tellOfSurvival(run: number): Promise<void> {
-    const { clock, interruption, job, store } = this.parts;
-    const until = clock.now() + TELL_OF_SURVIVAL_MS;
-    while (!interruption.isAbandoned && clock.now() < until) {
-      try {
-        return await store.noteSurvivor(job, run);
-      } catch {
-        await delay(TELL_AGAIN_MS, undefined, { ref: false });
-      }
-    }
   }
 
   /** What a hook makes of the state is saved as well; if it cannot be, the job settles all the same (R7). */

@@ -16,20 +16,47 @@ export interface RunContextParts {
   readonly transactional: boolean;
 }
 
+/** What user code may change of a run. */
+interface RunState {
+  state: Json;
+  stopped: { readonly silent: boolean } | undefined;
+}
+
 /** What user code sees of a run. */
 export class RunContext implements BuildContext, IterationContext {
   item: unknown;
-  state: Json;
-  /** Set by {@link stop}, in this run or in one before whose end failed. */
-  stopped: { readonly silent: boolean } | undefined;
+  /** Whether {@link stop} was called of this very object. */
+  hasStopped = false;
 
   readonly #parts: RunContextParts;
+  readonly #run: RunState;
   #transaction: unknown;
 
-  constructor(parts: RunContextParts) {
+  constructor(parts: RunContextParts, run: RunState = { state: structuredClone(parts.state), stopped: parts.stopped }) {
     this.#parts = parts;
-    this.state = structuredClone(parts.state);
-    this.stopped = parts.stopped;
+    this.#run = run;
+  }
+
+  /** Another view of the same run, for one of several items in flight. */
+  fork(): RunContext {
+    return new RunContext(this.#parts, this.#run);
+  }
+
+  get state(): Json {
+    return this.#run.state;
+  }
+
+  set state(state: Json) {
+    this.#run.state = state;
+  }
+
+  /** Set by {@link stop}, in this run or in one before whose end failed. */
+  get stopped(): RunState['stopped'] {
+    return this.#run.stopped;
+  }
+
+  set stopped(stopped: RunState['stopped']) {
+    this.#run.stopped = stopped;
   }
 
   get data(): unknown {
@@ -84,7 +111,8 @@ export class RunContext implements BuildContext, IterationContext {
 
   // Both may be taken out of the context: `({ stop }) => stop()`.
   readonly stop = ({ silent = false }: { silent?: boolean } = {}): void => {
-    this.stopped = { silent };
+    this.#run.stopped = { silent };
+    this.hasStopped = true;
   };
 
   readonly retryIn = (ms: number): void => {

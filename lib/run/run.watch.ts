@@ -20,8 +20,11 @@ export interface WatchParts {
   readonly save: (running: Running) => Promise<void>;
 }
 
-/** So many items of a synchronous handler are handled between two looks at the clock. */
-const ITEMS_PER_LOOK = 64;
+/** Most items that are handled between two looks at the clock (R20)... */
+const UNSEEN_ITEMS = 15;
+/** ... and only after so many times as many, in a row, that neither waited nor took longer than this. */
+const QUICK_PER_UNSEEN = 128;
+const QUICK_MS = 2;
 /** The event loop gets a turn this often (R13). */
 const TURN_MS = 10;
 /** So long must items be handled without a crash for the run to be trusted again. */
@@ -31,6 +34,9 @@ const CAREFUL_MS = 1_000;
 export class RunWatch {
   /** Counted down with each item; at 0 it is time to look at the clock. */
   itemsUntilLook = 0;
+  #quickItems = 0;
+  #dueAt = -Infinity;
+  #awaitsTick = false;
   /** What has moved since the position was saved: items, and pages without any. */
   #unsaved = 0;
   #lookedAt = 0;
@@ -39,6 +45,8 @@ export class RunWatch {
   #saveAt: number;
   #runtimeEndsAt = Infinity;
   #isCareful: boolean;
+  /** So many moves are saved at once. */
+  #movesPerSave: number;
   #carefulUntil = Infinity;
   #awaitsTurn: boolean;
   #endTurn: (() => void) | undefined;
@@ -46,16 +54,26 @@ export class RunWatch {
   constructor(private readonly parts: WatchParts) {
     const now = parts.clock.now();
     this.#isCareful = parts.careful;
+    this.#movesPerSave = parts.careful ? 1 : parts.options.checkpoint.everyItems;
     this.#awaitsTurn = parts.careful && parts.suspicion !== undefined && parts.suspicion.crashes > 0;
     this.#turnAt = now + TURN_MS;
     this.#saveAt = now + parts.options.checkpoint.everyMs;
   }
 
+  /** Whether items are watched one by one (R19). */
+  get isCareful(): boolean {
+    return this.#isCareful;
+  }
+
   /** Looks at the clock: whether anything that goes by time may be due. */
   isDue(): boolean {
     if (this.#isCareful) return true;
-    this.itemsUntilLook = ITEMS_PER_LOOK - 1;
     const now = this.parts.clock.now();
+    this.#quickItems = now - this.#dueAt > QUICK_MS ? 0 : this.#quickItems + 1;
+    this.#dueAt = now;
+    this.itemsUntilLook = Math.min(UNSEEN_ITEMS, Math.floor(this.#quickItems / QUICK_PER_UNSEEN));
+    this.#quickItems += this.itemsUntilLook;
+    if (!this.#awaitsTick) this.#lookAfterWaiting();
     return now >= this.#lookAt || now < this.#lookedAt;
   }
 
@@ -71,12 +89,17 @@ export class RunWatch {
     }
     if (now < this.#lookedAt) this.#followBack(now);
     if (!this.#mayGoOn(now)) return;
-    if (now >= this.#saveAt && !interruption.pending && this.#unsaved > 0) await this.save();
+    if (now >= this.#saveAt && !interruption.pending && this.#unsaved > 0) {
+      await this.save();
+      if (!this.#mayGoOn(clock.now())) return; // the answer may have waited for a frozen process to thaw (R20)
+    }
     // Until the clock of the run time has started, every look must see the first finished item.
     const runtimeEndsAt = position.finished === 0 ? 0 : this.#runtimeEndsAt;
     this.#lookAt = Math.min(this.#turnAt, this.#saveAt, runtimeEndsAt, lock.expiresAt);
     this.#lookedAt = now;
-    if (this.#isCareful) await this.#markItem(now);
+    if (!this.#isCareful) return;
+    await this.#markItem(now);
+    this.#mayGoOn(clock.now());
   }
 
   /** While nothing moves: whether the lock and the time still last. */
@@ -86,20 +109,37 @@ export class RunWatch {
 
   /** Told that the position has moved: whether it is to be saved now. */
   moved(): boolean {
-    const { interruption, options } = this.parts;
-    this.#endTurn?.();
-    return (++this.#unsaved >= options.checkpoint.everyItems || this.#isCareful) && !interruption.pending;
+    return ++this.#unsaved >= this.#movesPerSave && !this.parts.interruption.pending;
   }
 
   async save(): Promise<void> {
-    await this.parts.save(this.#isCareful ? 'careful' : 'items');
+    if (this.#unsaved > 0) this.#endTurn?.();
     this.#unsaved = 0;
+    await this.parts.save(this.#isCareful ? 'careful' : 'items');
     this.#saveAt = this.parts.clock.now() + this.parts.options.checkpoint.everyMs;
+  }
+
+  /** Before a wait that may be long, no handler being at work meanwhile (R18, R19). */
+  async saveBeforeWait(): Promise<void> {
+    if (this.#isCareful || this.#unsaved > 0) await this.save();
   }
 
   /** The run is over. */
   end(): void {
     this.#endTurn?.();
+  }
+
+  /**
+   * Reading the clock costs as much as an item that does nothing, and while a run does not wait, little time goes by. Node
+   * calls `nextTick` when no microtask is left: a handler that waits for nothing is never that long away.
+   */
+  #lookAfterWaiting(): void {
+    this.#awaitsTick = true;
+    process.nextTick(() => {
+      this.#awaitsTick = false;
+      this.#quickItems = 0;
+      this.itemsUntilLook = 0;
+    });
   }
 
   /** An item under suspicion is handled by itself, so that no other job's is blamed for it (R19). */
@@ -112,8 +152,13 @@ export class RunWatch {
   /** Before an item is handled: should the process end in it, the next run will know (R19). */
   async #markItem(now: number): Promise<void> {
     if (this.#carefulUntil === Infinity) this.#carefulUntil = now + CAREFUL_MS;
-    if (now >= this.#carefulUntil) this.#isCareful = false;
+    if (now >= this.#carefulUntil) this.#trust();
     else if (!this.parts.interruption.pending) await this.parts.save('careful item');
+  }
+
+  #trust(): void {
+    this.#isCareful = false;
+    this.#movesPerSave = this.parts.options.checkpoint.everyItems;
   }
 
   /** Whether the lock is held; requests the end of the run when its time is over. */

@@ -14,9 +14,9 @@ import {
   type RunEnd,
   TypeOrmTransactionHost,
 } from '../../lib/index.js';
+import { chanceOf } from '../support/random.js';
 import { LedgerPool, PrismaService } from './connections.js';
 import { LEDGER_INSERT, type LedgerEntry, valuesOf } from './ledger.js';
-import { chanceOf } from './random.js';
 import { type ChaosItem, sourceOf, spanOf } from './sources.js';
 import { type ChaosData, config } from './worker.config.js';
 

@@ -1,4 +1,4 @@
-import { randomOf } from './random.js';
+import { randomOf } from '../support/random.js';
 
 /** What is done to the workers and to Redis, and when: milliseconds since the beginning. */
 export type Disturbance = { readonly atMs: number } & (

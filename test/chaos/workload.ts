@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
+import { randomOf } from '../support/random.js';
 import type { RecordRow } from './ledger.js';
-import { randomOf } from './random.js';
 import { GROUP, KINDS, MAX_SIZE } from './sources.js';
 import type { ChaosData } from './worker.config.js';
 

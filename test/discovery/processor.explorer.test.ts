@@ -382,6 +382,8 @@ describeQueues('misuse', ['redis'], (queues) => {
         { worker: { maxStalledCount: -1 } },
         ', option "worker": option "maxStalledCount" is -1; it must be a whole number, 0 or more',
       ],
+      [{ itemConcurrency: 0 }, 'option "itemConcurrency" is 0; it must be a whole number, 1 or more'],
+      [{ itemConcurrency: '5' }, 'option "itemConcurrency" is \'5\'; it must be a whole number, 1 or more'],
       [{ maxRuntime: 5 }, 'unknown option "maxRuntime". Did you mean "maxRuntimeMs"?'],
       [{ workr: {} }, 'unknown option "workr". Did you mean "worker"?'],
     ];
@@ -428,7 +430,6 @@ describeQueues('misuse', ['redis'], (queues) => {
     ];
     /** Options of later versions: taken without a word, they would be a promise that nobody keeps. */
     const later = {
-      itemConcurrency: 2,
       partFailure: 'continue',
     };
 

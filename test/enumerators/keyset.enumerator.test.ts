@@ -113,6 +113,21 @@ describe('keyset', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('keeps the rows of a page that is being handled when fetch fills the same array again for the next', async () => {
+    const page: Row[] = [];
+    const { fetch, key } = byIdUpwards();
+    const refill = async (after: number | null, limit: number) => {
+      page.splice(0, page.length, ...(await fetch(after, limit)));
+      return page;
+    };
+    const read: number[] = [];
+    for await (const [{ id }] of build.keyset({ cursor: null, fetch: refill, key, pageSize: 5 })) {
+      read.push(id);
+      await new Promise(setImmediate); // the next page is there by now
+    }
+    expect(read).toEqual(byId.map(({ id }) => id));
+  });
+
   it('asks for the size when it is asked itself', async () => {
     expect(build.keyset({ ...byIdUpwards(), cursor: null }).size).toBeUndefined();
     expect(await build.keyset({ ...byIdUpwards(), cursor: null, size: async () => 23 }).size?.()).toBe(23);

@@ -108,6 +108,17 @@ export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>>
     ${snippet}
   `,
 
+  "@IterativeProcessor({ queue: 'maintenance', name: 'sync-users', itemConcurrency: 50 })": (snippet) => `
+    import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor } from 'nestjs-iteration';
+    import type { BuildContext } from 'nestjs-iteration';
+    ${snippet}
+    export class SyncUsers {
+      constructor(private readonly enumerators: EnumeratorBuilder) {}
+      @BuildEnumerator() build({ cursor }: BuildContext) { return this.enumerators.times(5, { cursor }); }
+      @EachIteration() each(_item: number) {}
+    }
+  `,
+
   'const processor = app.get(NotifyUsers);': (snippet) => `
     import type { INestApplicationContext } from '@nestjs/common';
     import type { BuildContext, Enumerator } from 'nestjs-iteration';

@@ -205,6 +205,25 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
         .join(''),
     ).toBe('abcdef');
   });
+
+  it('R23: an item at the beginning of a page that always fails is tried three times', async () => {
+    let tries = 0;
+    const { type } = storyProcessor({
+      build: ({ cursor }, enumerators) =>
+        enumerators.pages<string, number>({
+          cursor,
+          fetch: async (token) => (token === null ? { items: ['a', 'b'], next: 1 } : { items: ['c'], next: null }),
+        }),
+      each: (letter) => {
+        if (letter !== 'c') return;
+        tries++;
+        throw new Error('never');
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}, { attempts: 3 }), ['failed']);
+    expect([tries, job.failedReason]).toEqual([3, 'never']);
+  });
 });
 
 /** Which jobs QueueEvents says have failed or completed. */

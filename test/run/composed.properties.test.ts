@@ -11,7 +11,7 @@ import {
   SourceEnumerator,
 } from '../../lib/enumerators/contract/index.js';
 import { InterruptionRequest } from '../../lib/run/interruption.js';
-import type { LoopEnd } from '../../lib/run/item.loop.js';
+import type { LoopEnd } from '../../lib/run/page.feed.js';
 import { Position } from '../../lib/run/position.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';

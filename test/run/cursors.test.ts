@@ -49,7 +49,7 @@ describe('cursors', () => {
 
   it('R8: a keyset page that does not move forward is refused', async () => {
     const pages = keysetPages(
-      { name: 'users by age', columns: 1, pageSize: 1, fetch: async () => [{ row: 'x', key: [7] }] },
+      { name: 'users by age', columns: 1, pageSize: 1, fetch: async () => ({ rows: ['x'], keys: [[7]] }) },
       { after: null, until: null },
     );
     await pages.next();

@@ -2,8 +2,9 @@ import type { Clock } from '../../lib/clock.js';
 import type { Page, RunReader } from '../../lib/enumerators/contract/index.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
 import type { InterruptionRequest } from '../../lib/run/interruption.js';
-import { ItemLoop } from '../../lib/run/item.loop.js';
+import { loopOverItems } from '../../lib/run/item.loop.js';
 import { Lock } from '../../lib/run/lock.js';
+import { type LoopEnd, PageFeed } from '../../lib/run/page.feed.js';
 import type { Position } from '../../lib/run/position.js';
 import { RunWatch } from '../../lib/run/run.watch.js';
 
@@ -19,7 +20,7 @@ interface LoopOptions {
 }
 
 /** The loop of a run by itself: without a queue, a lock that ends, or failures that are overcome. */
-export function itemLoop(parts: LoopOptions): ItemLoop {
+export function itemLoop(parts: LoopOptions): { run(): Promise<LoopEnd> } {
   const { clock = { now: () => Date.now() }, handle, interruption, position, reader } = parts;
   const work = {
     last: -1,
@@ -37,18 +38,32 @@ export function itemLoop(parts: LoopOptions): ItemLoop {
     careful: false,
     save: parts.save ?? (async () => {}),
   });
-  return new ItemLoop({
-    reader,
-    work,
-    overcome: (thrown) => Promise.reject(thrown),
-    position,
-    interruption,
-    watch,
-    stopped: parts.stopped ?? (() => false),
-    warn: (message) => {
-      throw new Error(message);
+  const warn = (message: string) => {
+    throw new Error(message);
+  };
+  return {
+    async run() {
+      const feed = new PageFeed({ reader, interruption, watch, warn });
+      try {
+        return await loopOverItems({
+          feed,
+          work,
+          failure: { overcome: (thrown) => Promise.reject(thrown) },
+          position,
+          interruption,
+          watch,
+          context: {
+            get stopped() {
+              return parts.stopped?.();
+            },
+          },
+          warn,
+        });
+      } finally {
+        await feed.close();
+      }
     },
-  });
+  };
 }
 
 /** Before the first item. */

@@ -538,8 +538,9 @@ IterativeProcessor({ name: 'x' });
 IterativeProcessor({ queue: 'jobs', maxRuntime: 5 });
 // @ts-expect-error an unknown option of checkpoint
 IterativeProcessor({ queue: 'jobs', checkpoint: { every: 5 } });
-// @ts-expect-error of a later version
 IterativeProcessor({ queue: 'jobs', itemConcurrency: 5 });
+// @ts-expect-error of a later version
+IterativeProcessor({ queue: 'jobs', partFailure: 'continue' });
 // @ts-expect-error the worker's connection is the queue's
 IterativeProcessor({ queue: 'jobs', worker: { connection: {} } });
 // @ts-expect-error it would count interruptions

@@ -4,6 +4,7 @@ import type { IterationOptions } from '../../lib/index.js';
 import type { CrashConfig, CrashData } from '../processes/crashes.js';
 import { BOTH, Queues, type TestApp } from '../support/app.js';
 import { Crew } from '../support/crew.js';
+import { randomOf } from '../support/random.js';
 import { until } from '../support/until.js';
 
 const QUEUES = ['storm', 'fails', 'skips', 'edges', 'shared', 'frozen'] as const;
@@ -67,7 +68,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
         (['quick', 'slow', 'long'] as const).map((id) => add('storm', id, { items: counts[id], itemMs: itemMs[id] })),
       );
       const crew = crewOf('storm', { size: 3, worker: { concurrency: 3, lockDuration: 500, stalledInterval: 150 } });
-      const random = seeded(19);
+      const random = randomOf(19);
       const working = () => crew.alive.filter(({ lines }) => lines.some((line) => /^(start|resume) /.test(line)));
       for (let kill = 0; kill < KILLS[backend]; kill++) {
         await until(
@@ -212,17 +213,6 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
     DEADLINE_MS,
   );
 });
-
-/** What is random here is so each time (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const lasts = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -14,7 +14,7 @@ export {
 export {
   checkForward,
   cursorOf,
-  type KeyedRow,
+  type KeyedRows,
   type KeysetQuery,
   type KeyValues,
   keyedPage,

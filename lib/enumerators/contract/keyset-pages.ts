@@ -16,13 +16,13 @@ export interface KeysetQuery<Row> {
   fetch(
     bounds: { readonly after: KeyValues | null; readonly until: KeyValues | null },
     limit: number,
-  ): Promise<readonly KeyedRow<Row>[]>;
+  ): Promise<KeyedRows<Row>>;
 }
 
-export interface KeyedRow<Row, Key = KeyValues> {
-  readonly row: Row;
-  /** Read when the row was fetched: a handler may change the row. */
-  readonly key: Key;
+export interface KeyedRows<Row, Key = KeyValues> {
+  readonly rows: readonly Row[];
+  /** Of each row, read when it was fetched: a handler may change the row. */
+  readonly keys: readonly Key[];
 }
 
 /**
@@ -39,25 +39,22 @@ export async function* keysetPages<Row>(
 ): AsyncGenerator<Page<Row>, void, void> {
   const until = keyValues(bounds.until, query);
   for (let after = keyValues(bounds.after, query); ; ) {
-    const rows = await query.fetch({ after, until }, query.pageSize);
-    const last = rows.at(-1);
+    const page = await query.fetch({ after, until }, query.pageSize);
+    const last = page.keys.at(-1);
     if (!last) return;
-    checkForward(query.name, after, rows);
-    yield keyedPage(rows, cursorOf);
-    if (rows.length < query.pageSize) return;
-    after = last.key;
+    checkForward(query.name, after, page.keys);
+    yield keyedPage(page, cursorOf);
+    if (page.rows.length < query.pageSize) return;
+    after = last;
   }
 }
 
 /** A page of rows, each with the cursor that is made of its key. */
 export function keyedPage<Row, Key, C extends Cursor>(
-  rows: readonly KeyedRow<Row, Key>[],
+  { rows, keys }: KeyedRows<Row, Key>,
   cursor: (key: Key) => C,
 ): Page<Row, C> {
-  return {
-    items: rows.map(({ row }) => row),
-    cursorAt: (index) => cursor((rows[index] as KeyedRow<Row, Key>).key),
-  };
+  return { items: rows, cursorAt: (index) => cursor(keys[index] as Key) };
 }
 
 /**
@@ -65,20 +62,17 @@ export function keyedPage<Row, Key, C extends Cursor>(
  *
  * @throws InvalidEnumeratorError
  */
-export function checkForward<Key>(name: string, after: Key | null, rows: readonly KeyedRow<unknown, Key>[]): void {
-  const [first, last] = [rows[0], rows.at(-1)];
-  if (after !== null && first && last && (isSameJson(after, first.key) || isSameJson(after, last.key))) {
+export function checkForward<Key>(name: string, after: Key | null, keys: readonly Key[]): void {
+  if (after !== null && keys.length > 0 && (isSameJson(after, keys[0]) || isSameJson(after, keys.at(-1)))) {
     throw new InvalidEnumeratorError(
       `${name}: a page behind ${JSON.stringify(after)} came back with that same key, so it would never end. ` +
         'The key must be unique, and the query must honour it',
     );
   }
-  const twin = rows.find(
-    ({ key }, index) => index > 0 && isSameJson((rows[index - 1] as KeyedRow<unknown, Key>).key, key),
-  );
-  if (!twin) return;
+  const twin = keys.findIndex((key, index) => index > 0 && isSameJson(keys[index - 1], key));
+  if (twin < 0) return;
   throw new InvalidEnumeratorError(
-    `${name}: two rows have the same key ${JSON.stringify(twin.key)}; at the end of a page one of them would be lost. ` +
+    `${name}: two rows have the same key ${JSON.stringify(keys[twin])}; at the end of a page one of them would be lost. ` +
       'The key must be unique: add a column that makes it so',
   );
 }

@@ -42,6 +42,7 @@ export function readAhead<Item, C extends Cursor>(reader: PageReader<Item, C>): 
     next() {
       const next = ahead ?? reader.next();
       ahead = undefined;
+      if (!('ahead' in reader)) return next;
       return next instanceof Promise ? next.then(follow) : follow(next);
     },
     close: () => reader.close(),

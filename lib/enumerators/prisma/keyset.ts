@@ -1,5 +1,5 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
-import type { KeyedRow, KeysetQuery, KeyValues } from '../contract/index.js';
+import type { KeysetQuery, KeyValues } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
 import type { ExactKey, ExactKeys } from './exact.js';
 import { firstRounded, type KeyField } from './key.js';
@@ -9,7 +9,12 @@ import { fromPrisma } from './value.js';
 import { comparable, sharedValues, stagesBehind, upTo } from './where.js';
 
 type Bounds = Parameters<KeysetQuery<PrismaValues>['fetch']>[0];
-type Page = KeyedRow<PrismaValues>[];
+
+/** What {@link PrismaKeyset.fetch} gives, as it grows. */
+interface Page {
+  readonly rows: PrismaValues[];
+  readonly keys: KeyValues[];
+}
 
 /** How the rows found went into the page: all of them; up to the last one wanted; up to one that changed meanwhile. */
 type Added = 'all' | 'until' | 'changed';
@@ -34,10 +39,10 @@ export class PrismaKeyset {
     this.#shared = key.length;
   }
 
-  async fetch({ after, until }: Bounds, limit: number): Promise<readonly KeyedRow<PrismaValues>[]> {
-    const page: Page = [];
+  async fetch({ after, until }: Bounds, limit: number): Promise<Page> {
+    const page: Page = { rows: [], keys: [] };
     let added: Added;
-    do added = await this.#fill(page, { after: page.at(-1)?.key ?? after, until }, limit);
+    do added = await this.#fill(page, { after: page.keys.at(-1) ?? after, until }, limit);
     while (added === 'changed');
     this.#shared = sharedFields(page);
     return page;
@@ -49,8 +54,8 @@ export class PrismaKeyset {
     const compared = after ? comparable(this.#key, after) : this.#key;
     const within = until ? [upTo(comparable(this.#key, until), until)] : [];
     for (const where of stagesBehind(compared, after, this.#shared)) {
-      if (page.length >= limit) return 'all';
-      const missing = limit - page.length;
+      if (page.rows.length >= limit) return 'all';
+      const missing = limit - page.rows.length;
       const found = await this.#query.find([where, ...within], { take: this.#exact ? missing + 1 : missing });
       const added = await this.#add(page, found.slice(0, missing), until);
       if (added !== 'all') return added;
@@ -64,14 +69,14 @@ export class PrismaKeyset {
     if (!last || !next) return;
     const key = this.#keyOf(last);
     const isDistinct = sharedValues(key, this.#keyOf(next)) <= firstRounded(this.#key, key);
-    this.#distinct = isDistinct ? page.at(-1)?.key : undefined;
+    this.#distinct = isDistinct ? page.keys.at(-1) : undefined;
   }
 
   /** Adds the rows of the same millisecond as the last one, which Prisma cannot tell from it. */
   async #addBesides(page: Page, options: Bounds & { exact: ExactKeys; limit: number }): Promise<void> {
     const { exact, until, limit } = options;
-    for (let { after } = options; after && page.length < limit; ) {
-      const size = Math.min(limit - page.length, BESIDES);
+    for (let { after } = options; after && page.rows.length < limit; ) {
+      const size = Math.min(limit - page.rows.length, BESIDES);
       const keys = await exact.besides(after, until, size);
       if (keys.length > 0) await this.#addRowsOf(page, keys, exact);
       after = keys.length === size ? (keys.at(-1)?.key ?? null) : null;
@@ -83,23 +88,28 @@ export class PrismaKeyset {
     const rows = new Map(found.map((row) => [exact.identify(row), row]));
     for (const { identity, key } of keys) {
       const row = rows.get(identity);
-      if (row) page.push({ row: this.#query.handedOut(row), key });
+      if (row) this.#push(page, row, key);
     }
   }
 
   async #add(page: Page, rows: readonly PrismaValues[], until: KeyValues | null): Promise<Added> {
     const keys = rows.length > 0 ? await this.#exact?.of(rows, until) : undefined;
     if (!keys) {
-      for (const row of rows) page.push({ row: this.#query.handedOut(row), key: this.#keyOf(row) });
+      for (const row of rows) this.#push(page, row, this.#keyOf(row));
       return 'all';
     }
     for (const row of rows) {
       const exact = this.#foundFor(row, keys);
       if (!exact) return 'changed';
       if (!exact.within) return 'until';
-      page.push({ row: this.#query.handedOut(row), key: exact.key });
+      this.#push(page, row, exact.key);
     }
     return 'all';
+  }
+
+  #push({ rows, keys }: Page, row: PrismaValues, key: KeyValues): void {
+    keys.push(key);
+    rows.push(this.#query.handedOut(row));
   }
 
   /** The exact key of a row; undefined when the row was deleted, or moved, between the two queries. */
@@ -140,6 +150,6 @@ export class PrismaKeyset {
   }
 }
 
-function sharedFields(page: Page): number {
-  return sharedValues(page[0]?.key ?? [], page.at(-1)?.key ?? []);
+function sharedFields({ keys }: Page): number {
+  return sharedValues(keys[0] ?? [], keys.at(-1) ?? []);
 }

@@ -1,4 +1,4 @@
-import type { KeyedRow, KeysetQuery, KeyValues } from '../contract/index.js';
+import type { KeyedRows, KeysetQuery, KeyValues } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
 import type { Where } from './compare.js';
 import type { KeyField } from './key.js';
@@ -20,12 +20,12 @@ export class RangeCutter {
     this.#shared = key.length;
   }
 
-  /** A `where` of the next `size` rows, with the last one's key; undefined when there is none. */
-  async cut(bounds: Bounds, size: number): Promise<KeyedRow<Where> | undefined> {
+  /** A `where` of the next `size` rows, with the last one's key; none when there are no rows. */
+  async cut(bounds: Bounds, size: number): Promise<KeyedRows<Where>> {
     const last = await this.#last(bounds, size);
-    if (!last) return undefined;
+    if (!last) return { rows: [], keys: [] };
     this.#shared = sharedValues(bounds.after ?? last, last);
-    return { row: this.query.where([between(this.key, bounds.after, last)]), key: last };
+    return { rows: [this.query.where([between(this.key, bounds.after, last)])], keys: [last] };
   }
 
   async #last({ after, until }: Bounds, size: number): Promise<KeyValues | undefined> {

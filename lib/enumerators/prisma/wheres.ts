@@ -2,7 +2,7 @@ import type { Cursor } from '../../cursor.js';
 import {
   type Bounds,
   type Enumerator,
-  type KeyedRow,
+  type KeyedRows,
   type KeysetQuery,
   keysetPages,
   type Page,
@@ -16,7 +16,7 @@ import { RangeCutter } from './ranges.js';
 import type { Reading } from './reading.js';
 
 type Between = Parameters<KeysetQuery<Where>['fetch']>[0];
-type Cut = (between: Between, size: number) => Promise<KeyedRow<Where> | undefined>;
+type Cut = (between: Between, size: number) => Promise<KeyedRows<Where>>;
 
 /** Batches of rows that are not loaded, each a `where` of exactly these. */
 export class PrismaWheres implements Source<Where> {
@@ -55,10 +55,7 @@ export class PrismaWheres implements Source<Where> {
   async *#batches(bounds: Bounds, size: number): AsyncGenerator<Page<Where>, void, void> {
     const { query, columns } = this.#reading;
     const cut = await this.#cutter();
-    const fetch: KeysetQuery<Where>['fetch'] = async (between) => {
-      const batch = await cut(between, size);
-      return batch ? [batch] : [];
-    };
+    const fetch: KeysetQuery<Where>['fetch'] = (between) => cut(between, size);
     yield* keysetPages({ name: query.name, columns, pageSize: 1, fetch }, bounds);
   }
 
@@ -72,10 +69,9 @@ export class PrismaWheres implements Source<Where> {
     // Prisma cannot say which rows of a millisecond are meant: the batch is told by what identifies its rows.
     const keyset = new PrismaKeyset(query, key, exact);
     return async (between, size) => {
-      const rows = await keyset.fetch(between, size);
-      const last = rows.at(-1);
-      const identities = rows.map(({ row }) => exact.identify(row));
-      return last && { row: query.where([exact.where(identities)]), key: last.key };
+      const { rows, keys } = await keyset.fetch(between, size);
+      if (rows.length === 0) return { rows: [], keys: [] };
+      return { rows: [query.where([exact.where(rows.map((row) => exact.identify(row)))])], keys: keys.slice(-1) };
     };
   }
 }

@@ -3,7 +3,7 @@ import {
   type Bounds,
   cursorOf,
   type Enumerator,
-  type KeyedRow,
+  type KeyedRows,
   type KeysetQuery,
   type KeyValues,
   keysetPages,
@@ -55,11 +55,11 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
     return records === undefined ? undefined : Math.ceil(records / this.batchSize);
   }
 
-  async fetch(bounds: KeyBounds): Promise<readonly KeyedRow<Query<Entity>>[]> {
+  async fetch(bounds: KeyBounds): Promise<KeyedRows<Query<Entity>>> {
     this.#checked ??= checkTable(this.query, { key: this.key, name: this.name });
     await this.#checked;
     const last = await this.#keys.last(bounds, this.batchSize);
-    return last ? [{ row: this.#batch({ ...bounds, until: last }), key: last }] : [];
+    return last ? { rows: [this.#batch({ ...bounds, until: last })], keys: [last] } : { rows: [], keys: [] };
   }
 
   /** In the middle of the rows that the batch has now. */

@@ -2,7 +2,7 @@ import type { Cursor } from '../../cursor.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import {
   type Bounds,
-  type KeyedRow,
+  type KeyedRows,
   type KeysetQuery,
   type KeyValues,
   keysetPages,
@@ -61,25 +61,23 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
     return bound(query, { key: this.#key, bounds, prefix: freeName(query, 'iteration_key') }).getCount();
   }
 
-  async fetch(bounds: KeyBounds, limit: number): Promise<readonly KeyedRow<Entity>[]> {
+  async fetch(bounds: KeyBounds, limit: number): Promise<KeyedRows<Entity>> {
     this.#checked ??= checkTable(this.#query, { key: this.#key, name: this.name });
     const { isUnique } = await this.#checked;
     if (isUnique) return this.#rows(bounds, limit);
     // Of two rows with one key that a page would end between, the other is seen one row ahead.
-    const rows = await this.#rows(bounds, limit + 1, (keys) => this.#checkUnique(keys));
-    return rows.slice(0, limit);
+    const { rows, keys } = await this.#rows(bounds, limit + 1, (keys) => this.#checkUnique(keys));
+    return { rows: rows.slice(0, limit), keys: keys.slice(0, limit) };
   }
 
   async #rows(
     bounds: KeyBounds,
     limit: number,
     check?: (keys: readonly KeyValues[]) => void,
-  ): Promise<readonly KeyedRow<Entity>[]> {
+  ): Promise<KeyedRows<Entity>> {
     const { entities, keys } = await this.#pages.fetch(bounds, limit);
     check?.(keys);
-    if (keys.length === entities.length) {
-      return entities.map((row, index) => ({ row, key: keys[index] as KeyValues }));
-    }
+    if (keys.length === entities.length) return { rows: entities, keys };
     if (limit === 1) {
       throw new InvalidEnumeratorError(
         `${this.name}: TypeORM makes ${entities.length} entities of the row ${JSON.stringify(keys[0])}. ` +
@@ -89,9 +87,10 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
     // TypeORM makes one entity of rows whose primary keys look alike to it, such as timestamps of one millisecond.
     const half = Math.ceil(limit / 2);
     const first = await this.#rows(bounds, half, check);
-    if (first.length < half) return first;
-    const after = (first.at(-1) as KeyedRow<Entity>).key;
-    return [...first, ...(await this.#rows({ ...bounds, after }, limit - half, check))];
+    if (first.rows.length < half) return first;
+    const after = first.keys.at(-1) as KeyValues;
+    const second = await this.#rows({ ...bounds, after }, limit - half, check);
+    return { rows: [...first.rows, ...second.rows], keys: [...first.keys, ...second.keys] };
   }
 
   #checkUnique(keys: readonly KeyValues[]): void {

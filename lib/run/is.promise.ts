@@ -1,0 +1,5 @@
+/** A promise of whatever make. */
+export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false;
+  return typeof (value as { then?: unknown }).then === 'function';
+}

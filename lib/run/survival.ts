@@ -1,0 +1,21 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RunParts } from './run.parts.js';
+
+/** For so long is a backend that is away told again. */
+const TELL_MS = 60_000;
+const TELL_AGAIN_MS = 500;
+
+/**
+ * R19: a run has lost its lock and its process is alive, so its item did not end it. Told beside the checkpoint, which is
+ * another run's by now.
+ */
+export async function tellOfSurvival(run: number, { clock, interruption, job, store }: RunParts): Promise<void> {
+  const until = clock.now() + TELL_MS;
+  while (!interruption.isAbandoned && clock.now() < until) {
+    try {
+      return await store.noteSurvivor(job, run);
+    } catch {
+      await delay(TELL_AGAIN_MS, undefined, { ref: false });
+    }
+  }
+}
