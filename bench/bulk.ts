@@ -1,6 +1,7 @@
 /**
  * `typeorm.queries` in a job: 1,000,000 rows updated in batches of 1,000 by real worker processes, of which five are killed
- * (SIGKILL) on the way. Prints how many rows were updated exactly once, the seconds, and the memory of the workers.
+ * (SIGKILL) on the way: how many rows were updated exactly once (target: all), how fast, kills and all, and the memory of the
+ * workers.
  *
  * `ROWS=100000` is another number of rows. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and drops a
  * database of its own there.
@@ -14,6 +15,8 @@ import type { TypeOrmBulkConfig } from '../test/processes/typeorm-bulk.js';
 import { redisConnection } from '../test/support/app.js';
 import { createDatabase } from '../test/support/database.js';
 import { until } from '../test/support/until.js';
+import { report } from './figure.js';
+import { asRate } from './interleaved.js';
 
 const ROWS = Number(process.env.ROWS ?? 1_000_000);
 const BATCH = 1_000;
@@ -40,7 +43,8 @@ try {
   const began = performance.now();
   for (let kill = 1; kill <= KILLS; kill++) {
     running = undefined;
-    await until(`kill ${kill}`, () => running && rows >= (kill * ROWS) / (KILLS + 1), 10 * MINUTES);
+    await until(`kill ${kill}`, () => isComplete || (running && rows >= (kill * ROWS) / (KILLS + 1)), 10 * MINUTES);
+    if (isComplete) throw new Error(`the job was over before kill ${kill}: it needs more rows`);
     (running as ChildProcess | undefined)?.kill('SIGKILL');
     await work();
   }
@@ -50,14 +54,18 @@ try {
   const [found] = await database.query<{ once: number }>(
     'SELECT count(*)::int AS once FROM entry WHERE is_done AND times_touched = 1',
   );
-  console.log(
-    `${ROWS} rows in batches of ${BATCH}, ${KILLS} kills: ${found?.once} updated exactly once, ${seconds.toFixed(1)} s`,
-  );
-  const megabytes = (index: number) => Math.round((rss[index] as number) / 2 ** 20);
-  console.log(
-    `RSS of the worker at its start ${megabytes(0)} MB, in the middle ${megabytes(rss.length >> 1)} MB, ` +
-      `at the end ${megabytes(rss.length - 1)} MB; at most ${Math.round(Math.max(...rss) / 2 ** 20)} MB`,
-  );
+  report({
+    what: `rows of ${ROWS} updated exactly once, in batches of ${BATCH}, with ${KILLS} kills`,
+    ours: `${found?.once} rows`,
+    target: { atLeast: ROWS },
+  });
+  report({ what: 'the same, from the first batch to the last', ours: asRate(ROWS / seconds, 'rows') });
+  const megabytes = (bytes = 0) => `${Math.round(bytes / 2 ** 20)} MB`;
+  report({
+    what: 'the same: RSS of the workers',
+    ours: `at the end ${megabytes(rss.at(-1))}, at most ${megabytes(Math.max(...rss))}`,
+    against: `at the start ${megabytes(rss[0])}, in the middle ${megabytes(rss[rss.length >> 1])}`,
+  });
   if (found?.once !== ROWS) throw new Error(`${ROWS - (found?.once ?? 0)} rows were not updated exactly once`);
 } finally {
   for (const worker of workers) await end(worker);

@@ -1,76 +1,120 @@
 /**
- * The throughput of `prisma.records` against a bare keyset loop of Prisma by id (target >= 0.90), over 300,000 rows in pages
- * of 1,000; DateTime keys apart, which are exact to the microsecond and so ask SQL too: once a page, and more where rows share the
- * millisecond at its end. Interleaved, medians of five rounds.
+ * A whole job over `prisma.records`, with a handler that does nothing, against the bare Prisma loop by id (target >= 0.90 of its
+ * speed), in pages of 1,000. By a DateTime apart: Prisma tells only milliseconds of it, so to be exact to the microsecond asks SQL
+ * too, once a page, and more where rows share the millisecond at its end; against Prisma's own cursor over the same key, which
+ * is lost with the row that it names, and against the bare loop by id. Interleaved, medians of five rounds.
  *
- * `DATABASE_URL` names the PostgreSQL server; the bench makes and drops a database of its own there.
+ * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and drops a database of its
+ * own there.
  */
 import { readFileSync } from 'node:fs';
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { Enumerator } from '../lib/enumerators/contract/index.js';
-import { PrismaEnumeratorBuilder } from '../lib/enumerators/prisma/prisma.enumerator.js';
+import {
+  type BuildContext,
+  BuildEnumerator,
+  EachIteration,
+  EnumeratorBuilder,
+  IterativeProcessor,
+} from '../lib/index.js';
 import { createDatabase } from '../test/support/database.js';
-import { readerOf } from '../test/support/pages.js';
 import { type Entry, PrismaClient } from '../test/support/prisma/generated/client.js';
+import { QUEUE, startApp } from './app.js';
+import { counted, jobOver } from './contender.js';
+import { report } from './figure.js';
 import { interleaved } from './interleaved.js';
 
-const ROWS = Number(process.env.BENCH_ROWS ?? 300_000);
+const ROWS = Number(process.env.ROWS ?? 300_000);
 const PAGE = 1_000;
 
 const database = await createDatabase();
 const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: database.url }) });
+
+@IterativeProcessor({ queue: QUEUE, name: 'records' })
+class Records {
+  constructor(private readonly enumerators: EnumeratorBuilder) {}
+
+  @BuildEnumerator()
+  build({ cursor, data: { key } }: BuildContext<{ key?: string }>) {
+    return this.enumerators.prisma.records(prisma.entry, {}, { cursor, key, pageSize: PAGE });
+  }
+
+  @EachIteration()
+  each(_row: Entry) {}
+}
+
+function handle(_row: Entry): void {}
+
+async function bareById(): Promise<number> {
+  let count = 0;
+  for (let after = 0; ; ) {
+    const page = await prisma.entry.findMany({ where: { id: { gt: after } }, orderBy: { id: 'asc' }, take: PAGE });
+    for (const row of page) {
+      handle(row);
+      count++;
+    }
+    if (page.length < PAGE) return count;
+    after = (page[PAGE - 1] as Entry).id;
+  }
+}
+
+async function bareByDateTime(): Promise<number> {
+  let count = 0;
+  for (let after: { skip: number; cursor: { id: number } } | undefined; ; ) {
+    const page: Entry[] = await prisma.entry.findMany({
+      ...after,
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+      take: PAGE,
+    });
+    for (const row of page) {
+      handle(row);
+      count++;
+    }
+    if (page.length < PAGE) return count;
+    after = { skip: 1, cursor: { id: (page[PAGE - 1] as Entry).id } };
+  }
+}
+
+const app = await startApp([Records]);
 try {
   await database.query(readFileSync('test/support/prisma/schema.sql', 'utf8'));
   await database.query('CREATE INDEX ON "Entry" ("createdAt", id)');
-  const builder = new PrismaEnumeratorBuilder();
-
-  async function bare(): Promise<number> {
-    let count = 0;
-    for (let after = 0; ; ) {
-      const page = await prisma.entry.findMany({ where: { id: { gt: after } }, orderBy: { id: 'asc' }, take: PAGE });
-      for (const row of page) {
-        after = row.id;
-        count++;
-      }
-      if (page.length < PAGE) return count;
-    }
-  }
-
-  const read = async <Item>(enumerator: Enumerator<Item>, rowsOf: (item: Item) => number): Promise<number> => {
-    let count = 0;
-    const reader = readerOf(enumerator); // by pages, as a run does
-    for (let page = await reader.next(); page; page = await reader.next()) {
-      for (const item of page.items) count += rowsOf(item);
-    }
-    await reader.close();
-    return count;
-  };
-  const records = (key?: string) =>
-    read<Entry>(builder.records(prisma.entry, {}, { cursor: null, key, pageSize: PAGE }), () => 1);
-  const checked = (name: string, run: () => Promise<number>) => async () => {
-    const count = await run();
-    if (count !== ROWS) throw new Error(`${name} gave ${count} rows of ${ROWS}`);
-  };
-
-  for (const [apart, contenders] of [
-    ['10 milliseconds', { 'records by id': () => records(), 'records by createdAt': () => records('createdAt') }],
-    ['100 microseconds', { 'records by createdAt': () => records('createdAt') }],
-  ] as const) {
-    await database.query('TRUNCATE "Entry"');
-    await database.query(
-      `INSERT INTO "Entry" SELECT n, 'name ' || n, now() + n * interval '${apart}' FROM generate_series(1, ${ROWS}) n`,
-    );
-    await database.query('VACUUM ANALYZE "Entry"');
-    const all: Record<string, () => Promise<number>> = { bare, ...contenders };
-    const runs = Object.entries(all).map(([name, run]) => [name, checked(name, run)] as const);
-    const seconds = await interleaved(Object.fromEntries(runs));
-    console.log(`rows ${apart} apart`);
-    for (const [name, taken] of Object.entries(seconds)) {
-      const ratio = ((seconds.bare as number) / taken).toFixed(2);
-      console.log(`  ${name}: ${Math.round(ROWS / taken)} rows/s, ${ratio} of a bare loop by id`);
-    }
-  }
+  await insertRows('10 milliseconds');
+  await compareById();
+  await compareByDateTime('10 milliseconds');
+  await insertRows('100 microseconds');
+  await compareByDateTime('100 microseconds');
 } finally {
+  await app.close();
   await prisma.$disconnect();
   await database.drop();
+}
+
+async function insertRows(apart: string): Promise<void> {
+  await database.query('TRUNCATE "Entry"');
+  await database.query(
+    `INSERT INTO "Entry" SELECT n, 'name ' || n, now() + n * interval '${apart}' FROM generate_series(1, ${ROWS}) n`,
+  );
+  await database.query('VACUUM ANALYZE "Entry"');
+}
+
+async function compareById(): Promise<void> {
+  const rounds = await interleaved({ bare: counted(ROWS, bareById), ours: jobOver(ROWS, app, 'records') }, 7);
+  report(
+    rounds.rates('a job over prisma.records by id', {
+      ...{ ours: 'ours', against: 'bare', name: 'bare Prisma loop by id', items: ROWS, unit: 'rows' },
+      target: { atLeast: 0.9 },
+    }),
+  );
+}
+
+async function compareByDateTime(apart: string): Promise<void> {
+  const rounds = await interleaved({
+    bareById: counted(ROWS, bareById),
+    bareByDateTime: counted(ROWS, bareByDateTime),
+    ours: jobOver(ROWS, app, 'records', { key: 'createdAt' }),
+  });
+  const what = `a job over prisma.records by DateTime, rows ${apart} apart`;
+  const rows = { ours: 'ours', items: ROWS, unit: 'rows' } as const;
+  report(rounds.rates(what, { ...rows, against: 'bareByDateTime', name: "bare loop by Prisma's cursor" }));
+  report(rounds.rates(what, { ...rows, against: 'bareById', name: 'bare Prisma loop by id' }));
 }

@@ -1,26 +1,48 @@
 /**
- * The throughput of `typeorm.records` against a bare keyset loop of TypeORM by id (target >= 0.90), over 300,000 rows in
- * pages of 1,000. Interleaved, medians of nine rounds. Then the cost of a page by a key of two columns over 1,000,000
- * rows, from the first tenth to the last, ascending and descending (target: flat).
+ * A whole job over `typeorm.records`, with a handler that does nothing, against the bare TypeORM loop by id (target >= 0.90 of
+ * its speed), in pages of 1,000. By a timestamp of microseconds, and by a primary key of two columns: against the fastest bare
+ * loop that is exact by that key, and against the one by id. Interleaved, medians of seven rounds.
  *
- * `DATABASE_URL` names the PostgreSQL server; the bench makes and drops a database of its own there.
+ * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and
+ * drops a database of its own there.
  */
-import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import { sourceOf } from '../lib/enumerators/contract/index.js';
-import { TypeOrmEnumeratorBuilder } from '../lib/enumerators/typeorm/typeorm.enumerator.js';
+import { Column, DataSource, Entity, PrimaryColumn, type Repository } from 'typeorm';
+import {
+  type BuildContext,
+  BuildEnumerator,
+  EachIteration,
+  EnumeratorBuilder,
+  IterativeProcessor,
+} from '../lib/index.js';
 import { createDatabase } from '../test/support/database.js';
-import { readerOf } from '../test/support/pages.js';
-import { median } from './interleaved.js';
+import { QUEUE, startApp } from './app.js';
+import { counted, jobOver } from './contender.js';
+import { report } from './figure.js';
+import { interleaved } from './interleaved.js';
 
-const ROWS = 300_000;
+const ROWS = Number(process.env.ROWS ?? 300_000);
 const PAGE = 1_000;
-const ROUNDS = 9;
-const MANY_ROWS = 1_000_000;
+const ROUNDS = 7;
 
 @Entity('entry')
-class Row {
-  @PrimaryGeneratedColumn()
+class Entry {
+  @PrimaryColumn()
   id!: number;
+
+  @Column()
+  name!: string;
+
+  @Column('timestamptz')
+  createdAt!: Date;
+}
+
+@Entity('line')
+class Line {
+  @PrimaryColumn()
+  order!: number;
+
+  @PrimaryColumn()
+  number!: number;
 
   @Column()
   name!: string;
@@ -33,87 +55,120 @@ const database = await createDatabase();
 const dataSource = await new DataSource({
   type: 'postgres',
   url: database.url,
-  entities: [Row],
+  entities: [Entry, Line],
   synchronize: true,
 }).initialize();
-try {
-  await database.query(`INSERT INTO entry (name, "createdAt")
-    SELECT 'name ' || n, now() + n * interval '100 microseconds' FROM generate_series(1, ${ROWS}) n`);
-  await database.query('CREATE INDEX ON entry ("createdAt", id)');
-  await database.query('VACUUM ANALYZE entry');
-  const rows = dataSource.getRepository(Row);
-  const builder = new TypeOrmEnumeratorBuilder();
+const entries = dataSource.getRepository(Entry);
+const lines = dataSource.getRepository(Line);
 
-  async function bare(): Promise<number> {
-    let count = 0;
-    for (let after = 0; ; ) {
-      const page = await rows
-        .createQueryBuilder('r')
-        .where('r.id > :after', { after })
-        .orderBy('r.id')
-        .limit(PAGE)
-        .getMany();
-      for (const row of page) {
-        after = row.id;
-        count++;
-      }
-      if (page.length < PAGE) return count;
-    }
+@IterativeProcessor({ queue: QUEUE, name: 'records' })
+class Records {
+  constructor(private readonly enumerators: EnumeratorBuilder) {}
+
+  @BuildEnumerator()
+  build({ cursor, data: { of, key } }: BuildContext<{ of: string; key?: string }>) {
+    const rows: Repository<Entry | Line> = of === 'lines' ? lines : entries;
+    return this.enumerators.typeorm.records(rows, { cursor, key, pageSize: PAGE });
   }
 
-  async function records(key?: string): Promise<number> {
-    let count = 0;
-    const enumerator = builder.records(rows, { cursor: null, key, pageSize: PAGE });
-    const reader = readerOf(enumerator); // by pages, as a run does
-    for (let page = await reader.next(); page; page = await reader.next()) for (const _ of page.items) count++;
-    await reader.close();
-    return count;
-  }
-
-  // Each round against the bare loop of the same round: the machine's own speed goes up and down meanwhile.
-  const variants = { 'records by id': () => records(), 'records by createdAt': () => records('createdAt') };
-  const ratios = new Map<string, number[]>(Object.keys(variants).map((name) => [name, []]));
-  for (let round = 0; round <= ROUNDS; round++) {
-    const before = await secondsOf(bare);
-    const seconds = new Map<string, number>();
-    for (const [name, run] of Object.entries(variants)) seconds.set(name, await secondsOf(run));
-    const bareSeconds = (before + (await secondsOf(bare))) / 2;
-    if (round > 0) for (const [name, took] of seconds) ratios.get(name)?.push(bareSeconds / took);
-  }
-  for (const [name, all] of ratios) {
-    const [least, most] = [Math.min(...all), Math.max(...all)];
-    console.log(
-      `${name}, ratio to a bare loop by id: ${median(all).toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)} in ${ROUNDS} rounds)`,
-    );
-  }
-
-  await database.query(`INSERT INTO entry (name, "createdAt")
-    SELECT 'name ' || n, now() + n * interval '100 microseconds' FROM generate_series(${ROWS + 1}, ${MANY_ROWS}) n`);
-  await database.query('VACUUM ANALYZE entry');
-  for (const order of ['asc', 'desc'] as const) {
-    const milliseconds: number[] = [];
-    const key = ['createdAt', 'id'].map((column) => ({ column, order }));
-    const reader = sourceOf(builder.records(rows, { cursor: null, key, pageSize: PAGE })).open(); // nothing is read ahead
-    for (let begun = performance.now(); await reader.next(); begun = performance.now()) {
-      milliseconds.push(performance.now() - begun);
-    }
-    await reader.close();
-    const tenth = milliseconds.length / 10;
-    const figures = [0, 4.5, 9].map((start) => median(milliseconds.slice(start * tenth, (start + 1) * tenth)));
-    const [first, middle, last] = figures.map((figure) => figure.toFixed(2));
-    console.log(
-      `by (createdAt, id) ${order}, ${milliseconds.length} pages of ${PAGE}: ${first} ms a page in the first tenth, ` +
-        `${middle} in the middle, ${last} in the last`,
-    );
-  }
-} finally {
-  await dataSource.destroy();
-  await database.drop();
+  @EachIteration()
+  each(_row: Entry | Line) {}
 }
 
-async function secondsOf(run: () => Promise<number>): Promise<number> {
-  const start = performance.now();
-  const count = await run();
-  if (count !== ROWS) throw new Error(`it gave ${count} rows of ${ROWS}`);
-  return (performance.now() - start) / 1000;
+function handle(_row: object): void {}
+
+async function bareById(): Promise<number> {
+  let count = 0;
+  for (let after = 0; ; ) {
+    const page = await entries
+      .createQueryBuilder('e')
+      .where('e.id > :after', { after })
+      .orderBy('e.id')
+      .limit(PAGE)
+      .getMany();
+    for (const row of page) {
+      handle(row);
+      count++;
+    }
+    if (page.length < PAGE) return count;
+    after = (page[PAGE - 1] as Entry).id;
+  }
+}
+
+/** A Date has milliseconds, so the exact timestamp comes as text: of every row, as the last one could be gone when asked for. */
+async function bareByTimestamp(): Promise<number> {
+  let count = 0;
+  for (let after: { at: string; id: number } = { at: '-infinity', id: 0 }; ; ) {
+    const { entities, raw } = await entries
+      .createQueryBuilder('e')
+      .addSelect('CAST(e.createdAt AS text)', 'exact')
+      .where('(e.createdAt, e.id) > (:at, :id)', after)
+      .orderBy('e.createdAt')
+      .addOrderBy('e.id')
+      .limit(PAGE)
+      .getRawAndEntities<{ exact: string }>();
+    for (const row of entities) {
+      handle(row);
+      count++;
+    }
+    if (entities.length < PAGE) return count;
+    after = { at: (raw[PAGE - 1] as { exact: string }).exact, id: (entities[PAGE - 1] as Entry).id };
+  }
+}
+
+async function bareByTwoColumns(): Promise<number> {
+  let count = 0;
+  for (let after: Pick<Line, 'order' | 'number'> = { order: -1, number: 0 }; ; ) {
+    const page = await lines
+      .createQueryBuilder('l')
+      .where('(l.order, l.number) > (:order, :number)', after)
+      .orderBy('l.order')
+      .addOrderBy('l.number')
+      .limit(PAGE)
+      .getMany();
+    for (const row of page) {
+      handle(row);
+      count++;
+    }
+    if (page.length < PAGE) return count;
+    after = page[PAGE - 1] as Line;
+  }
+}
+
+const app = await startApp([Records]);
+try {
+  await database.query(`INSERT INTO entry (id, name, "createdAt")
+    SELECT n, 'name ' || n, now() + n * interval '100 microseconds' FROM generate_series(1, ${ROWS}) n`);
+  await database.query(`INSERT INTO line ("order", number, name, "createdAt")
+    SELECT n / 1000, n, 'name ' || n, now() + n * interval '100 microseconds' FROM generate_series(1, ${ROWS}) n`);
+  await database.query('CREATE INDEX ON entry ("createdAt", id)');
+  await database.query('VACUUM ANALYZE');
+
+  const rounds = await interleaved(
+    {
+      bareById: counted(ROWS, bareById),
+      byId: jobOver(ROWS, app, 'records', { of: 'entries' }),
+      bareByTimestamp: counted(ROWS, bareByTimestamp),
+      byTimestamp: jobOver(ROWS, app, 'records', { of: 'entries', key: 'createdAt' }),
+      bareByTwoColumns: counted(ROWS, bareByTwoColumns),
+      byTwoColumns: jobOver(ROWS, app, 'records', { of: 'lines' }),
+    },
+    ROUNDS,
+  );
+  const rows = { items: ROWS, unit: 'rows' };
+  const bare = { ...rows, against: 'bareById', name: 'bare TypeORM loop by id' } as const;
+  const sameKey = { ...rows, name: 'bare TypeORM loop by the same key' };
+  const [byTimestamp, byTwoColumns] = [
+    'a job over typeorm.records by timestamp',
+    'a job over typeorm.records by two columns',
+  ];
+  report(rounds.rates('a job over typeorm.records by id', { ...bare, ours: 'byId', target: { atLeast: 0.9 } }));
+  report(rounds.rates(byTimestamp, { ...sameKey, ours: 'byTimestamp', against: 'bareByTimestamp' }));
+  report(rounds.rates(byTimestamp, { ...bare, ours: 'byTimestamp' }));
+  report(rounds.rates(byTwoColumns, { ...sameKey, ours: 'byTwoColumns', against: 'bareByTwoColumns' }));
+  report(rounds.rates(byTwoColumns, { ...bare, ours: 'byTwoColumns' }));
+} finally {
+  await app.close();
+  await dataSource.destroy();
+  await database.drop();
 }

@@ -1,0 +1,64 @@
+/** One line of the table: what was measured, against what, and what it should be. */
+export interface Figure {
+  readonly what: string;
+  /** With its unit. */
+  readonly ours: string;
+  /** The alternative, by name, with its unit. */
+  readonly against?: string;
+  /** Ours in parts of the alternative's, over all rounds. */
+  readonly ratio?: Spread;
+  readonly target?: Target;
+}
+
+/** What the ratio must be; without a ratio, what ours must be, in its unit. */
+export type Target = { readonly atLeast: number } | { readonly atMost: number };
+
+export interface Spread {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Gives a figure to who runs the benches, and to the terminal. */
+export function report(figure: Figure): void {
+  console.log(asLine(figure));
+  process.send?.(figure);
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((one, other) => one - other);
+  return {
+    median: sorted[Math.floor(sorted.length / 2)] as number,
+    least: sorted[0] as number,
+    most: sorted.at(-1) as number,
+  };
+}
+
+/** `undefined` where there is nothing to be met. */
+export function isMet({ ours, ratio, target }: Figure): boolean | undefined {
+  if (!target) return undefined;
+  const value = ratio?.median ?? Number.parseFloat(ours);
+  return 'atLeast' in target ? value >= target.atLeast : value <= target.atMost;
+}
+
+export function asTarget(target: Target | undefined): string {
+  if (!target) return '';
+  return 'atLeast' in target ? `>= ${target.atLeast}` : `<= ${target.atMost}`;
+}
+
+export function asRatio(ratio: number): string {
+  return ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(2);
+}
+
+function asLine(figure: Figure): string {
+  const { what, ours, against, ratio, target } = figure;
+  const met = isMet(figure);
+  return [
+    `${what}: ${ours}`,
+    against && `against ${against}`,
+    ratio && `ratio ${asRatio(ratio.median)} (${asRatio(ratio.least)} to ${asRatio(ratio.most)})`,
+    target && `target ${asTarget(target)}${met ? '' : ': MISSED'}`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+}

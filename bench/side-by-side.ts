@@ -1,0 +1,132 @@
+/**
+ * 1, 2, 4 and 8 jobs at once in one process, each over an array with an async handler, and each over `enumerators.keyset` of
+ * `pg`: all their items a second against those of one job; how much longer the slowest of eight takes than the fastest; and
+ * eight jobs over the keyset against eight bare loops at once. Interleaved, medians of five rounds.
+ *
+ * `ITEMS=1000000` items and `ROWS=100000` rows a job by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench
+ * makes and drops a database of its own there.
+ */
+import { Injectable } from '@nestjs/common';
+import {
+  type BuildContext,
+  BuildEnumerator,
+  EachIteration,
+  EnumeratorBuilder,
+  type IterationContext,
+  IterativeProcessor,
+  OnIteration,
+} from '../lib/index.js';
+import { createDatabase } from '../test/support/database.js';
+import { QUEUE, startApp } from './app.js';
+import { counted, jobOver } from './contender.js';
+import { createEntries, Entries, type Entry } from './entries.js';
+import { report, spreadOf } from './figure.js';
+import { asRate, inTurn } from './interleaved.js';
+
+const ITEMS = Number(process.env.ITEMS ?? 1_000_000);
+const ROWS = Number(process.env.ROWS ?? 100_000);
+const MOST = 8;
+const SIZES = [1, 2, 4, MOST] as const;
+
+const database = await createDatabase();
+await createEntries(database, ROWS);
+const entries = new Entries(database.url, MOST);
+const items = Array.from({ length: ITEMS }, (_, index) => index);
+/** When each job began, and how many milliseconds each has taken. */
+const beganAt = new Map<string, number>();
+let jobMs: number[] = [];
+
+@Injectable()
+abstract class Timed {
+  constructor(protected readonly enumerators: EnumeratorBuilder) {}
+
+  @OnIteration('start')
+  start({ job }: IterationContext) {
+    beganAt.set(job.id as string, performance.now());
+  }
+
+  @OnIteration('complete')
+  complete({ job }: IterationContext) {
+    jobMs.push(performance.now() - (beganAt.get(job.id as string) as number));
+  }
+}
+
+@IterativeProcessor({ queue: QUEUE, name: 'array' })
+class Items extends Timed {
+  @BuildEnumerator()
+  build({ cursor }: BuildContext) {
+    return this.enumerators.array(items, { cursor });
+  }
+
+  @EachIteration()
+  async each(_item: number) {}
+}
+
+@IterativeProcessor({ queue: QUEUE, name: 'pg keyset' })
+class Rows extends Timed {
+  @BuildEnumerator()
+  build({ cursor }: BuildContext) {
+    return this.enumerators.keyset<Entry, number>({
+      cursor,
+      fetch: (after, limit) => entries.page(after ?? 0, { last: ROWS, limit }),
+      key: ({ id }) => id,
+    });
+  }
+
+  @EachIteration()
+  each(_entry: Entry) {}
+}
+
+/** How a round of so many jobs went. */
+interface Race {
+  readonly seconds: number;
+  /** The time of the slowest job in parts of the fastest's. */
+  readonly unfairness: number;
+}
+
+const app = await startApp([Items, Rows], { worker: { concurrency: MOST } });
+try {
+  await compare('array', ITEMS);
+  await compare('pg keyset', ROWS);
+} finally {
+  await app.close();
+  await entries.close();
+  await database.drop();
+}
+
+async function compare(name: 'array' | 'pg keyset', size: number): Promise<void> {
+  const bare = counted(size, () => entries.over(ROWS, () => {}));
+  const races = await inTurn<string, Race>(
+    {
+      ...Object.fromEntries(SIZES.map((jobs) => [jobs, () => race(jobs, jobOver(size, app, name))])),
+      ...(name === 'pg keyset' && { bare: () => race(MOST, bare) }),
+    },
+    { warmUps: 1 },
+  );
+  const ratesOf = (contender: number | string, jobs: number) =>
+    (races[contender] as Race[]).map(({ seconds }) => (jobs * size) / seconds);
+  const text = (rates: readonly number[]) => asRate(spreadOf(rates).median, 'items');
+  const parts = (rates: readonly number[], others: readonly number[]) =>
+    spreadOf(rates.map((rate, round) => rate / (others[round] as number)));
+
+  const alone = ratesOf(1, 1);
+  for (const jobs of SIZES.slice(1)) {
+    const rates = ratesOf(jobs, jobs);
+    const against = `one job: ${text(alone)}`;
+    report({ what: `${jobs} jobs at once over ${name}`, ours: text(rates), against, ratio: parts(rates, alone) });
+  }
+  if (races.bare) {
+    const [rates, loops] = [ratesOf(MOST, MOST), ratesOf('bare', MOST)];
+    const against = `${MOST} bare loops: ${text(loops)}`;
+    report({ what: `${MOST} jobs at once over ${name}`, ours: text(rates), against, ratio: parts(rates, loops) });
+  }
+  const unfairness = spreadOf((races[MOST] as Race[]).map((one) => one.unfairness));
+  report({ what: `the slowest of ${MOST} jobs over ${name}`, ours: '', against: 'the fastest', ratio: unfairness });
+}
+
+async function race(jobs: number, run: () => Promise<void>): Promise<Race> {
+  jobMs = [];
+  const began = performance.now();
+  await Promise.all(Array.from({ length: jobs }, run));
+  return { seconds: (performance.now() - began) / 1_000, unfairness: Math.max(...jobMs) / Math.min(...jobMs) };
+}
