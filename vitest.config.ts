@@ -6,9 +6,12 @@ const SOURCES = [
   'test/transactions/*.host.test.ts',
   'test/transactions/hosts.test.ts',
 ];
-const PROCESSES = [
-  'test/{chaos,sample-app}/**/*.test.ts',
-  'test/worker/{careful,crashes,freezes,in-flight.kills,kills,lost-locks,outages}.test.ts',
+
+/** They hold times. */
+const TIMED = [
+  'test/run/{composed,loop}.test.ts',
+  'test/worker/{outage,shutdown}.test.ts',
+  'test/control/iteration.service.test.ts',
 ];
 
 /** Suites that run `maxWorkers` at a time, when those of the groups before them have ended. */
@@ -27,10 +30,10 @@ export default defineConfig({
     projects: [
       // These are bound by the processor, and nothing in them goes by the clock.
       group('sources', 0, { include: SOURCES, maxWorkers: 2 }),
-      // These wait most of the time: for processes to start, for locks to end.
-      group('processes', 1, { include: PROCESSES, maxWorkers: 2 }),
-      // These hold times, so they have the machine for themselves.
-      group('jobs', 2, { include: ['test/**/*.test.ts'], exclude: [...SOURCES, ...PROCESSES], maxWorkers: 1 }),
+      // These wait half of the time: for Redis, for processes to start, for locks to end.
+      group('jobs', 1, { include: ['test/**/*.test.ts'], exclude: [...SOURCES, ...TIMED], maxWorkers: 2 }),
+      // These have the machine for themselves.
+      group('timed', 2, { include: TIMED, maxWorkers: 1 }),
     ],
   },
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { WorkerConfig } from '../processes/worker.js';
+import type { WorkerConfig } from '../processes/worker.config.js';
 import { until } from './until.js';
 
 const PROCESSES = fileURLToPath(new URL('../processes/', import.meta.url));

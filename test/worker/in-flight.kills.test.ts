@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckpointOptions } from '../../lib/index.js';
-import type { WorkerConfig } from '../processes/worker.js';
+import type { WorkerConfig } from '../processes/worker.config.js';
 import { type Backend, BOTH, Queues, type TestApp } from '../support/app.js';
 import { Crew } from '../support/crew.js';
 import { randomOf } from '../support/random.js';

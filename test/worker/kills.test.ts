@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { WorkerConfig } from '../processes/worker.js';
+import type { WorkerConfig } from '../processes/worker.config.js';
 import { BOTH, Queues, type TestApp } from '../support/app.js';
 import { WorkerProcess } from '../support/processes.js';
 

@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { WorkerRegistrar } from '../../lib/worker/worker.registrar.js';
-import type { WorkerConfig } from '../processes/worker.js';
+import type { WorkerConfig } from '../processes/worker.config.js';
 import { BOTH, describeQueues, type TestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { WorkerProcess } from '../support/processes.js';
