@@ -15,7 +15,7 @@ import type { TypeOrmBulkConfig } from '../test/processes/typeorm-bulk.js';
 import { redisConnection } from '../test/support/app.js';
 import { createDatabase } from '../test/support/database.js';
 import { until } from '../test/support/until.js';
-import { report } from './figure.js';
+import { asMegabytes, report } from './figure.js';
 import { asRate } from './interleaved.js';
 
 const ROWS = Number(process.env.ROWS ?? 1_000_000);
@@ -60,7 +60,7 @@ try {
     target: { atLeast: ROWS },
   });
   report({ what: 'the same, from the first batch to the last', ours: asRate(ROWS / seconds, 'rows') });
-  const megabytes = (bytes = 0) => `${Math.round(bytes / 2 ** 20)} MB`;
+  const megabytes = (bytes = 0) => asMegabytes(bytes);
   report({
     what: 'the same: RSS of the workers',
     ours: `at the end ${megabytes(rss.at(-1))}, at most ${megabytes(Math.max(...rss))}`,

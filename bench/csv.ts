@@ -1,6 +1,6 @@
 /**
  * Rows and batches of 1,000: a whole job over one file against the faster bare csv-parse loop (target >= 0.90 of its speed),
- * with handlers that do nothing, medians of five rounds. Resume: the time to the first row behind 90 % of a 100 MB file, read as
+ * with handlers that do nothing, medians of eleven rounds. Resume: the time to the first row behind 90 % of a 100 MB file, read as
  * a run reads it, against that of a fresh start (target <= 2), medians of 25 rounds. Interleaved.
  *
  * `ROWS=1000000` is the size of the first file, by default 300,000 rows.
@@ -29,6 +29,7 @@ import { interleaved } from './interleaved.js';
 
 const ROWS = Number(process.env.ROWS ?? 300_000);
 const BATCH = 1_000;
+const ROUNDS = 11;
 /** The code of a resumed run is warm only after some of these short ones. */
 const RESUME_ROUNDS = 25;
 const RESUME_BYTES = 100_000_000;
@@ -72,12 +73,15 @@ try {
 async function benchRows(path: string): Promise<void> {
   const app = await startApp([Rows, Batches]);
   try {
-    const rounds = await interleaved({
-      rows: jobOver(ROWS, app, 'rows', { path }),
-      batches: jobOver(Math.ceil(ROWS / BATCH), app, 'batches', { path }),
-      forAwait: counted(ROWS, () => bareForAwait(path)),
-      readable: counted(ROWS, () => bareReadable(path)),
-    });
+    const rounds = await interleaved(
+      {
+        rows: jobOver(ROWS, app, 'rows', { path }),
+        batches: jobOver(Math.ceil(ROWS / BATCH), app, 'batches', { path }),
+        forAwait: counted(ROWS, () => bareForAwait(path)),
+        readable: counted(ROWS, () => bareReadable(path)),
+      },
+      ROUNDS,
+    );
     const against = rounds.median('forAwait') < rounds.median('readable') ? 'forAwait' : 'readable';
     const bare = { against, name: 'bare csv-parse', items: ROWS, unit: 'rows', target: { atLeast: 0.9 } } as const;
     report(rounds.rates('a job over the rows of a CSV', { ...bare, ours: 'rows' }));

@@ -50,6 +50,10 @@ export function asRatio(ratio: number): string {
   return ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(2);
 }
 
+export function asMegabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MB`;
+}
+
 function asLine(figure: Figure): string {
   const { what, ours, against, ratio, target } = figure;
   const met = isMet(figure);

@@ -1,11 +1,11 @@
 /**
- * What jobs of 100 items cost as they grow from 1 to 10,000 in the queue: items/s, and Redis commands (those inside scripts
- * too) and bytes a job, against a plain processor of `@nestjs/bullmq` for the same jobs, and against a hundredth of the most
- * jobs. Each run in a fresh process, medians of five rounds, in turn, over a redis-server of its own.
+ * What jobs of 100 items cost as they grow from 1 to 10,000 in the queue: items/s, peak memory, and Redis commands (those
+ * inside scripts too) and bytes a job, against a plain processor of `@nestjs/bullmq` for the same jobs; and items/s against a
+ * hundredth of the most jobs. Each run in a fresh process, medians of five rounds, in turn, over a redis-server of its own.
  *
  * `JOBS=10000` are the most jobs, `ROUNDS=5` the rounds.
  */
-import { report, spreadOf } from './figure.js';
+import { asMegabytes, report, spreadOf } from './figure.js';
 import { asRate, inTurn } from './interleaved.js';
 import { type Cost, type Work, WorkerCosts } from './worker-costs.js';
 
@@ -40,6 +40,14 @@ try {
         ratio: ratios(ours, base),
       });
     }
+    const peak = ({ peakBytes }: Cost) => peakBytes;
+    const [ourPeaks, barePeaks] = [valuesOf(`ours ${jobs}`, peak), valuesOf(`bare ${jobs}`, peak)];
+    report({
+      what: `${of}: peak memory`,
+      ours: asMegabytes(middle(ourPeaks)),
+      against: `plain processor: ${asMegabytes(middle(barePeaks))}`,
+      ratio: ratios(ourPeaks, barePeaks),
+    });
     const commands = ({ commands }: Cost) => commands / jobs;
     const bytes = ({ redisBytes }: Cost) => redisBytes / jobs;
     const [ourCommands, bareCommands] = [valuesOf(`ours ${jobs}`, commands), valuesOf(`bare ${jobs}`, commands)];

@@ -9,7 +9,7 @@
  */
 import { createDatabase } from '../test/support/database.js';
 import { createEntries } from './entries.js';
-import { report, type Spread, spreadOf } from './figure.js';
+import { asMegabytes, report, type Spread, spreadOf } from './figure.js';
 import { asRate, inTurn } from './interleaved.js';
 import { type Cost, WorkerCosts } from './worker-costs.js';
 
@@ -59,7 +59,7 @@ function reportMemory(rows: number, rounds: RoundsOfCost): void {
   const peaks = (size: number) => valuesOf(rounds[size], ({ peakBytes }) => peakBytes);
   report({
     what: `${asCount(rows)} rows: peak memory`,
-    ours: `${(middle(peaks(rows)) / 2 ** 20).toFixed(0)} MB`,
+    ours: asMegabytes(middle(peaks(rows))),
     ...compared(rows, peaks),
   });
 }

@@ -11,7 +11,7 @@ import { Queue } from 'bullmq';
 import { redisConnection } from '../test/support/app.js';
 import { createDatabase } from '../test/support/database.js';
 import { createEntries } from './entries.js';
-import { report } from './figure.js';
+import { asMegabytes, report } from './figure.js';
 import { inTurn, mapped, Rounds } from './interleaved.js';
 import { BenchProcess } from './processes/bench.process.js';
 import type { Complete, JobData, QueueWorkerConfig, Ready } from './processes/queue-worker.js';
@@ -77,10 +77,6 @@ async function peakOf(contender: QueueWorkerConfig['contender'], items: number):
     await worker.kill();
     await queue.obliterate({ force: true });
   }
-}
-
-function asMegabytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(0)} MB`;
 }
 
 function asCount(count: number): string {

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { cpus, totalmem } from 'node:os';
 import pg from 'pg';
 import { asRatio, asTarget, type Figure, isMet } from './figure.js';
 
+const ROOT = new URL('../../../', import.meta.url); // from bench/dist/bench
 const PACKAGES = ['@nestjs/core', 'bullmq', 'ioredis', 'pg', 'typeorm', '@prisma/client', 'csv-parse'];
 
 /** One table of all figures, in Markdown. */
@@ -28,7 +28,7 @@ export function asTable(figures: readonly Figure[]): string {
 
 /** Writes the table, with the machine and the versions that it was made on. */
 export async function writeResults(figures: readonly Figure[]): Promise<void> {
-  const versions = [`Node ${process.versions.node}`, ...PACKAGES.map(versionOf), ...(await serverVersions())];
+  const versions = [`Node ${process.versions.node}`, ...versionsOf(PACKAGES), ...(await serverVersions())];
   const text = [
     '# What it costs',
     '',
@@ -40,12 +40,13 @@ export async function writeResults(figures: readonly Figure[]): Promise<void> {
     asTable(figures),
     '',
   ].join('\n');
-  await writeFile(new URL('../../RESULTS.md', import.meta.url), text); // from bench/dist/bench
+  await writeFile(new URL('bench/RESULTS.md', ROOT), text);
 }
 
-function versionOf(name: string): string {
-  const path = createRequire(import.meta.url).resolve(`${name}/package.json`);
-  return `${name} ${(JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version}`;
+function versionsOf(names: readonly string[]): string[] {
+  const lock = readFileSync(new URL('package-lock.json', ROOT), 'utf8');
+  const { packages } = JSON.parse(lock) as { packages: Record<string, { version: string }> };
+  return names.map((name) => `${name} ${packages[`node_modules/${name}`]?.version}`);
 }
 
 async function serverVersions(): Promise<string[]> {

@@ -1,7 +1,7 @@
 /**
  * A whole job over `typeorm.records`, with a handler that does nothing, against the bare TypeORM loop by id (target >= 0.90 of
  * its speed), in pages of 1,000. By a timestamp of microseconds, and by a primary key of two columns: against the fastest bare
- * loop that is exact by that key, and against the one by id. Interleaved, medians of seven rounds.
+ * loop that is exact by that key, and against the one by id. Interleaved, medians of fifteen rounds.
  *
  * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and
  * drops a database of its own there.
@@ -22,7 +22,7 @@ import { interleaved } from './interleaved.js';
 
 const ROWS = Number(process.env.ROWS ?? 300_000);
 const PAGE = 1_000;
-const ROUNDS = 7;
+const ROUNDS = 15;
 
 @Entity('entry')
 class Entry {
