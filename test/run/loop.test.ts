@@ -172,7 +172,10 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
   });
 });
 
-it('R20: a run that was frozen while its checkpoint was saved starts no further item', async () => {
+it.each([
+  { when: 'its checkpoint was saved', careful: false, at: 'items' },
+  { when: 'its item was marked as being handled', careful: true, at: 'careful item' },
+])('R20: a run that was frozen while $when starts no further item', async ({ careful, at }) => {
   let offsetMs = 0;
   let handled = 0;
   const interruption = new InterruptionRequest();
@@ -186,13 +189,52 @@ it('R20: a run that was frozen while its checkpoint was saved starts no further 
     interruption,
     clock: { now: () => Date.now() + offsetMs },
     options: resolveRunOptions({}, { checkpoint: { everyMs: 1 } }),
-    save: async () => {
+    careful,
+    save: async (running) => {
+      if (running !== at) return;
       offsetMs = 36_000_000;
       handled = 0;
     },
   });
   expect(await loop.run()).toEqual({ type: 'interrupt', interruption: { reason: 'lockLost' } });
   expect(handled).toBe(0);
+});
+
+describe('items that take time behind thousands that took none', () => {
+  /** How many of them had been handled at each checkpoint; each takes more than the time between two. */
+  const savesBetween = async (count: number, handleSlow: () => unknown) => {
+    const quick = 10_000;
+    let now = Date.now();
+    let handled = 0;
+    const handledAtSaves: number[] = [];
+    const loop = itemLoop({
+      reader: readerOf(timesEnumerator(quick + count, { cursor: null })),
+      handle: (item) => {
+        if ((item as number) < quick) return;
+        now += 6_000;
+        handled++;
+        return handleSlow();
+      },
+      position: new Position(AT_THE_BEGINNING),
+      interruption: new InterruptionRequest(),
+      clock: { now: () => now },
+      options: resolveRunOptions({}, { checkpoint: { everyMs: 5_000 } }),
+      save: async () => void handledAtSaves.push(handled),
+    });
+    expect(await loop.run()).toEqual({ type: 'complete' });
+    return handledAtSaves;
+  };
+  const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+  it('R18, R20: the clock is looked at before each that follows one that waited', async () => {
+    expect(await savesBetween(20, () => new Promise(setImmediate))).toEqual(upTo(19));
+  });
+
+  it('R18, R20: it is looked at before each synchronous one, when the first 16 have been found out', async () => {
+    const [first = 0, ...next] = await savesBetween(40, () => {});
+    expect(first).toBeLessThanOrEqual(16);
+    expect(next).toEqual(upTo(39, first + 1));
+  });
 });
 
 describe('a clock that is set back', () => {

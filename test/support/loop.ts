@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { Page, RunReader } from '../../lib/enumerators/contract/index.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
+import type { Running } from '../../lib/run/checkpoint.js';
 import type { InterruptionRequest } from '../../lib/run/interruption.js';
 import { loopOverItems } from '../../lib/run/item.loop.js';
 import { Lock } from '../../lib/run/lock.js';
@@ -16,7 +17,8 @@ interface LoopOptions {
   readonly clock?: Clock;
   readonly options?: ResolvedRunOptions;
   readonly stopped?: () => boolean;
-  readonly save?: () => Promise<void>;
+  readonly careful?: boolean;
+  readonly save?: (running: Running) => Promise<void>;
 }
 
 /** The loop of a run by itself: without a queue, a lock that ends, or failures that are overcome. */
@@ -35,7 +37,7 @@ export function itemLoop(parts: LoopOptions): { run(): Promise<LoopEnd> } {
     lock: new Lock('token', clock.now() + 3_600_000, 600_000, interruption),
     clock,
     options: parts.options ?? resolveRunOptions({}, {}),
-    careful: false,
+    careful: parts.careful ?? false,
     save: parts.save ?? (async () => {}),
   });
   const warn = (message: string) => {
