@@ -22,9 +22,8 @@ export interface WatchParts {
 
 /** Most items that are handled between two looks at the clock (R20)... */
 const UNSEEN_ITEMS = 15;
-/** ... and only after so many times as many, in a row, that neither waited nor took longer than this. */
-const QUICK_PER_UNSEEN = 128;
-const QUICK_MS = 2;
+/** ... and only after so many times as many since the event loop had its last turn: they cannot have taken long. */
+const SEEN_PER_UNSEEN = 128;
 /** The event loop gets a turn this often (R13). */
 const TURN_MS = 10;
 /** So long must items be handled without a crash for the run to be trusted again. */
@@ -34,8 +33,7 @@ const CAREFUL_MS = 1_000;
 export class RunWatch {
   /** Counted down with each item; at 0 it is time to look at the clock. */
   itemsUntilLook = 0;
-  #quickItems = 0;
-  #dueAt = -Infinity;
+  #itemsThisTurn = 0;
   #awaitsTick = false;
   /** What has moved since the position was saved: items, and pages without any. */
   #unsaved = 0;
@@ -69,10 +67,9 @@ export class RunWatch {
   isDue(): boolean {
     if (this.#isCareful) return true;
     const now = this.parts.clock.now();
-    this.#quickItems = now - this.#dueAt > QUICK_MS ? 0 : this.#quickItems + 1;
-    this.#dueAt = now;
-    this.itemsUntilLook = Math.min(UNSEEN_ITEMS, Math.floor(this.#quickItems / QUICK_PER_UNSEEN));
-    this.#quickItems += this.itemsUntilLook;
+    this.#itemsThisTurn++;
+    this.itemsUntilLook = Math.min(UNSEEN_ITEMS, Math.floor(this.#itemsThisTurn / SEEN_PER_UNSEEN));
+    this.#itemsThisTurn += this.itemsUntilLook;
     if (!this.#awaitsTick) this.#lookAfterWaiting();
     return now >= this.#lookAt || now < this.#lookedAt;
   }
@@ -137,7 +134,7 @@ export class RunWatch {
     this.#awaitsTick = true;
     process.nextTick(() => {
       this.#awaitsTick = false;
-      this.#quickItems = 0;
+      this.#itemsThisTurn = 0;
       this.itemsUntilLook = 0;
     });
   }
