@@ -23,10 +23,10 @@ import {
   CLAIMER,
   END_ITEM,
   FROZEN_JOBS,
+  FROZEN_WORKER,
   type FreezesConfig,
   ITEMS,
   SYNCHRONOUS,
-  WORKER,
 } from '../support/freeze-steps.js';
 import { Gate } from '../support/until.js';
 
@@ -68,7 +68,7 @@ function freeze(): void {
   const frozenAt = Date.now();
   say('frozen', '');
   process.kill(process.pid, 'SIGSTOP');
-  while (Date.now() < frozenAt + WORKER.lockDuration); // it may take a moment until the signal comes
+  while (Date.now() < frozenAt + FROZEN_WORKER.lockDuration); // it may take a moment until the signal comes
   isThawed = true;
   say('thawed', '');
   thawed.open();
@@ -221,7 +221,7 @@ BullModule.workerClass = HeldWorker as typeof Worker;
   imports: [
     BullModule.forRoot(config.place as never),
     BullModule.registerQueue({ name: 'jobs' }),
-    IterationModule.forRoot({ worker: WORKER }),
+    IterationModule.forRoot({ worker: FROZEN_WORKER }),
   ],
   providers: [Frozen, Synchronous],
 })

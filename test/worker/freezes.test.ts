@@ -16,8 +16,8 @@ import {
   FROZEN_JOBS,
   type FreezesConfig,
   ITEMS,
+  OTHER_WORKER,
   SYNCHRONOUS,
-  WORKER,
 } from '../support/freeze-steps.js';
 import { WorkerProcess } from '../support/processes.js';
 import { Gate, until } from '../support/until.js';
@@ -62,8 +62,7 @@ describeQueues('freezes', BOTH, (queues) => {
     );
 
     await frozen.said(/^> frozen/);
-    const neverLosesItsLock = { ...WORKER, lockDuration: 60_000 }; // so that the thawed one has no right to take a job again
-    const other = await queues.start({ processors: [processor], iteration: { worker: neverLosesItsLock } });
+    const other = await queues.start({ processors: [processor], iteration: { worker: OTHER_WORKER } });
     const isSettled = async (id: string) => held.has(id) || isOver((await jobOf(other, id))[1]);
     await until(
       () => `the other worker has taken every job over; it holds ${[...held].join(', ')}`,
