@@ -1,7 +1,7 @@
 /**
- * Rows and batches of 1,000: a whole job over one file against the faster bare csv-parse loop (target >= 0.90 of its speed),
- * with handlers that do nothing, medians of eleven rounds. Resume: the time to the first row behind 90 % of a 100 MB file, read as
- * a run reads it, against that of a fresh start (target <= 2), medians of 25 rounds. Interleaved.
+ * Rows and batches of 1,000: a whole job over one file against the faster bare csv-parse loop (rows: target >= 0.90 of its
+ * speed), with handlers that do nothing, medians of eleven rounds. Resume: the time to the first row behind 90 % of a 100 MB
+ * file, read as a run reads it, against that of a fresh start (target <= 2), medians of 25 rounds. Interleaved.
  *
  * `ROWS=1000000` is the size of the first file, by default 300,000 rows.
  */
@@ -83,8 +83,8 @@ async function benchRows(path: string): Promise<void> {
       ROUNDS,
     );
     const against = rounds.median('forAwait') < rounds.median('readable') ? 'forAwait' : 'readable';
-    const bare = { against, name: 'bare csv-parse', items: ROWS, unit: 'rows', target: { atLeast: 0.9 } } as const;
-    report(rounds.rates('a job over the rows of a CSV', { ...bare, ours: 'rows' }));
+    const bare = { against, name: 'bare csv-parse', items: ROWS, unit: 'rows' } as const;
+    report(rounds.rates('a job over the rows of a CSV', { ...bare, ours: 'rows', target: { atLeast: 0.9 } }));
     report(rounds.rates(`a job over the batches of ${BATCH} of a CSV`, { ...bare, ours: 'batches' }));
   } finally {
     await app.close();
