@@ -4,7 +4,7 @@ import type { InterruptionRequest } from './interruption.js';
 import { isPromise } from './is.promise.js';
 import type { ItemFailure } from './item.failure.js';
 import type { ItemWork } from './item.work.js';
-import { isEnd, type LoopEnd, type PageFeed } from './page.feed.js';
+import { interruptedBy, isEnd, type LoopEnd, type PageFeed } from './page.feed.js';
 import type { Outcome } from './piece.js';
 import type { Position } from './position.js';
 import type { RunWatch } from './run.watch.js';
@@ -38,11 +38,11 @@ export async function loopOverItems(parts: LoopParts): Promise<LoopEnd> {
     const { items } = page;
     if (items.length === 0) {
       await passTo(page, parts);
-      if (interruption.pending) return { type: 'interrupt', interruption: interruption.pending };
+      if (interruption.pending) return interruptedBy(interruption);
     }
     for (let index = 0; index < items.length; index++) {
       if (watch.itemsUntilLook-- <= 0 && watch.isDue()) await watch.look();
-      if (interruption.pending && feed.mayLeave) return { type: 'interrupt', interruption: interruption.pending };
+      if (interruption.pending && feed.mayLeave) return interruptedBy(interruption);
       const first = index;
       let outcome: Outcome = 'handled';
       if (position.finished === 0) checkFirstCursor(page, index, parts);
@@ -57,8 +57,7 @@ export async function loopOverItems(parts: LoopParts): Promise<LoopEnd> {
         blame = undefined;
         outcome = await failure.overcome(thrown, { page, index });
       }
-      if (outcome === 'left')
-        return { type: 'interrupt', interruption: interruption.pending ?? { reason: 'lockLost' } };
+      if (outcome === 'left') return interruptedBy(interruption);
       if (outcome === 'handled') {
         if (page.finished) for (let item = first; item <= index; item++) await page.finished(item);
         position.advance(page, index, index - first + 1);

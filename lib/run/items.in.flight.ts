@@ -2,7 +2,7 @@ import type { Page } from '../enumerators/contract/index.js';
 import { checkFirstCursor } from './first.cursor.js';
 import { Failed, type ItemFailure } from './item.failure.js';
 import type { LoopParts } from './item.loop.js';
-import { isEnd, type LoopEnd, type PageFeed } from './page.feed.js';
+import { interruptedBy, isEnd, type LoopEnd, type PageFeed } from './page.feed.js';
 import type { Place } from './piece.js';
 import type { RunContext } from './run.context.js';
 
@@ -67,7 +67,7 @@ export class ItemsInFlight {
     const { context, interruption } = this.parts;
     await Promise.allSettled([beginning]);
     const way = await this.#last;
-    if (way === 'left') return { type: 'interrupt', interruption: interruption.pending ?? { reason: 'lockLost' } };
+    if (way === 'left') return interruptedBy(interruption);
     return context.stopped ? { type: 'stop' } : beginning;
   }
 
@@ -85,13 +85,13 @@ export class ItemsInFlight {
         await this.#room();
         if (watch.isDue()) await watch.look();
         this.#follow(this.#passTo(page, this.#last));
-        if (interruption.pending) return { type: 'interrupt', interruption: interruption.pending };
+        if (interruption.pending) return interruptedBy(interruption);
       }
       for (let index = 0; index < items.length; index++) {
         await this.#room();
         if (this.#mayFail && feed.mayLeave) await this.#settle();
         if (watch.itemsUntilLook-- <= 0 && watch.isDue()) await watch.look();
-        if (interruption.pending && feed.mayLeave) return { type: 'interrupt', interruption: interruption.pending };
+        if (interruption.pending && feed.mayLeave) return interruptedBy(interruption);
         if (context.stopped && feed.mayLeave) return { type: 'stop' };
         this.#begin(page, index);
       }

@@ -45,7 +45,7 @@ export class PageFeed {
   /** A promise only where the source gives one. */
   next(): Page<unknown> | LoopEnd | Promise<Page<unknown> | LoopEnd> {
     const { interruption, reader } = this.parts;
-    if (interruption.pending && reader.consuming) return this.#interrupted();
+    if (interruption.pending && reader.consuming) return interruptedBy(interruption);
     const next = reader.next();
     return isPromise(next) ? this.#await(next) : this.#follow(next);
   }
@@ -74,7 +74,7 @@ export class PageFeed {
 
   #await(next: PromiseLike<Next<unknown>>): Promise<Page<unknown> | LoopEnd> {
     return new Promise((resolve, reject) => {
-      this.#awaiting = { giveUp: () => resolve(this.#interrupted()) };
+      this.#awaiting = { giveUp: () => resolve(interruptedBy(this.parts.interruption)) };
       next.then(
         (page) => {
           this.#awaiting = undefined;
@@ -92,11 +92,7 @@ export class PageFeed {
     if (!next) return { type: 'complete' };
     if (!isThrottled(next)) return next;
     this.parts.interruption.request({ reason: 'throttle', retryInMs: next.retryInMs });
-    return this.#interrupted();
-  }
-
-  #interrupted(): LoopEnd {
-    return { type: 'interrupt', interruption: this.parts.interruption.pending ?? { reason: 'lockLost' } };
+    return interruptedBy(this.parts.interruption);
   }
 
   /** A source that has nothing to give for now must not keep a stopped run from ending. */
@@ -108,6 +104,11 @@ export class PageFeed {
       if (awaiting === this.#awaiting) awaiting?.giveUp();
     }
   }
+}
+
+/** The run ends before its job does: for what was requested, else because it could not go on. */
+export function interruptedBy({ pending }: InterruptionRequest): LoopEnd {
+  return { type: 'interrupt', interruption: pending ?? { reason: 'lockLost' } };
 }
 
 /** Whether the run ends here. */
