@@ -18,6 +18,7 @@ import { createDatabase } from '../test/support/database.js';
 import { QUEUE, startApp } from './app.js';
 import { openBareQueue } from './bare-queue.js';
 import { counted, jobOver } from './contender.js';
+import { createEntries } from './entries.js';
 import { report } from './figure.js';
 import { interleaved } from './interleaved.js';
 
@@ -30,16 +31,12 @@ interface Row {
 }
 
 const database = await createDatabase();
+await createEntries(database, ROWS);
 const client = new pg.Client({ connectionString: database.url });
 await client.connect();
-await client.query(
-  `CREATE TABLE entry AS SELECT n::int AS id, 'name ' || n AS name FROM generate_series(1, ${ROWS}) n`,
-);
-await client.query('ALTER TABLE entry ADD PRIMARY KEY (id)');
-await client.query('VACUUM ANALYZE entry');
 
 async function fetch(after: number): Promise<Row[]> {
-  const text = `SELECT * FROM entry WHERE id > $1 ORDER BY id LIMIT ${PAGE}`;
+  const text = `SELECT id, name FROM entry WHERE id > $1 ORDER BY id LIMIT ${PAGE}`;
   return (await client.query<Row>({ name: 'page', text, values: [after] })).rows;
 }
 

@@ -16,6 +16,7 @@ import {
 import { createDatabase } from '../test/support/database.js';
 import { QUEUE, startApp } from './app.js';
 import { counted, jobOver } from './contender.js';
+import { createEntries } from './entries.js';
 import { report } from './figure.js';
 import { asRate, interleaved } from './interleaved.js';
 
@@ -29,17 +30,13 @@ interface Row {
 }
 
 const database = await createDatabase();
+await createEntries(database, MANY);
 const client = new pg.Client({ connectionString: database.url });
 await client.connect();
-await client.query(
-  `CREATE TABLE entry AS SELECT n::int AS id, 'name ' || n AS name FROM generate_series(1, ${MANY}) n`,
-);
-await client.query('ALTER TABLE entry ADD PRIMARY KEY (id)');
-await client.query('VACUUM ANALYZE entry');
 
 const QUERIES = {
-  offset: `SELECT * FROM entry WHERE id <= $1 ORDER BY id LIMIT ${PAGE} OFFSET $2`,
-  key: `SELECT * FROM entry WHERE id <= $1 AND id > $2 ORDER BY id LIMIT ${PAGE}`,
+  offset: `SELECT id, name FROM entry WHERE id <= $1 ORDER BY id LIMIT ${PAGE} OFFSET $2`,
+  key: `SELECT id, name FROM entry WHERE id <= $1 AND id > $2 ORDER BY id LIMIT ${PAGE}`,
 };
 
 async function fetch(by: keyof typeof QUERIES, values: readonly number[]): Promise<readonly Row[]> {
