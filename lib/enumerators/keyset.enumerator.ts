@@ -53,7 +53,7 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
 
   /** A page that is not full need not be the last: the database may have a limit of its own. */
   async *#pages({ after, until }: Bounds<K>): AsyncGenerator<Page<Row, K>, void, void> {
-    const order = new NumberOrder();
+    const order = new LearnedOrder();
     const rounds = new Rounds();
     for (;;) {
       const page = await this.#fetch(after);
@@ -63,8 +63,8 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
       order.check(after, keys);
       if (rounds.comesAgain(last)) {
         throw new InvalidEnumeratorError(
-          `keyset: the key ${JSON.stringify(last)} came again, so the rows would never end. ` +
-            'fetch must order by the key, and give only rows behind `after`',
+          `keyset: the key ${JSON.stringify(last)} came again, so iteration would never end. ` +
+            'fetch must order by the key, and return only rows after `after`',
         );
       }
       const end = until === null ? -1 : keys.findIndex((key) => isSameJson(key, until));
@@ -95,27 +95,42 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
   }
 }
 
-/** Numbers can be seen to be out of order; how texts are ordered only the database knows. */
-class NumberOrder {
-  #direction = 0;
+/** Learns from the rows in which direction each part of their key goes, and notices a part that turns back. */
+class LearnedOrder {
+  readonly #directions: number[] = [];
 
   check(after: Json | [] | null, keys: readonly (Json | [])[]): void {
-    let before = leading(after);
+    let before = after;
     for (const key of keys) {
-      const value = leading(key);
-      const step = typeof before === 'number' && typeof value === 'number' ? Math.sign(value - before) : 0;
-      if (step !== 0 && step === -this.#direction) {
-        throw new InvalidEnumeratorError(
-          `keyset: the rows are out of order by the first part of their key: ${String(value)} comes behind ${String(before)}. ` +
-            'fetch must order by the key, part by part, and give only rows behind `after`',
-        );
-      }
-      this.#direction ||= step;
-      before = value;
+      if (before !== null) this.#checkStep(partsOf(before), partsOf(key));
+      before = key;
     }
+  }
+
+  #checkStep(before: readonly Json[], key: readonly Json[]): void {
+    const part = key.findIndex((value, index) => !isSameJson(value, before[index]));
+    if (part < 0) return;
+    const step = Math.sign(compareParts(key[part] as Json, before[part] as Json));
+    if (Number.isNaN(step)) return;
+    this.#directions[part] ??= step;
+    if (this.#directions[part] === step) return;
+    throw new InvalidEnumeratorError(
+      `keyset: the rows are out of order: the key ${JSON.stringify(key)} comes after ${JSON.stringify(before)}. ` +
+        'fetch must order by the key, part by part, and return only rows after `after`',
+    );
   }
 }
 
-function leading(key: Json | [] | null): unknown {
-  return Array.isArray(key) ? (key as readonly Json[])[0] : key;
+function partsOf(key: Json | []): readonly Json[] {
+  return Array.isArray(key) ? (key as readonly Json[]) : [key as Json];
+}
+
+const DATE = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?)?$/;
+
+/** Numbers, and dates of one format. The order of other texts only the database knows: NaN. */
+function compareParts(one: Json, other: Json): number {
+  if (typeof one === 'number' && typeof other === 'number') return one - other;
+  const areDates = [one, other].every((part) => typeof part === 'string' && DATE.test(part));
+  if (!areDates || (one as string).length !== (other as string).length) return Number.NaN;
+  return (one as string) < (other as string) ? -1 : 1;
 }

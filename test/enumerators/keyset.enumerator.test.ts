@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Cursor } from '../../lib/cursor.js';
+import type { Cursor, Json } from '../../lib/cursor.js';
 import type { Enumerator } from '../../lib/enumerators/contract/index.js';
 import type { KeysetFetchOptions } from '../../lib/enumerators/keyset.enumerator.js';
 import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
@@ -157,14 +157,14 @@ describe('keyset', () => {
     refused(
       { fetch: async (_: unknown, limit: number) => byId.slice(0, limit) },
       InvalidEnumeratorError,
-      'a page behind 3 came back with that same key, so it would never end',
+      'a page after 3 came back with that same key, so iteration would never end',
     ));
 
   it('R8: refuses a fetch that ignores `after`, also behind a cursor that no page ends with', () =>
     refused(
       { cursor: 9, fetch: async (_: unknown, limit: number) => byId.slice(0, limit) },
       InvalidEnumeratorError,
-      'their key: 1 comes behind 0',
+      'the key [1] comes after [0]',
     ));
 
   it('R8: refuses a fetch that gives the row of `after` again', () =>
@@ -174,7 +174,7 @@ describe('keyset', () => {
           byId.filter(({ id }) => id >= (after ?? 0)).slice(0, limit),
       },
       InvalidEnumeratorError,
-      'a page behind 3 came back with that same key',
+      'a page after 3 came back with that same key',
     ));
 
   it('R8: refuses keys that come again after several pages', () =>
@@ -185,15 +185,74 @@ describe('keyset', () => {
         fetch: async (after: string | null) => [{ a: 'b', b: 'c', c: 'a' }[after ?? ''] ?? 'a'],
       },
       InvalidEnumeratorError,
-      'came again, so the rows would never end',
+      'came again, so iteration would never end',
     ));
 
   it('R8: refuses rows that are out of order', () =>
     refused(
       { fetch: async () => [{ id: 1 }, { id: 5 }, { id: 3 }] },
       InvalidEnumeratorError,
-      'their key: 3 comes behind 5',
+      'the key [3] comes after [5]',
     ));
+
+  it.each([
+    [
+      'numbers in the second part of the key',
+      [
+        ['a', 1],
+        ['a', 3],
+        ['a', 2],
+      ],
+    ],
+    [
+      'numbers in the second part, across its first',
+      [
+        ['a', 2],
+        ['a', 3],
+        ['b', 7],
+        ['b', 6],
+      ],
+    ],
+    ['days', ['2026-01-01', '2026-01-03', '2026-01-02']],
+    ['moments', ['2026-01-01T00:00:00.001Z', '2026-01-01T00:00:00.003Z', '2026-01-01T00:00:00.002Z']],
+    [
+      'moments in SQL, downwards',
+      ['2026-01-03 00:00:00.000003', '2026-01-03 00:00:00.000001', '2026-01-03 00:00:00.000002'],
+    ],
+  ] as [string, Json[]][])('R8: refuses rows that are out of order by %s', (_, keys) =>
+    refused(
+      { pageSize: 1_000, key: (key: never) => key, fetch: async () => keys as never },
+      InvalidEnumeratorError,
+      'keyset: the rows are out of order',
+    ),
+  );
+
+  it.each([
+    [
+      'mixed directions',
+      [
+        ['b', 1, 9],
+        ['b', 2, 8],
+        ['a', 5, 5],
+        ['a', 5, 4],
+        ['a', 6, 9],
+      ],
+    ],
+    ['texts that only the database can order', ['b', 'A', 'z', 'Ä']],
+    ['dates of several formats', ['2026-01-01T00:00:00+02:00', '2026-01-01T00:00:00Z', '2026-01-01 00:00:00.5']],
+    [
+      'texts that a collation ties, with numbers after them',
+      [
+        ['a', 5],
+        ['A', 1],
+        ['a', 7],
+      ],
+    ],
+  ] as [string, Json[]][])('R8: follows %s', async (_, keys) => {
+    const fetch = async (after: Json | null) => (after === null ? keys : []) as never[];
+    const given = { cursor: null, key: (key: never) => key, fetch } as unknown as KeysetFetchOptions<Row, number>;
+    expect(await items(build.keyset(given))).toEqual(keys);
+  });
 
   it('R8: refuses a key that is not unique', () =>
     refused(

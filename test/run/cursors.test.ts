@@ -53,7 +53,7 @@ describe('cursors', () => {
       { after: null, until: null },
     );
     await pages.next();
-    await expect(pages.next()).rejects.toThrow('users by age: a page behind [7] came back with that same key');
+    await expect(pages.next()).rejects.toThrow('users by age: a page after [7] came back with that same key');
   });
 });
 

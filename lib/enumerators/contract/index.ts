@@ -1,6 +1,7 @@
 export { batchesOf } from './batches.js';
 export type { At, Built, Enumerator, EnumeratorLike } from './enumerator.js';
 export { indexCursor } from './index-cursor.js';
+export { type ColumnOrder, compareNumbers, type KeyValues } from './key-order.js';
 export {
   type BatchOptions,
   checkOptions,
@@ -16,7 +17,6 @@ export {
   cursorOf,
   type KeyedRows,
   type KeysetQuery,
-  type KeyValues,
   keyedPage,
   keysetPages,
   keyValues,

@@ -1,10 +1,8 @@
 import { type Cursor, isSameJson, type Json } from '../../cursor.js';
 import { InvalidCursorError, InvalidEnumeratorError } from '../../iteration.errors.js';
+import { type ColumnOrder, checkOrder, type KeyValues } from './key-order.js';
 import type { Page } from './page.js';
 import type { Bounds } from './source.js';
-
-/** One value a key column, in the order of the key. */
-export type KeyValues = readonly Json[];
 
 /** How a keyset source gets its rows; everything else about paging is {@link keysetPages}. */
 export interface KeysetQuery<Row> {
@@ -12,7 +10,9 @@ export interface KeysetQuery<Row> {
   readonly name: string;
   readonly columns: number;
   readonly pageSize: number;
-  /** At most `limit` rows behind `after`, up to and including `until`, in the order of the key. */
+  /** The order of each column, as far as it is known. Read after each fetch: the database may have to be asked first. */
+  readonly orders?: readonly ColumnOrder[];
+  /** At most `limit` rows after `after`, up to and including `until`, in the order of the key; none at the end. */
   fetch(
     bounds: { readonly after: KeyValues | null; readonly until: KeyValues | null },
     limit: number,
@@ -26,12 +26,13 @@ export interface KeyedRows<Row, Key = KeyValues> {
 }
 
 /**
- * Pages of a source that is ordered by columns, one query each, no OFFSET.
+ * Pages of a source that is ordered by columns, one query each, no OFFSET. Only a page without rows is the end: what
+ * stands between the source and its table (an extension of the client, a proxy, a view) may cut a page short.
  *
  * The cursor is the key's value, or the array of its values when the key has several columns.
  *
  * @throws InvalidCursorError for a cursor of another shape.
- * @throws InvalidEnumeratorError for a page that does not move forward (R8).
+ * @throws InvalidEnumeratorError for a page that does not move forward (R8) or is out of order.
  */
 export async function* keysetPages<Row>(
   query: KeysetQuery<Row>,
@@ -43,8 +44,9 @@ export async function* keysetPages<Row>(
     const last = page.keys.at(-1);
     if (!last) return;
     checkForward(query.name, after, page.keys);
+    if (query.orders) checkOrder(page.keys, { name: query.name, after, orders: query.orders });
     yield keyedPage(page, cursorOf);
-    if (page.rows.length < query.pageSize) return;
+    if (until !== null && isSameJson(last, until)) return;
     after = last;
   }
 }
@@ -58,14 +60,14 @@ export function keyedPage<Row, Key, C extends Cursor>(
 }
 
 /**
- * Rows in the order of a unique key have no two keys alike, and none like the one they stand behind (R8).
+ * Rows in the order of a unique key have no two equal keys, and none equal to the key they come after (R8).
  *
  * @throws InvalidEnumeratorError
  */
 export function checkForward<Key>(name: string, after: Key | null, keys: readonly Key[]): void {
   if (after !== null && keys.length > 0 && (isSameJson(after, keys[0]) || isSameJson(after, keys.at(-1)))) {
     throw new InvalidEnumeratorError(
-      `${name}: a page behind ${JSON.stringify(after)} came back with that same key, so it would never end. ` +
+      `${name}: a page after ${JSON.stringify(after)} came back with that same key, so iteration would never end. ` +
         'The key must be unique, and the query must honour it',
     );
   }
