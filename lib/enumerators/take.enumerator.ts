@@ -30,8 +30,8 @@ export function takeEnumerator<Item, C extends Cursor>(
   const changes: Partial<Source<Item, C>> = {
     read: (bounds) => firstOf(source.read(bounds), () => left(source, { bounds, count })),
     ...(size && {
-      size: async () => {
-        const all = await size.call(source);
+      size: async (options) => {
+        const all = await size.call(source, options);
         return all === undefined ? undefined : Math.min(all, count);
       },
     }),

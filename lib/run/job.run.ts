@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { type EnumeratorLike, readerOf } from '../enumerators/contract/index.js';
+import { readerOf } from '../enumerators/contract/index.js';
 import { type CrashLoopError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
 import { type Restored, restoreCheckpoint } from './checkpoint.js';
 import { claimRow } from './claim.js';
@@ -11,7 +11,7 @@ import { loopOverItems } from './item.loop.js';
 import { type ItemWork, PlainWork } from './item.work.js';
 import { ItemsInFlight, type Slot } from './items.in.flight.js';
 import { JobGuard } from './job.guard.js';
-import { askSize } from './job.size.js';
+import { JobSize } from './job.size.js';
 import { buildSource, handlerOf } from './job.source.js';
 import { PageFeed } from './page.feed.js';
 import { Position } from './position.js';
@@ -165,7 +165,8 @@ class JobRun {
     if (!enumerator) return { type: 'nothing to do' };
     lock.check(clock.now());
     if (interruption.pending) return { type: 'interrupt', interruption: interruption.pending, begun: this.#begun };
-    if (!this.#begun && !(await this.#begin(enumerator))) return { type: 'lost' };
+    const size = new JobSize(enumerator, { ...this.parts, checkpoint: this.#checkpoint, position: this.#position });
+    if (!this.#begun && !(await this.#begin(size))) return { type: 'lost' };
     if (this.#hasFollowed && !(await this.#work.record({}))) return { type: 'lost' };
 
     const watch = new RunWatch({
@@ -174,7 +175,10 @@ class JobRun {
       options: definition.options,
       careful: this.restored.careful === true,
       suspicion: { crashes: this.#checkpoint.current.crashes?.length ?? 0, suspects: this.parts.suspects },
-      save: (running) => this.#checkpoint.save(running),
+      save: (running) => {
+        size.checkNotEndless();
+        return this.#checkpoint.save(running);
+      },
     });
     const warn = (message: string) => log.warn(message);
     const feed = new PageFeed({ reader: readerOf(enumerator, this.#position.passed), interruption, watch, warn });
@@ -199,6 +203,7 @@ class JobRun {
             passedStop: () => this.#checkpoint.change({ stopped: context.stopped }),
           }).run()
         : loopOverItems({ ...common, work: this.#work }));
+      if (end.type === 'complete') await size.checkComplete();
       return end.type === 'interrupt' ? { ...end, begun: true } : end;
     } finally {
       watch.end();
@@ -222,10 +227,10 @@ class JobRun {
    *
    * @returns false when the lock is lost.
    */
-  async #begin(enumerator: EnumeratorLike<unknown>): Promise<boolean> {
+  async #begin(size: JobSize): Promise<boolean> {
     const { log } = this.parts;
     this.#begun = true;
-    askSize(enumerator, this.#checkpoint, log);
+    size.ask();
     if (this.#checkpoint.current.started) {
       log.resumed(this.#checkpoint.current);
       await this.#hooks.call('resume', undefined);

@@ -27,7 +27,7 @@ class Batches<Item, C extends Cursor> implements Source<Item[], C> {
   ) {
     const { size, count } = source;
     const batches = (items: number | undefined) => (items === undefined ? undefined : Math.ceil(items / batchSize));
-    if (size) this.size = async () => batches(await size.call(source));
+    if (size) this.size = async (options) => batches(await size.call(source, options));
     if (count) this.count = async (cursor) => batches(await count.call(source, cursor));
   }
 

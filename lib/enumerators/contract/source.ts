@@ -28,8 +28,12 @@ export interface Bounds<C extends Cursor = Cursor> {
 export interface Source<Item, C extends Cursor = Cursor> {
   /** A reader of the items within `bounds`; nothing is opened before its first `next`. */
   read(bounds: Bounds<C>): PageReader<Item, C>;
-  /** How many items the whole source has, wherever it started; undefined = unknown. */
-  size?(): Promise<number | undefined> | number | undefined;
+  /**
+   * How many items the whole source has, wherever it started; undefined = unknown.
+   *
+   * @param options.exact Whether an estimate will not do: a source that only has one says undefined.
+   */
+  size?(options?: { readonly exact: boolean }): Promise<number | undefined> | number | undefined;
   /** How many items it has up to and including this cursor's; undefined = unknown. */
   count?(cursor: C): Promise<number | undefined> | number | undefined;
   /** See {@link Enumerator.halve}. */

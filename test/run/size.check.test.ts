@@ -1,0 +1,84 @@
+import { expect, it } from 'vitest';
+import { BOTH, describeQueues } from '../support/app.js';
+import { storyProcessor } from '../support/story.js';
+import { until } from '../support/until.js';
+
+describeQueues('the size of a source against what was handled', BOTH, (queues) => {
+  const warnings = () => queues.logs.filter((line) => line.startsWith('warn'));
+
+  /** A table of letters whose source leaves out what `isSeen` says. */
+  const table = (rows: string[], isSeen: (row: string) => boolean, each?: () => void) =>
+    storyProcessor({
+      each,
+      build: ({ cursor }, enumerators) =>
+        enumerators.keyset({
+          cursor,
+          key: (row: string) => row,
+          pageSize: 1,
+          fetch: async (after) => rows.filter((row) => isSeen(row) && (after === null || row > after)).slice(0, 1),
+          size: async () => rows.length,
+        }),
+    });
+
+  it('says at the end that clearly fewer items were handled than were counted', async () => {
+    const { type, story } = table([...'abcde'], (row) => row < 'd');
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}));
+
+    expect(story).toEqual(['start', 'a', 'b', 'c', 'complete', 'end complete']);
+    expect(warnings()).toEqual([expect.stringContaining('counted 5, handled 3')]);
+  });
+
+  it('says nothing when the rest was deleted while the job ran', async () => {
+    const rows = [...'abcde'];
+    const { type, story } = table(
+      rows,
+      () => true,
+      () => void rows.splice(1),
+    );
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}));
+
+    expect(story.slice(-2)).toEqual(['complete', 'end complete']);
+    expect(story).not.toContain('c');
+    expect(warnings()).toEqual([]);
+  });
+
+  it('says nothing of a job that started at a cursor', async () => {
+    const { type, story } = table([...'abcde'], () => true);
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.iterations.enqueue(type, {}, { cursor: 'c' }));
+
+    expect(story).toEqual(['start', 'd', 'e', 'complete', 'end complete']);
+    expect(warnings()).toEqual([]);
+  });
+
+  it('says once that a job may never end when its handler moves each row ahead', async () => {
+    const rows = [1, 2, 3];
+    const { type } = storyProcessor(
+      {
+        build: ({ cursor }, enumerators) =>
+          enumerators.keyset({
+            cursor,
+            pageSize: 1,
+            key: (row: number) => row,
+            fetch: async (after) => rows.filter((row) => after === null || row > after).slice(0, 1),
+            size: async () => rows.length,
+          }),
+        each: (row) => {
+          rows.push(Math.max(...rows) + 1);
+          rows.splice(rows.indexOf(row as never), 1);
+        },
+      },
+      { checkpoint: { everyItems: 1 } },
+    );
+    const app = await queues.start({ processors: [type] });
+    await app.queue().add('story', {});
+    await until('the log says that the job may never end', async () => warnings().length > 0);
+    await app.close();
+
+    expect(warnings()).toEqual([
+      expect.stringMatching(/it has handled 16 items, and its source counted 3\..*may never end/),
+    ]);
+  });
+});
