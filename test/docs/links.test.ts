@@ -1,0 +1,53 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { documentOf } from '../support/markdown.js';
+
+const project = new URL('../../', import.meta.url);
+const documents = ['README.md', ...readdirSync(new URL('docs/', project)).map((name) => `docs/${name}`)];
+
+/** `file#heading` of every link to another part of the project. */
+function linksOf(document: string): readonly string[] {
+  const text = documentOf(document).replace(/^```.*?^```$/gms, '');
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link).filter((link) => !/^https?:/.test(link));
+}
+
+/** The anchors of a document's headings, as GitHub and npm make them. */
+function anchorsOf(document: string): readonly string[] {
+  return [...documentOf(document).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+describe.each(documents)('%s', (document) => {
+  it('has only links that lead to a file and a heading of it', () => {
+    const dead = linksOf(document).filter((link) => {
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? document : posix.join(posix.dirname(document), path);
+      if (!existsSync(new URL(target, project))) return true;
+      return anchor !== undefined && !anchorsOf(target).includes(anchor);
+    });
+    expect(dead).toEqual([]);
+  });
+});
+
+describe('docs/guarantees.md', () => {
+  const rules = [...documentOf('docs/guarantees.md').matchAll(/^### (R\d+)$/gm)].map(([, rule]) => rule as string);
+  const tests = readdirSync(new URL('test/', project), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => readFileSync(new URL(`test/${path}`, project), 'utf8'));
+
+  it('states every rule that is built', () => {
+    const built = [...Array.from({ length: 26 }, (_, index) => `R${index + 1}`), 'R29', 'R30'];
+    expect(rules).toEqual(built);
+  });
+
+  it('states no rule that no test names', () => {
+    expect(rules.filter((rule) => !tests.some((text) => new RegExp(`['"\`][^'"\`]*\\b${rule}\\b`).test(text)))).toEqual(
+      [],
+    );
+  });
+});
