@@ -233,6 +233,45 @@ describe('csv.rows', () => {
     );
   });
 
+  describe('R1: record delimiters of which one begins another', () => {
+    const lists = [
+      ['\r\n', '\n', '\r'],
+      ['\n', '\r\n', '\r'],
+      ['\r', '\n', '\r\n'],
+      ['|', '||', '\n'],
+      ['||', '|', '\n'],
+    ];
+    it.each<[string, Options]>([
+      ['a\r\r\n1\n2\n3\n', {}],
+      ['a\r\r\n1\n2\n3\n', { columns: false }],
+      ['a\r \r\n1\r2\n3\r\n4', { trim: true }],
+      ['a\r\r\n\n1\r\n2\n3\n', { skip_empty_lines: true, columns: false }],
+      ['\r\na\r\r\n1\n2\n3\n', { skip_empty_lines: true }],
+      ['a|\n1\n2||3\n|4\n', {}],
+      ['\n|a||1\n2|\n3|', { columns: false, relax_column_count: true }],
+    ])('%j with %j: cut at every record, gives the rest exactly', async (text, options) => {
+      for (const list of lists) {
+        for (const source of [Buffer.from(text), chunked(Buffer.from(text), 1)]) {
+          const settings = { ...options, record_delimiter: list };
+          const whole = await all(csv.rows<unknown>(source, { cursor: null, ...settings }));
+          for (const [index, [, cursor]] of whole.entries()) {
+            const rest = await all(csv.rows<unknown>(source, { cursor, ...settings }));
+            expect(rest.map(([row]) => row)).toEqual(whole.slice(index + 1).map(([row]) => row));
+          }
+        }
+      }
+    });
+
+    it('R10: is refused when its last line end goes on in what was appended', async () => {
+      const path = fileOf('a\r\n1\r');
+      const settings = { record_delimiter: ['\r\n', '\r'] };
+      const cursor = (await all(csv.rows(path, { cursor: null, ...settings }))).at(-1)?.[1] as Cursor;
+      expect(await items(csv.rows(path, { cursor, ...settings }))).toEqual([]);
+      await appendFile(path, '\n2\r\n');
+      await expect(items(csv.rows(path, { cursor, ...settings }))).rejects.toThrow(SourceChangedError);
+    });
+  });
+
   describe('the cursor', () => {
     it('holds the byte behind the record, the row, the line, and the fingerprint, in less than 1 KB', async () => {
       const [first, second] = await all(csv.rows(Buffer.from('a,b\r\n1,"x\ny"\r\n33,4\r\n'), { cursor: null }));

@@ -1,5 +1,6 @@
 import { InvalidCursorError } from '../../iteration.errors.js';
 import type { CsvBytes } from './bytes.js';
+import { bomOf } from './encoding.js';
 import {
   type CsvCursor,
   changed,
@@ -10,8 +11,9 @@ import {
   HEAD_BYTES,
   TAIL_BYTES,
 } from './fingerprint.js';
+import { delimiterAt, delimiterBefore, isNewline, lineEnds } from './line-end.js';
 import type { ParserOptions } from './options.js';
-import { CsvParser, type loadCsvParse } from './parser.js';
+import { CsvParser, type Learned, type loadCsvParse } from './parser.js';
 import { ByteReader } from './reader.js';
 
 /** An opened CSV, and how it is to be parsed. */
@@ -27,7 +29,7 @@ export interface Stretch<Row> {
   readonly body: ByteReader;
   readonly parser: CsvParser<Row>;
   readonly mark: FileMark;
-  /** The bytes before `body`, {@link TAIL_BYTES} at most; they end at the byte `offset`. */
+  /** The bytes before `body`, {@link TAIL_BYTES} or a little more; they end at the byte `offset`. */
   readonly tail: Buffer;
   readonly offset: number;
 }
@@ -40,26 +42,24 @@ export async function begin<Row>({ bytes, csv, options }: OpenCsv): Promise<Stre
 }
 
 /**
- * What is behind the cursor's record. Reads the head of the file, and then from just before the cursor on.
+ * The records after the cursor's. Reads the head of the file, and then from just before the cursor on.
  *
  * @throws SourceChangedError when the file is no longer the cursor's (R10).
  */
 export async function resume<Row>(open: OpenCsv, cursor: CsvCursor): Promise<Stretch<Row>> {
   const { name, bytes, csv, options } = open;
-  const { mark, primer, delimiters, encoding } = await readHead(open, cursor);
+  const { mark, learned, bom } = await readHead(open, cursor);
   const body = new ByteReader(bytes.from(Math.max(0, cursor.offset - TAIL_BYTES)));
   try {
     const tail = await body.take(Math.min(TAIL_BYTES, cursor.offset));
     checkTail(name, cursor, tail);
-    const end = endOf(tail, delimiters);
-    if (!end)
-      await checkLineEnd(open.name, { body, cursor, ends: delimiters.length > 0 ? delimiters : lineEnds(encoding) });
-    const lead = endedBy(primer, delimiters, end);
-    // Found anew, the delimiter could be taken for another: behind the primer stands not what stood there in the file.
-    const settled = { ...options, record_delimiter: delimiters.length > 0 ? delimiters : undefined };
-    const parser = new CsvParser<Row>(csv, settled, { at: cursor, primer: lead });
-    await parser.write(lead);
-    return { body, parser, mark, tail, offset: cursor.offset };
+    const before = delimiterBefore(tail, learned.delimiters);
+    const lineEnd = await takeLineEnd(open.name, { body, cursor, before, learned });
+    const end = before ?? lineEnd;
+    const offset = cursor.offset + lineEnd.length;
+    const at = { offset, row: cursor.row, line: cursor.line + (isNewline(end) ? 1 : 0) };
+    const parser = new CsvParser<Row>(csv, options, { learned, at, bom });
+    return { body, parser, mark, tail: Buffer.concat([tail, lineEnd]), offset };
   } catch (error) {
     await body.close();
     throw error;
@@ -68,11 +68,8 @@ export async function resume<Row>(open: OpenCsv, cursor: CsvCursor): Promise<Str
 
 interface Head {
   readonly mark: FileMark;
-  /** The file up to the end of its first record. */
-  readonly primer: Buffer;
-  /** The record delimiters; none as long as the file's only line has no end. */
-  readonly delimiters: Buffer[];
-  readonly encoding: BufferEncoding;
+  readonly learned: Learned;
+  readonly bom: Buffer;
 }
 
 async function readHead({ name, bytes, csv, options }: OpenCsv, cursor: CsvCursor): Promise<Head> {
@@ -81,9 +78,9 @@ async function readHead({ name, bytes, csv, options }: OpenCsv, cursor: CsvCurso
     const head = await reader.peek(HEAD_BYTES);
     checkFile(name, cursor, { head, size: bytes.size });
     const parser = new CsvParser(csv, { ...options, from: 1, to: 1, on_record: undefined, on_skip: undefined });
-    const primer = await primerOf(parser, { reader, limit: cursor.offset });
-    const { delimiters, encoding } = parser;
-    if (primer) return { mark: fileMark(head, bytes.size), primer, delimiters: [...delimiters], encoding };
+    const hasRecord = await readRecord(parser, { reader, limit: cursor.offset });
+    const mark = fileMark(head, bytes.size);
+    if (hasRecord) return { mark, learned: parser.learned, bom: options.bom ? bomOf(head) : Buffer.alloc(0) };
   } finally {
     await reader.close();
   }
@@ -94,51 +91,47 @@ async function readHead({ name, bytes, csv, options }: OpenCsv, cursor: CsvCurso
   );
 }
 
-/** Undefined when the first `limit` bytes hold no record. */
-async function primerOf(
+/** Whether there is a record in the first `limit` bytes. Nothing after it is parsed. */
+async function readRecord(
   parser: CsvParser<unknown>,
   { reader, limit }: { reader: ByteReader; limit: number },
-): Promise<Buffer | undefined> {
-  const read: Buffer[] = [];
+): Promise<boolean> {
   for (let left = limit; left > 0 && !parser.stopped; ) {
     const chunk = (await reader.next())?.subarray(0, left);
     if (!chunk) break;
-    read.push(chunk);
     left -= chunk.length;
     await parser.write(chunk);
-    const [end] = parser.take().offsets;
-    if (end !== undefined) return Buffer.concat(read).subarray(0, end);
+    if (parser.take().items.length > 0) return true;
   }
-  if (parser.stopped) return undefined;
+  if (parser.stopped) return false;
   await parser.end();
-  const [end] = parser.take().offsets;
-  return end === undefined ? undefined : Buffer.concat(read).subarray(0, end);
+  return parser.take().items.length > 0;
 }
 
-/** The cursor's record ended with the file. When that was appended to, the record must have ended there. */
-async function checkLineEnd(
-  name: string,
-  { body, cursor, ends }: { body: ByteReader; cursor: CsvCursor; ends: readonly Buffer[] },
-): Promise<void> {
+interface LineEnd {
+  readonly body: ByteReader;
+  readonly cursor: CsvCursor;
+  /** The delimiter that the cursor's record ends with; undefined when it ended with the file. */
+  readonly before: Buffer | undefined;
+  readonly learned: Learned;
+}
+
+/**
+ * Takes the line end of a record that ended with the file, which was appended to since; empty for none.
+ *
+ * @throws SourceChangedError when the record, or the line end before the cursor, goes on in what was appended.
+ */
+async function takeLineEnd(name: string, { body, cursor, before, learned }: LineEnd): Promise<Buffer> {
+  const { delimiters, encoding } = learned;
+  const ends = delimiters.length > 0 ? delimiters : lineEnds(encoding);
   const next = await body.peek(Math.max(...ends.map((end) => end.length)));
-  if (next.length === 0 || ends.some((end) => next.subarray(0, end.length).equals(end))) return;
-  throw changed(name, cursor, 'its last record, which had no line end, now goes on');
-}
-
-function lineEnds(encoding: BufferEncoding): Buffer[] {
-  return ['\n', '\r'].map((end) => Buffer.from(end, encoding));
-}
-
-/** The primer, ended as the cursor's record is: on that depends where the next line begins. */
-function endedBy(primer: Buffer, delimiters: readonly Buffer[], end: Buffer = Buffer.alloc(0)): Buffer {
-  return Buffer.concat([primer.subarray(0, primer.length - (endOf(primer, delimiters)?.length ?? 0)), end]);
-}
-
-/** The delimiter behind a record. Where one begins with another, csv-parse takes the one that is named first. */
-function endOf(bytes: Buffer, delimiters: readonly Buffer[]): Buffer | undefined {
-  const startsWith = (other: Buffer) => (delimiter: Buffer) => other.subarray(0, delimiter.length).equals(delimiter);
-  return delimiters
-    .filter((delimiter) => bytes.subarray(-delimiter.length).equals(delimiter))
-    .filter((delimiter) => delimiters.find(startsWith(delimiter)) === delimiter)
-    .sort((one, other) => other.length - one.length)[0];
+  if (next.length === 0) return next;
+  if (before) {
+    const now = delimiterAt(Buffer.concat([before, next]), ends);
+    if (now?.equals(before)) return Buffer.alloc(0);
+    throw changed(name, cursor, 'the line end before the cursor goes on in what was appended');
+  }
+  const end = delimiterAt(next, ends);
+  if (!end) throw changed(name, cursor, 'its last record, which had no line end, now goes on');
+  return body.take(end.length);
 }
