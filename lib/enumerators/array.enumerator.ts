@@ -17,20 +17,24 @@ export function arrayEnumerator<T>(items: readonly T[], options: At): Enumerator
   return new SourceEnumerator(new ArraySource(items), indexCursor(options.cursor));
 }
 
+/** Large enough for pages to cost nothing, small enough to copy between two turns of the event loop. */
+const PAGE_SIZE = 10_000;
+
 class ArraySource<T> implements Source<T, number> {
   constructor(private readonly items: readonly T[]) {}
 
+  /** Cut page by page: a copy of all that is left would stop the event loop, and double the memory. */
   read({ after, until }: Bounds<number>): PageReader<T, number> {
-    const start = after === null ? 0 : after + 1;
-    const end = until === null ? this.items.length : until + 1;
-    let items: readonly T[] | undefined =
-      start === 0 && end >= this.items.length ? this.items : this.items.slice(start, end);
+    const { items } = this;
+    const end = until === null ? Number.POSITIVE_INFINITY : until + 1;
+    let next = after === null ? 0 : after + 1;
     return {
       ahead: true,
       next() {
-        const page = items?.length ? { items, cursorAt: (index: number) => start + index } : undefined;
-        items = undefined;
-        return page;
+        const start = next;
+        next += PAGE_SIZE;
+        const page = items.slice(start, Math.min(next, end));
+        return page.length > 0 ? { items: page, cursorAt: (index) => start + index } : undefined;
       },
       close() {},
     };
