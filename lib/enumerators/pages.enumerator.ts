@@ -1,4 +1,4 @@
-import { type Cursor, isSameJson, type Json } from '../cursor.js';
+import { type Cursor, checkJson, isSameJson, type Json } from '../cursor.js';
 import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
 import {
   type At,
@@ -14,7 +14,11 @@ import {
 } from './contract/index.js';
 
 export interface PagesOptions<Item, Token extends Json> extends At {
-  /** A page by its token, the first one by `null`; `next` is the token of the page behind it, `null` at the end. */
+  /**
+   * A page by its token, the first one by `null`; `next` is the token of the page after it, `null` at the end. A token is a
+   * text that is not blank, a number above 0, or an object or array that is not empty: an offset of 0, `''` and `false` would
+   * ask for the first page again.
+   */
   fetch: (token: Token | null) => Promise<{ items: readonly Item[]; next: Token | null }>;
 }
 
@@ -26,7 +30,7 @@ export function pagesEnumerator<Item, Token extends Json>(options: PagesOptions<
   checkOptions(options, ['cursor', 'fetch'], 'pages');
   const { cursor, fetch } = options;
   if (typeof fetch !== 'function') {
-    throw new InvalidOptionsError('pages: fetch is no function. Give it one: (token) => Promise<{ items, next }>');
+    throw new InvalidOptionsError('pages: fetch is not a function. Give it one: (token) => Promise<{ items, next }>');
   }
   checkCursor(cursor);
   return new SourceEnumerator(new ApiPages<Item, Token>(fetch), cursor);
@@ -64,11 +68,41 @@ function pageOf<Item>(items: readonly Item[], { token, start }: { token: Json; s
 
 function checkPage<Item, Token extends Json>(page: unknown, token: Json) {
   const { items, next } = (page ?? {}) as { items?: readonly Item[]; next?: Token | null };
-  if (Array.isArray(items) && next !== undefined) return { items: items as readonly Item[], next };
-  throw new InvalidEnumeratorError(
-    `pages: fetch(${JSON.stringify(token)}) gave ${Array.isArray(items) ? 'no next' : 'no array of items'}; ` +
-      'it must give { items, next }, and next: null at the end',
-  );
+  if (!Array.isArray(items) || next === undefined) {
+    throw new InvalidEnumeratorError(
+      `pages: fetch(${JSON.stringify(token)}) gave ${Array.isArray(items) ? 'no next' : 'no array of items'}; ` +
+        'it must give { items, next }, and next: null at the end',
+    );
+  }
+  if (next !== null) checkToken(next, token);
+  return { items: items as readonly Item[], next };
+}
+
+/** @throws InvalidCursorError for a token that JSON would change, before a run is resumed by it. */
+function checkToken(next: Json, token: Json): void {
+  if (!isToken(next)) {
+    throw new InvalidEnumeratorError(
+      `pages: fetch(${JSON.stringify(token)}) gave next: ${show(next)}, which is not a token: a text that is not blank, a ` +
+        'number above 0, or an object or array that is not empty. Give null at the end',
+    );
+  }
+  checkJson(next, 'next');
+}
+
+function isToken(next: Json): boolean {
+  if (typeof next === 'string') return next.trim() !== '';
+  if (typeof next === 'number') return next > 0;
+  return typeof next === 'object' && next !== null && isFilled(next);
+}
+
+/** JSON knows which objects are plain, and refuses the others by name. */
+function isFilled(next: object): boolean {
+  const isPlain = Array.isArray(next) || Object.getPrototypeOf(next) === Object.prototype;
+  return !isPlain || Object.keys(next).length > 0;
+}
+
+function show(next: Json): string {
+  return typeof next === 'string' ? `'${next}'` : typeof next === 'object' ? JSON.stringify(next) : String(next);
 }
 
 function checkCursor(cursor: Cursor): PagesCursor | null {

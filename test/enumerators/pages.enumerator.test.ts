@@ -60,7 +60,7 @@ describe('pages', () => {
   it.each([
     ['itself', (token: number | null) => token ?? 1],
     ['one of the two before', (token: number | null) => (token === 1 ? 2 : 1)],
-    ['one of many before', (token: number | null) => ((token ?? 0) + 1) % 1000],
+    ['one of many before', (token: number | null) => ((token ?? 0) % 1000) + 1],
   ])('R8: refuses a token that leads to %s: the pages would never end', async (_, next) => {
     const endless = build.pages({
       cursor: null,
@@ -71,6 +71,52 @@ describe('pages', () => {
     })();
     await expect(reading).rejects.toThrow(InvalidEnumeratorError);
     await expect(reading).rejects.toThrow('came again, so the pages would never end');
+  });
+
+  it.each<[unknown, string]>([
+    ['', "''"],
+    ['  ', "'  '"],
+    [0, '0'],
+    [-1, '-1'],
+    [Number.NaN, 'NaN'],
+    [false, 'false'],
+    [true, 'true'],
+    [{}, '{}'],
+    [[], '[]'],
+  ])('refuses next: %j at the first page, before any of its items: it is not a token', async (next, shown) => {
+    const enumerator = build.pages({ cursor: null, fetch: async () => ({ items: [1, 2, 3], next: next as never }) });
+    const taken: number[] = [];
+    const reading = (async () => {
+      for await (const [item] of enumerator) taken.push(item);
+    })();
+    await expect(reading).rejects.toThrow(InvalidEnumeratorError);
+    await expect(reading).rejects.toThrow(`pages: fetch(null) gave next: ${shown}, which is not a token`);
+    expect(taken).toEqual([]);
+  });
+
+  it.each([
+    ['a key of DynamoDB', { id: { S: 'a' } }],
+    ['the sort values of Elasticsearch', [1_764_000_000_000, 'a']],
+    ['an offset', 100],
+  ])('takes %s for a token', async (_, token) => {
+    const asked: unknown[] = [];
+    const fetch = async (at: typeof token | null) => {
+      asked.push(at);
+      return { items: [asked.length], next: at ? null : token };
+    };
+    const items: number[] = [];
+    for await (const [item] of build.pages<number, never>({ cursor: null, fetch: fetch as never })) items.push(item);
+    expect([items, asked]).toEqual([
+      [1, 2],
+      [null, token],
+    ]);
+  });
+
+  it('R8: refuses a token that JSON would change at the page that gives it', async () => {
+    const fetch = async () => ({ items: [1], next: { after: new Date(0) } as never });
+    const reading = build.pages({ cursor: null, fetch })[Symbol.asyncIterator]().next();
+    await expect(reading).rejects.toThrow(InvalidCursorError);
+    await expect(reading).rejects.toThrow('next.after is a Date');
   });
 
   it.each([

@@ -4,7 +4,7 @@ import type { Enumerator, EnumeratorLike } from './enumerator.js';
 import type { Page } from './page.js';
 import type { Bounds, PageReader, Source } from './source.js';
 
-/** A user's own iterable, which was built to start where it should. */
+/** A user's own iterable, which was built to start after the run's cursor. */
 export class IterableSource<Item, C extends Cursor> implements Source<Item, C> {
   readonly size?: Source<Item, C>['size'];
   readonly halve?: Source<Item, C>['halve'];
@@ -77,6 +77,12 @@ function pageOf<Item, C extends Cursor>(pair: unknown): Page<Item, C> {
     );
   }
   const [item, cursor] = pair as [Item, C];
+  if (cursor === null) {
+    throw new InvalidEnumeratorError(
+      'The enumerator yielded an item with the cursor null, which means the beginning: each run would start there again. ' +
+        'Yield [item, cursor], the cursor naming that item. For a queue without cursors use poll, and change its items in fetch',
+    );
+  }
   return { items: [item], cursorAt: asYielded(cursor), aliased: typeof cursor === 'object' };
 }
 

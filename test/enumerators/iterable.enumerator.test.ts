@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import type { EnumeratorLike } from '../../lib/enumerators/contract/index.js';
+import { InvalidEnumeratorError } from '../../lib/iteration.errors.js';
+import { enumeratorBuilder } from '../support/builder.js';
+import { readerOf } from '../support/pages.js';
+
+const build = enumeratorBuilder();
+
+describe('from', () => {
+  const withoutCursors = {
+    'a generator': function* () {
+      yield ['a', null] as const;
+    },
+    'an async generator': async function* () {
+      yield ['a', null] as const;
+    },
+    'an array': () => [['a', null] as const],
+    'a generator over poll': async function* () {
+      const queue = ['a'];
+      for await (const [item, cursor] of build.poll(async () => queue.shift())) yield [item, cursor] as const;
+    },
+  } satisfies Record<string, () => EnumeratorLike<string, null>>;
+
+  it.each(Object.entries(withoutCursors))(
+    'R1: refuses %s with null as a cursor at its first item',
+    async (_, source) => {
+      for (const enumerator of [build.from(source()), build.take(source(), 1)]) {
+        const reader = readerOf(enumerator);
+        const reading = (async () => reader.next())();
+        await expect(reading).rejects.toThrow(InvalidEnumeratorError);
+        await expect(reading).rejects.toThrow('the cursor null, which means the beginning');
+        await reader.close();
+      }
+    },
+  );
+
+  it('takes poll, which has no cursors, and what is made of it', async () => {
+    const queue = ['a', 'b', 'c'];
+    const poll = () => build.poll(async () => queue.shift());
+    const throttled = () => build.throttle(build.take(build.from(poll()), 1), { when: () => false, retryInMs: 1 });
+    const seen: unknown[] = [];
+    for (const source of [build.from(poll()), throttled()]) {
+      for await (const pair of source) {
+        seen.push(pair);
+        break;
+      }
+    }
+    expect(seen).toEqual([
+      ['a', null],
+      ['b', null],
+    ]);
+  });
+});
