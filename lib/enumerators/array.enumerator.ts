@@ -34,7 +34,8 @@ class ArraySource<T> implements Source<T, number> {
         const start = next;
         next += PAGE_SIZE;
         const page = items.slice(start, Math.min(next, end));
-        return page.length > 0 ? { items: page, cursorAt: (index) => start + index } : undefined;
+        if (page.length === 0) return undefined;
+        return { items: page, cursorAt: (index) => start + index, positional: true };
       },
       close() {},
     };

@@ -63,7 +63,7 @@ class ApiPages<Item, Token extends Json> implements Source<Item> {
 }
 
 function pageOf<Item>(items: readonly Item[], { token, start }: { token: Json; start: number }): Page<Item> {
-  return { items, cursorAt: (index) => ({ token, index: start + index }) };
+  return { items, cursorAt: (index) => ({ token, index: start + index }), positional: true };
 }
 
 function checkPage<Item, Token extends Json>(page: unknown, token: Json) {

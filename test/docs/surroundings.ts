@@ -22,6 +22,14 @@ export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>>
     ) {}
     @EachIteration() each({ name }: Contact) { console.log(name) }
   `),
+  'A list as the outer level': (snippet) => `
+    import { readdir } from 'node:fs/promises';
+    import { join } from 'node:path';
+    ${processor(`
+      constructor(private readonly enumerators: EnumeratorBuilder) {}
+      @EachIteration() each(row: Record<string, string>) { console.log(row) }
+    `)(snippet)}
+  `,
   'Only while there is room': processor(`
     constructor(
       private readonly enumerators: EnumeratorBuilder,

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
 import { type At, type Enumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
-import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
+import {
+  InvalidCursorError,
+  InvalidEnumeratorError,
+  InvalidOptionsError,
+  SourceChangedError,
+} from '../../lib/iteration.errors.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
@@ -83,9 +88,10 @@ describe('nested', () => {
     );
     const cursors: Cursor[] = [];
     for await (const [, cursor] of enumerator) cursors.push(cursor);
+    const [X, Y] = ['ui30kDosFOhtw7zK', 'K8mDpZQidusAp14h'];
     expect(cursors.slice(1, 3)).toEqual([
-      { outer: { after: null, at: 0, finished: 0 }, inner: { at: 1, finished: 2 } },
-      { outer: { after: 0, at: 1, finished: 1 }, inner: { at: 0, finished: 1 } },
+      { outer: { after: null, at: 0, finished: 0, item: X }, inner: { at: 1, finished: 2 } },
+      { outer: { after: 0, at: 1, finished: 1, item: Y }, inner: { at: 0, finished: 1 } },
     ]);
   });
 
@@ -287,6 +293,84 @@ describe('R9: nested over two tables', () => {
     await database.query('INSERT INTO shop VALUES (19), (21)');
     await database.query('INSERT INTO product VALUES (19, 3), (21, 1), (21, 3)');
     expect(await from(cursor)).toBe('21/1 21/3 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
+  });
+});
+
+describe('R9: nested over a list that changes between two runs', () => {
+  type Outer =
+    | string
+    | { readonly id: number; readonly seen?: number }
+    | readonly [string, number]
+    | Map<string, number>;
+  const lists = {
+    array: (items: readonly Outer[], at: At) => build.array(items, at),
+    'array within take': (items: readonly Outer[], at: At) => build.take(build.array(items, at), 9),
+    'array within throttle': (items: readonly Outer[], at: At) =>
+      build.throttle(build.array(items, at), { when: () => false, retryInMs: 1 }),
+    pages: (items: readonly Outer[], { cursor }: At) =>
+      build.pages<Outer, never>({ cursor, fetch: async () => ({ items, next: null }) }),
+    'nested within nested': (items: readonly Outer[], at: At) =>
+      build.nested([(at: At) => build.array(['root'], at), (_: string, at: At) => build.array(items, at)], at),
+  };
+  type List = keyof typeof lists;
+  const nested = (list: List, items: readonly Outer[], cursor: Cursor) =>
+    build.nested(
+      [
+        (at: At) => lists[list](items, at),
+        (item: Outer, at: At) =>
+          build.array(
+            [1, 2, 3].map((n) => [item, n]),
+            at,
+          ),
+      ],
+      { cursor },
+    );
+  /** Interrupted after so many items. */
+  async function cursorAfter(list: List, items: readonly Outer[], count: number): Promise<Cursor> {
+    let left = count;
+    for await (const [, cursor] of nested(list, items, null)) if (--left === 0) return throughJson(cursor);
+    throw new Error('there are too few');
+  }
+
+  describe.each(Object.keys(lists) as List[])('%s', (list) => {
+    it.each<[string, readonly Outer[], number, readonly Outer[]]>([
+      ['the finished one was moved away', ['a', 'b', 'c'], 4, ['b', 'c']],
+      ['the one before the cursor was moved away, between two', ['a', 'b', 'c'], 3, ['b', 'c']],
+      ['the last one stands nowhere any more', ['a', 'b', 'c'], 8, ['c']],
+      ['another was inserted before it', ['a', 'b', 'c'], 5, ['0', 'a', 'b', 'c']],
+      ['it was exchanged for another', [{ id: 1 }, { id: 2 }], 5, [{ id: 1 }, { id: 3 }]],
+    ])('is refused when %s', async (_, items, count, changed) => {
+      const reading = all(nested(list, changed, await cursorAfter(list, items, count)));
+      await expect(reading).rejects.toThrow(SourceChangedError);
+      await expect(reading).rejects.toThrow('the list of an outer level was changed since the checkpoint');
+    });
+
+    it('goes on when it was only appended to, and when columns of an item with an id changed', async () => {
+      const cursor = await cursorAfter(list, [{ id: 1 }, { id: 2, seen: 0 }], 4);
+      const rest = await all(nested(list, [{ id: 1 }, { id: 2, seen: 9 }, { id: 3 }], cursor));
+      expect(rest.map(([item, n]) => `${(item as { id: number }).id}.${n}`)).toEqual([
+        '2.2',
+        '2.3',
+        '3.1',
+        '3.2',
+        '3.3',
+      ]);
+    });
+  });
+
+  it('reads a cursor of a release before, which has no fingerprint', async () => {
+    const cursor = { outer: { after: 0, at: 1, finished: 1 }, inner: { at: 0, finished: 1 } };
+    expect(await all(nested('array', ['a', 'b'], cursor))).toEqual([
+      ['b', 2],
+      ['b', 3],
+    ]);
+  });
+
+  it('takes items that JSON cannot hold, which have none', async () => {
+    const cyclic: { self?: unknown } = {};
+    cyclic.self = cyclic;
+    const items = [cyclic, cyclic] as never[];
+    expect((await all(nested('array', items, await cursorAfter('array', items, 4)))).length).toBe(2);
   });
 });
 

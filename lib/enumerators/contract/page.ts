@@ -7,6 +7,8 @@ export interface Page<Item, C extends Cursor = Cursor> {
   cursorAt(index: number): C;
   /** Its cursors are objects of the user's, who may go on to change them: each is looked at when it is needed, and not kept. */
   readonly aliased?: boolean;
+  /** Its cursors are places in a list, which name whatever item stands there when the list has changed. */
+  readonly positional?: boolean;
   /** Whether a cursor names the item at `index`; by default when it is the same as the item's. */
   isAt?(index: number, cursor: C): boolean;
   /** Told of each finished item before the next one begins, by whoever handles them. */
@@ -36,6 +38,7 @@ export function pageSlice<Item, C extends Cursor>(page: Page<Item, C>, start: nu
     items: page.items.slice(start, end),
     cursorAt: (index) => page.cursorAt(start + index),
     aliased: page.aliased,
+    positional: page.positional,
     isAt: (index, cursor) => isAt(page, start + index, cursor),
     ...(page.finished && { finished: async (index: number) => page.finished?.(start + index) }),
   };

@@ -14,6 +14,8 @@ export type Place = {
   readonly at: Cursor;
   /** How many outer items stand before it. */
   readonly finished: number;
+  /** The item's fingerprint, where `at` is only a place in a list. Cursors made before release 0.2 have none. */
+  readonly item?: string;
 };
 
 /** How far the items of one outer item are. */

@@ -9,6 +9,7 @@ import {
   type Throttled,
 } from '../contract/index.js';
 import type { Place } from './cursor.js';
+import { fingerprintOf } from './fingerprint.js';
 
 /** An outer item, and where it stands. */
 export interface OuterItem {
@@ -18,7 +19,7 @@ export interface OuterItem {
   isAt(cursor: Cursor): boolean;
 }
 
-/** The outer items behind a cursor, one by one. */
+/** The outer items after a cursor, one by one. */
 export class OuterItems {
   readonly #reader: PageReader<unknown> | undefined;
   #page: Page<unknown> | undefined;
@@ -74,8 +75,10 @@ export class OuterItems {
       );
     }
     this.#after = at;
-    const place = { after, at, finished: this.#finished++ };
-    return { item: page.items[index], place, isAt: (cursor) => isAt(page, index, cursor) };
+    const item = page.items[index];
+    const named = page.positional ? fingerprintOf(item) : undefined;
+    const place = { after, at, finished: this.#finished++, ...(named !== undefined && { item: named }) };
+    return { item, place, isAt: (cursor) => isAt(page, index, cursor) };
   }
 }
 

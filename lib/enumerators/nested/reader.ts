@@ -10,6 +10,7 @@ import {
   Turns,
 } from '../contract/index.js';
 import type { NestedCursor, Place, Progress } from './cursor.js';
+import { checkSameItem } from './fingerprint.js';
 import { type OuterItem, OuterItems } from './outer.js';
 
 /** What is nested, and where to begin and end. */
@@ -110,18 +111,23 @@ export class NestedReader<Item> implements PageReader<Item> {
    * The outer item of a cursor again; what came before it meanwhile lies behind. It is gone when the search comes to the
    * first of `rest`, which follows it.
    */
-  async #find({ after, at, finished }: Place, rest: OuterItems): Promise<OuterItem | Throttled | undefined> {
+  async #find(place: Place, rest: OuterItems): Promise<OuterItem | Throttled | undefined> {
+    const { after, at, finished } = place;
     const search = new OuterItems(await this.parts.outer(after), { after, finished, until: at });
     const turns = new Turns();
     try {
       for (let next = await search.next(); next && !this.#closed; next = await search.next()) {
         if (isThrottled(next)) return next;
-        if (next.isAt(at)) return { ...next, place: { ...next.place, finished } };
+        if (next.isAt(at)) {
+          checkSameItem(place, next.place);
+          return { ...next, place: { ...next.place, finished } };
+        }
         const following = await rest.peek();
         if (following && isThrottled(following)) return following;
-        if (following && next.isAt(following.place.at)) return undefined;
+        if (following && next.isAt(following.place.at)) break;
         await turns.pass();
       }
+      if (!this.#closed) checkSameItem(place, undefined);
       return undefined;
     } finally {
       await search.close();
@@ -131,7 +137,7 @@ export class NestedReader<Item> implements PageReader<Item> {
   async #enter(outer: OuterItem, progress: Progress | null): Promise<Inner<Item>> {
     const { at = null, finished = 0 } = progress ?? {};
     const { until } = this.parts;
-    const end = until && outer.isAt(until.outer.at) ? until.inner.at : null;
+    const end = until && isSamePlace(outer, until.outer) ? until.inner.at : null;
     const enumerator = await this.parts.inner(outer.item, at);
     const reader = enumerator?.open({ until: end, finished }) ?? NOTHING;
     const inner = { outer, enumerator, reader, from: at, finished, isRead: progress !== null };
@@ -160,6 +166,11 @@ function closing(rest: OuterItems): (error: unknown) => Promise<never> {
   };
 }
 
+/** Whether a cursor's outer item is this one, also in a list that has changed. */
+function isSamePlace(outer: OuterItem, named: Place): boolean {
+  return outer.isAt(named.at) && (named.item === undefined || named.item === outer.place.item);
+}
+
 /** A page without items. */
 function passing<Item>(inner: Inner<Item>): Page<Item> {
   return pageIn(inner, { items: [], cursorAt: () => inner.from });
@@ -176,9 +187,10 @@ function pageIn<Item>(inner: Inner<Item>, page: Page<Item>): Page<Item> {
       inner: { at: page.cursorAt(index), finished: finished + index + 1 },
     }),
     aliased: page.aliased,
+    positional: page.positional,
     isAt: (index, cursor) => {
       const named = cursor as NestedCursor;
-      return outer.isAt(named.outer.at) && isAt(page, index, named.inner.at);
+      return isSamePlace(outer, named.outer) && isAt(page, index, named.inner.at);
     },
     ...(page.finished && { finished: async (index: number) => page.finished?.(index) }),
   };
