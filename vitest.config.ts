@@ -14,6 +14,12 @@ const TIMED = [
   'test/control/iteration.service.test.ts',
 ];
 
+/** A net against what hangs, and no verdict on the machine: however slow it is, what must happen happens before. */
+const NET_MS = 600_000;
+
+/** Random cases of each property: `PROPERTY_CASES`, else as many as CI needs, or as a contributor has time for. */
+const CASES = process.env.PROPERTY_CASES ?? (process.env.CI === 'true' ? '1000' : '300');
+
 /** Suites that run `maxWorkers` at a time, when those of the groups before them have ended. */
 const group = (
   name: string,
@@ -21,11 +27,12 @@ const group = (
   options: { include: string[]; exclude?: string[]; maxWorkers: number },
 ) => ({
   resolve: { alias: { 'nestjs-iteration': fileURLToPath(new URL('lib/index.ts', import.meta.url)) } },
-  test: { name, sequence: { groupOrder: order }, testTimeout: 30_000, hookTimeout: 60_000, ...options },
+  test: { name, sequence: { groupOrder: order }, testTimeout: NET_MS, hookTimeout: NET_MS, ...options },
 });
 
 export default defineConfig({
   test: {
+    env: { PROPERTY_CASES: CASES },
     globalSetup: ['test/support/servers.ts', 'test/support/compile-processes.ts', 'test/support/property-report.ts'],
     projects: [
       // These are bound by the processor, and nothing in them goes by the clock.

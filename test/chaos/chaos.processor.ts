@@ -38,6 +38,7 @@ abstract class Chaos<Transaction = never> {
   @BuildEnumerator()
   async build(context: BuildContext<ChaosData>) {
     const { data, cursor } = context;
+    this.noteLostLock(context);
     await this.write(this.entry(context, 'build', JSON.stringify(cursor)));
     const { enumerators, typeorm, prisma, pool } = this;
     return sourceOf(data.kind, data.size, {
@@ -91,6 +92,14 @@ abstract class Chaos<Transaction = never> {
 
   protected async write(entry: LedgerEntry): Promise<void> {
     await this.pool.query(LEDGER_INSERT, valuesOf(entry));
+  }
+
+  private noteLostLock(context: BuildContext<ChaosData>): void {
+    const note = () => {
+      if (!/lock .* lost/.test(String(context.signal.reason))) return; // the deadline of a shutdown
+      this.write(this.entry(context, 'lost', null)).catch(() => {}); // the process may be about to end
+    };
+    context.signal.addEventListener('abort', note, { once: true });
   }
 
   private entry(

@@ -15,12 +15,12 @@ describe.runIf(hasRedisServer())('workers killed, frozen, told to end and left w
     expect(figures['SIGKILLs of workers']).toBeGreaterThanOrEqual(8);
     expect(figures.freezes).toBeGreaterThanOrEqual(4);
     expect(figures['Redis restarts']).toBeGreaterThanOrEqual(1);
-  }, 120_000);
+  });
 
   it.concurrent('R25: write each effect exactly once with transactions', async () => {
     const { breaches, figures } = await runChaos({ ...CI, durationMs: 10_000, seed: 5, transactions: 'typeorm' });
     expect(breaches).toEqual([]);
     expect(figures['records repeated']).toBe(0);
     expect(figures['SIGKILLs of workers']).toBeGreaterThanOrEqual(3);
-  }, 120_000);
+  });
 });

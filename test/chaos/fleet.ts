@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { latenessOf } from './lateness.js';
 import type { RecordRow } from './ledger.js';
 import type { ChaosWorkerConfig } from './worker.config.js';
 
-/** A process that was told to end has to be gone by then: the default deadline of a shutdown, and what BullMQ is told after it. */
-const EXIT_MS = 30_000;
+/** One that was told to end and hangs is killed; whether it ended in time, the checker says. */
+const HANGS_MS = 240_000;
 /** One that ended by itself is replaced so much later: it may never get ready. */
 const RESPAWN_MS = 500;
 
@@ -64,7 +65,7 @@ export class Fleet {
       this.#record('term', worker);
       worker.child.kill('SIGTERM');
       this.#leave(worker);
-      const tooLate = setTimeout(() => worker.child.kill('SIGKILL'), EXIT_MS);
+      const tooLate = setTimeout(() => worker.child.kill('SIGKILL'), HANGS_MS);
       void worker.exited.then(() => clearTimeout(tooLate));
     });
   }
@@ -138,6 +139,8 @@ export class Fleet {
     const spawned: Process = { name, child, ready, exited, isReady: false, isFrozen: false, isAsked: false };
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => {
+        const ms = latenessOf(line);
+        if (ms !== undefined) return this.options.record({ at: Date.now(), type: 'late', worker: name, ms });
         if (line === 'ready') {
           spawned.isReady = true;
           beReady();

@@ -3,8 +3,11 @@ export interface LedgerRow {
   readonly seq: number;
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** `build`: a run has begun to build. `item`: an effect. `error`: a handler is about to throw. Else a hook. */
-  readonly type: 'build' | 'item' | 'error' | Hook;
+  /**
+   * `build`: a run has begun to build. `item`: an effect. `error`: a handler is about to throw. `lost`: the run was told
+   * that it has lost its lock. Else a hook.
+   */
+  readonly type: 'build' | 'item' | 'error' | 'lost' | Hook;
   readonly job: string;
   /** Names one run of one job in one process. */
   readonly run: string;
@@ -27,6 +30,10 @@ export type RecordRow = { readonly at: number } & (
   | { readonly type: 'ready' | 'kill' | 'term' | 'freeze' | 'thaw'; readonly worker: string }
   | { readonly type: 'exit'; readonly worker: string; readonly code: number | null; readonly signal: string | null }
   | { readonly type: 'redis down' | 'redis up' }
+  /** The machine was busy: so many milliseconds too late, a timer of the process was served... */
+  | { readonly type: 'late'; readonly worker: string; readonly ms: number }
+  /** ... or the queue answered a question of the chaos itself. */
+  | { readonly type: 'slow'; readonly ms: number }
 );
 
 /** A sequence, so that rows have an order among all processes. */

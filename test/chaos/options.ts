@@ -9,7 +9,7 @@ export const LONG: Form = {
   freezeMs: [1_000, 12_000],
   outageMs: [100, 3_000],
   iteration: { worker: { concurrency: 3 } },
-  graceMs: 180_000,
+  graceMs: 300_000,
 };
 
 /** Of CI: all of it in seconds, with shorter locks. */
@@ -21,5 +21,5 @@ export const SHORT: Form = {
   largest: 800,
   // On a slow machine an item takes as long as a worker lives here: three kills in one item are no proof against it.
   iteration: { crashes: { limit: 20 }, worker: { concurrency: 3, lockDuration: 2_000, stalledInterval: 500 } },
-  graceMs: 60_000,
+  graceMs: 300_000,
 };

@@ -8,6 +8,8 @@ import type { ChaosData } from './worker.config.js';
 /** So many jobs are there at any time. */
 const JOBS = 8;
 const LOOK_MS = 250;
+/** An answer that takes longer is written down. */
+const SLOW_MS = 100;
 
 export interface WorkloadOptions {
   readonly seed: number;
@@ -48,7 +50,7 @@ export class Workload {
 
   async #look(): Promise<void> {
     for (const id of this.#open.keys()) {
-      const state = await this.queue.getJobState(id);
+      const state = await this.#stateOf(id);
       this.#open.set(id, state);
       if (state !== 'completed' && state !== 'failed') continue;
       const { attemptsMade = 0 } = (await this.queue.getJob(id)) ?? {};
@@ -56,6 +58,14 @@ export class Workload {
       this.options.record({ at: Date.now(), type: 'settled', job: id, state, attemptsMade });
     }
     while (!this.options.isOver() && this.#open.size < JOBS) await this.#add();
+  }
+
+  async #stateOf(id: string): Promise<string> {
+    const askedAt = Date.now();
+    const state = await this.queue.getJobState(id);
+    const ms = Date.now() - askedAt;
+    if (ms > SLOW_MS) this.options.record({ at: Date.now(), type: 'slow', ms });
+    return state;
   }
 
   async #add(): Promise<void> {

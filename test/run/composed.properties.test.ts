@@ -179,9 +179,7 @@ function levels(dice: Dice, book: Book): Record<string, Level> {
 const EXTRA = ['ahead', 'not ahead', 'later', 'pausing', 'pausing take', 'pausing nested'];
 
 describe('sources of sources in a run that is stopped at any moment', () => {
-  it(`R1: give each item once, in order, and close what they opened, in ${CASES} random compositions`, {
-    timeout: 300_000,
-  }, async () => {
+  it(`R1: give each item once, in order, and close what they opened, in ${CASES} random compositions`, async () => {
     const tried = { cases: 0, runs: 0, items: 0, throttled: 0, opened: 0 };
     const cases = fc.record({
       seed: fc.integer({ min: 1, max: 2 ** 30 }),
@@ -228,9 +226,7 @@ describe('sources of sources in a run that is stopped at any moment', () => {
     console.log(`compositions in runs: ${JSON.stringify(tried)}`);
   });
 
-  it(`R1: poll, and what is made of it, loses nothing without ack, and acknowledges all with it, in ${CASES} random jobs`, {
-    timeout: 300_000,
-  }, async () => {
+  it(`R1: poll, and what is made of it, loses nothing without ack, and acknowledges all with it, in ${CASES} random jobs`, async () => {
     const cases = fc.record({
       seed: fc.integer({ min: 1, max: 2 ** 30 }),
       length: fc.integer({ min: 0, max: 12 }),

@@ -113,13 +113,13 @@ export class SampleRun {
 
   #until<T>(what: string, condition: () => T | undefined): Promise<T> {
     return until(
-      what,
+      () => `${what}; the sample said\n${this.lines.slice(-20).join('\n')}`,
       () => {
         const found = condition();
-        if (found !== undefined || this.#process.exitCode === null) return found;
+        const { exitCode, signalCode } = this.#process;
+        if (found !== undefined || (exitCode ?? signalCode) === null) return found;
         throw new Error(`The sample ended before: ${what}\n${this.lines.join('\n')}`);
       },
-      60_000,
     );
   }
 }

@@ -12,7 +12,7 @@ const PROCESSES = fileURLToPath(new URL('../processes/', import.meta.url));
 export class WorkerProcess<Config extends object = WorkerConfig> {
   readonly lines: string[] = [];
   readonly child: ChildProcess;
-  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null; at: number }>;
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 
   constructor(config: Config, program = 'worker') {
     const path = join(PROCESSES, `dist/test/processes/${program}.js`);
@@ -23,27 +23,26 @@ export class WorkerProcess<Config extends object = WorkerConfig> {
     for (const stream of [this.child.stdout, this.child.stderr]) {
       createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => this.lines.push(line));
     }
-    this.exited = once(this.child, 'close').then(([code, signal]) => ({ code, signal, at: Date.now() }));
+    this.exited = once(this.child, 'close').then(([code, signal]) => ({ code, signal }));
   }
 
   /** The first line that matches, once it is there. */
-  said(pattern: RegExp, deadlineMs = 20_000): Promise<string> {
+  said(pattern: RegExp): Promise<string> {
     return until(
       () => `the worker says ${pattern}; it said\n${this.lines.slice(-20).join('\n')}`,
       () => {
         const line = this.lines.find((said) => pattern.test(said));
-        if (!line && this.child.exitCode !== null)
+        if (!line && (this.child.exitCode ?? this.child.signalCode) !== null)
           throw new Error(`The worker has exited:\n${this.lines.slice(-20).join('\n')}`);
         return line;
       },
-      deadlineMs,
     );
   }
 
   /** The numbers of the items that a job handled here, in order. */
   items(job: string): number[] {
     return this.lines.flatMap((line) => {
-      const [, id, item] = /^item (\S+) (\d+)$/.exec(line) ?? [];
+      const [, id, item] = /^item (\S+) (\d+)/.exec(line) ?? [];
       return id === job ? [Number(item)] : [];
     });
   }

@@ -97,6 +97,19 @@ describe('the checker finds nothing wrong with', () => {
     const late = [...taken.slice(0, -2), ['a', 'item', 12_001, 6] as const, ...taken.slice(-2)];
     expect(breachesOf(late, frozen)).toEqual([]);
   });
+  it('a run that lost its lock while its process got no time, or while its queue did not answer', () => {
+    const lost = [...taken.slice(0, -9), ['a', 'lost', 7_500] as const, ...taken.slice(-9)];
+    expect(breachesOf(lost, [{ at: 4_000, type: 'late', worker: 'a', ms: 3_000 }])).toEqual([]);
+    expect(breachesOf(lost, [{ at: 4_000, type: 'slow', ms: 3_000 }])).toEqual([]);
+  });
+  it('a "complete" that is called again by the next run, as a busy machine kept the first from settling', () => {
+    const again: Line[] = [['b', 'build', 9_100, '9'], ['b', 'resume', 9_110], ...complete('b', 9_120)];
+    const lost = [...undisturbed, ['a', 'lost', 8_500] as const, ...again];
+    expect(breachesOf(lost, [{ at: 8_000, type: 'late', worker: 'a', ms: 6_000 }])).toEqual([]);
+    const killedLater: RecordRow = { at: 8_000, type: 'kill', worker: 'a' };
+    expect(breachesOf([...undisturbed, ...again], [killedLater])).not.toEqual([]);
+    expect(breachesOf([...undisturbed, ...again], [{ at: 5_000, type: 'slow', ms: 3_000 }, killedLater])).toEqual([]);
+  });
   it('a worker that froze before it built, and says so when the next has long begun', () => {
     const late = [...undisturbed.slice(0, 5), ['z', 'build', 450, 'null'] as const, ...undisturbed.slice(5)];
     expect(breachesOf(late)).toEqual([]);
@@ -178,6 +191,14 @@ describe('the checker finds', () => {
     expect(breachesOf(taken, [frozen[0] as RecordRow, brief])).toEqual(silent); // not so long that a lock ends
   });
 
+  it('a run that lost its lock, though nothing kept its worker from renewing it', () => {
+    const lost = [...taken.slice(0, -9), ['a', 'lost', 7_500] as const, ...taken.slice(-9)];
+    const breach = ['R20: run a/1 lost its lock, and nothing kept its worker from renewing it'];
+    expect(breachesOf(lost)).toEqual(breach);
+    expect(breachesOf(lost, [{ at: 4_000, type: 'late', worker: 'a', ms: 1_000 }])).toEqual(breach); // not nearly enough
+    expect(breachesOf(lost, [{ at: 4_000, type: 'late', worker: 'b', ms: 3_000 }])).toEqual(breach); // another's
+  });
+
   it('a missing start, resume, interrupt, end and complete', () => {
     const missing = (type: string, lines: readonly Line[]) =>
       breachesOf(
@@ -225,5 +246,8 @@ describe('the checker finds', () => {
     expect(by('SIGABRT')).toEqual([expect.stringContaining('worker a ended though nobody told it to')]);
     const late = breachesOf(interrupted, [termed, { ...exited, signal: 'SIGKILL' } as RecordRow]);
     expect(late).toEqual([expect.stringContaining('worker a did not end in time after SIGTERM')]);
+    const slow = { ...exited, at: 32_000 };
+    expect(breachesOf(interrupted, [termed, slow])).toEqual([expect.stringContaining('did not end in time')]);
+    expect(breachesOf(interrupted, [termed, slow, { at: 9_000, type: 'late', worker: 'a', ms: 2_000 }])).toEqual([]);
   });
 });

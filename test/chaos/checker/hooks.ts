@@ -1,5 +1,5 @@
 import type { LedgerRow } from '../ledger.js';
-import { type Breach, excuseOf, isAct, type JobStory, overlapMs, type Run, type World } from './story.js';
+import { type Breach, excuseOf, isAct, type JobStory, overlapMs, type Run, type World, waitedMs } from './story.js';
 
 /** R11, hook by hook. */
 export function callsHooks(job: JobStory, world: World): Breach[] {
@@ -38,9 +38,10 @@ function ends(run: Run, world: World, say: Say): Breach[] {
   const end = run.ends[0];
   if (!end) {
     const excuse = run.beginnings.length === 0 || excuseOf(run, world);
-    return excuse
-      ? breaches
-      : [...breaches, say('R11, R14', `run ${id} ended without "end", and nothing was done to it`, last)];
+    if (excuse) return breaches;
+    if (run.lostAt !== undefined)
+      return [...breaches, say('R20', `run ${id} lost its lock, and nothing kept its worker from renewing it`, last)];
+    return [...breaches, say('R11, R14', `run ${id} ended without "end", and nothing was done to it`, last)];
   }
   if (run.ends.length > 1 || rows.at(-1) !== end)
     return [...breaches, say('R11', `"end" of run ${id} is not its last word`, last)];
@@ -78,7 +79,7 @@ function startsOnce({ runs }: JobStory, world: World, say: Say): Breach[] {
   return breaches;
 }
 
-/** What is done to a run so soon after its `complete` may keep BullMQ from being told. */
+/** What is done to a run so soon after its `complete` may keep BullMQ from being told; later, when its worker was kept waiting. */
 const SETTLING_MS = 5_000;
 
 /** `complete` behind the last record; again only when something happened before BullMQ was told. */
@@ -98,15 +99,19 @@ function completesOnce({ items, rows, runs, size, state }: JobStory, world: Worl
       say('R11', 'items were handled after "complete"', [first, ...after.flatMap(({ rows }) => rows.slice(0, 4))]),
     );
   for (const complete of completes.slice(0, -1)) {
-    if (!isDisturbed(complete, world))
+    const run = runs.find(({ id }) => id === complete.run);
+    const lost = run?.lostAt !== undefined && excuseOf(run, world) === 'busy machine';
+    if (!lost && !isDisturbed(complete, world))
       breaches.push(say('R11', '"complete" was called again, and nothing was done to the run before', completes));
   }
   return breaches;
 }
 
-function isDisturbed({ at, worker }: LedgerRow, { outages, workers }: World): boolean {
-  const settling = { from: at - 1, to: at + SETTLING_MS };
+function isDisturbed({ at, worker }: LedgerRow, world: World): boolean {
+  const { outages, workers } = world;
   const { killedAt = Infinity, freezes = [] } = workers.get(worker) ?? {};
+  const waited = waitedMs(world, worker, { from: at, to: Math.min(killedAt, at + 10 * SETTLING_MS) });
+  const settling = { from: at - 1, to: at + SETTLING_MS + waited };
   return killedAt < settling.to || [...freezes, ...outages].some((interval) => overlapMs(interval, settling) > 0);
 }
 

@@ -1,4 +1,7 @@
-import type { Breach, JobStory, World } from './story.js';
+import { type Breach, type JobStory, type World, waitedMs } from './story.js';
+
+/** A process that was told to end is gone by then: the default deadline of a shutdown, and what BullMQ is told after it. */
+const EXIT_MS = 30_000;
 
 /** R5, R18: BullMQ counted an attempt for each error that a handler threw, and the last; none for kills and interruptions. */
 export function usesNoAttempts({ id, attemptsMade, rows, runs }: JobStory): Breach[] {
@@ -9,12 +12,17 @@ export function usesNoAttempts({ id, attemptsMade, rows, runs }: JobStory): Brea
 }
 
 /** R14, R15: a process ends when it is told to, by itself and in time, and never otherwise. */
-export function endsWhenTold({ workers }: World): Breach[] {
-  return [...workers].flatMap(([name, { exit, killedAt, termedAt }]) => {
+export function endsWhenTold(world: World): Breach[] {
+  return [...world.workers].flatMap(([name, { exit, killedAt, termedAt }]) => {
     if (!exit || killedAt !== undefined) return [];
     const wasForced = exit.signal === 'SIGKILL';
     // one that was not ready at the very end is killed without a record
-    if (termedAt === undefined ? wasForced : !wasForced) return [];
+    if (termedAt === undefined) {
+      if (wasForced) return [];
+    } else {
+      const waited = waitedMs(world, name, { from: termedAt, to: exit.at });
+      if (!wasForced && exit.at - termedAt <= EXIT_MS + waited) return [];
+    }
     const message = termedAt === undefined ? 'ended though nobody told it to' : 'did not end in time after SIGTERM';
     const how = `code ${exit.code}, signal ${exit.signal}`;
     return [{ rule: 'R15, R21', job: '', message: `worker ${name} ${message} (${how})`, evidence: [] }];

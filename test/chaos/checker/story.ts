@@ -31,6 +31,8 @@ export interface Run {
   /** Its `start` or `resume`. */
   readonly beginnings: readonly LedgerRow[];
   readonly ends: readonly LedgerRow[];
+  /** When it was told that it has lost its lock. */
+  readonly lostAt: number | undefined;
   /** When the next run of the job began. */
   readonly nextAt: number;
 }
@@ -55,12 +57,16 @@ export interface WorkerStory {
   readonly termedAt: number | undefined;
   readonly exit: (RecordRow & { readonly type: 'exit' }) | undefined;
   readonly freezes: readonly Interval[];
+  /** When its timers were served too late. */
+  readonly lateness: readonly Interval[];
 }
 
 export interface World {
   readonly rules: Rules;
   readonly workers: ReadonlyMap<string, WorkerStory>;
   readonly outages: readonly Interval[];
+  /** When the queue answered too late. */
+  readonly slowness: readonly Interval[];
 }
 
 export function jobsOf(ledger: readonly LedgerRow[], record: readonly RecordRow[]): readonly JobStory[] {
@@ -92,10 +98,11 @@ function actingRuns(rows: readonly LedgerRow[]): readonly (readonly LedgerRow[])
 }
 
 export function isAct({ type }: LedgerRow): boolean {
-  return type !== 'build';
+  return type !== 'build' && type !== 'lost';
 }
 
-function runOf(rows: readonly LedgerRow[], next: readonly LedgerRow[] | undefined): Run {
+function runOf(all: readonly LedgerRow[], next: readonly LedgerRow[] | undefined): Run {
+  const rows = all.filter(({ type }) => type !== 'lost');
   const of = (...types: LedgerRow['type'][]) => rows.filter(({ type }) => types.includes(type));
   const { run: id, worker } = rows[0] as LedgerRow;
   return {
@@ -106,6 +113,7 @@ function runOf(rows: readonly LedgerRow[], next: readonly LedgerRow[] | undefine
     errors: of('error'),
     beginnings: of('start', 'resume'),
     ends: of('end'),
+    lostAt: all.find(({ type }) => type === 'lost')?.at,
     nextAt: next?.find(isAct)?.at ?? Infinity,
   };
 }
@@ -123,9 +131,10 @@ export function worldOf(record: readonly RecordRow[], rules: Rules): World {
       termedAt: rows.find(({ type }) => type === 'term')?.at,
       exit: rows.find((row) => row.type === 'exit'),
       freezes: intervals(rows, 'freeze', 'thaw'),
+      lateness: delays(rows, 'late'),
     });
   }
-  return { rules, workers, outages: intervals(record, 'redis down', 'redis up') };
+  return { rules, workers, outages: intervals(record, 'redis down', 'redis up'), slowness: delays(record, 'slow') };
 }
 
 type OfWorker = RecordRow & { readonly worker: string };
@@ -141,6 +150,16 @@ function intervals(rows: readonly RecordRow[], from: RecordRow['type'], to: Reco
     .map((row, index) => ({ from: row.at, to: ends[index]?.at ?? Infinity }));
 }
 
+function delays(rows: readonly RecordRow[], type: 'late' | 'slow'): readonly Interval[] {
+  return rows.flatMap((row) => (row.type === type && 'ms' in row ? [{ from: row.at - row.ms, to: row.at }] : []));
+}
+
+/** How much of a stretch of time a worker was kept waiting, by the machine or by its queue. */
+export function waitedMs(world: World, worker: string, stretch: Interval): number {
+  const delays = [...(world.workers.get(worker)?.lateness ?? []), ...world.slowness];
+  return delays.reduce((ms, delay) => ms + overlapMs(delay, stretch), 0);
+}
+
 /** How much of a stretch of time a worker was not frozen. */
 export function awakeMs(world: World, worker: string, stretch: Interval): number {
   const freezes = world.workers.get(worker)?.freezes ?? [];
@@ -151,18 +170,24 @@ export function overlapMs(one: Interval, other: Interval): number {
   return Math.max(0, Math.min(one.to, other.to) - Math.max(one.from, other.from));
 }
 
+/** A lock is renewed when half of it is over: it is lost when that comes late by the other half, or by nearly as much. */
+const SHARE_OF_LOCK = 1 / 4;
+
 /**
  * What may have ended a run without a word: its process was killed before the next one began, frozen so long that its lock
- * was in danger, or Redis was away.
+ * was in danger, or Redis was away; or it said that it had lost its lock, and the machine was too busy to renew it.
  */
-export function excuseOf(run: Run, world: World): 'kill' | 'freeze' | 'outage' | undefined {
+export function excuseOf(run: Run, world: World): 'kill' | 'freeze' | 'outage' | 'busy machine' | undefined {
   const worker = world.workers.get(run.worker);
   const { lockMs } = world.rules;
   const lasted = { from: (run.rows[0] as LedgerRow).at, to: (run.rows.at(-1) as LedgerRow).at + lockMs };
   const hit = (interval: Interval) => overlapMs(interval, lasted) > 0;
   if (worker?.killedAt !== undefined && worker.killedAt < run.nextAt) return 'kill';
   if (worker?.freezes.some((freeze) => freeze.to - freeze.from > lockMs / 2 && hit(freeze))) return 'freeze';
-  return world.outages.some(hit) ? 'outage' : undefined;
+  if (world.outages.some(hit)) return 'outage';
+  if (run.lostAt === undefined) return undefined;
+  const unrenewed = { from: run.lostAt - 2 * lockMs, to: run.lostAt };
+  return waitedMs(world, run.worker, unrenewed) >= lockMs * SHARE_OF_LOCK ? 'busy machine' : undefined;
 }
 
 function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string): ReadonlyMap<string, readonly Row[]> {
