@@ -16,6 +16,7 @@ import {
   IterativeProcessor,
   OnIteration,
 } from '../../lib/index.js';
+import { nameLockTokens } from '../support/lock-tokens.js';
 
 /** What the process is told by its test. */
 export interface CrashConfig {
@@ -23,6 +24,8 @@ export interface CrashConfig {
   readonly postgresQueue: boolean;
   readonly queue: string;
   readonly iteration: IterationOptions;
+  /** The process ends itself so long after the first run in it has begun. */
+  readonly livesMs?: number;
 }
 
 type Death = 'kill' | 'exit' | 'throw';
@@ -63,8 +66,20 @@ function dieIn(place: Place, { data, job }: { data: CrashData; job: { attemptsSt
   if (data.dieIn?.[job.attemptsStarted - 1] === place) die('kill');
 }
 
+let isMortal = config.livesMs !== undefined;
+
+/** By a timer of its own: on any machine it fires before the longer one that a run under suspicion waits for (R19). */
+function beginToLive(): void {
+  if (!isMortal) return;
+  isMortal = false;
+  setTimeout(() => die('kill'), config.livesMs);
+}
+
 @IterativeProcessor(config.queue)
 class Crashing {
+  /** When the first item of each run has begun. */
+  readonly #begunAt = new Map<string, number>();
+
   constructor(private readonly enumerators: EnumeratorBuilder) {}
 
   @BuildEnumerator()
@@ -103,28 +118,40 @@ class Crashing {
   each(item: number | readonly number[], context: IterationContext<CrashData>): Promise<void> | undefined {
     const { data, job, run } = context;
     const { itemMs = 1, killers = {}, untilRun = Infinity } = data;
+    if (!this.#begunAt.has(nameOf(context))) this.#begunAt.set(nameOf(context), Date.now());
     for (const number of [item].flat()) {
       const how = killers[number];
       if (how && run <= untilRun) {
-        say(`dies ${job.id} ${number}`);
+        say(`dies ${job.id} ${number} ${run} ${this.#since(context)}`);
         die(how);
         return new Promise(() => {});
       }
     }
     if (itemMs > 0) return this.#handle(item, context);
-    say(`item ${job.id} ${item} ${run}`);
+    this.#tell(item, context);
   }
 
-  async #handle(item: number | readonly number[], { data, job, run }: IterationContext<CrashData>): Promise<void> {
-    say(`begins ${job.id} ${item}`);
+  async #handle(item: number | readonly number[], context: IterationContext<CrashData>): Promise<void> {
+    const { data, job, run } = context;
+    say(`begins ${job.id} ${item} ${run}`);
     await new Promise((resolve) => setTimeout(resolve, data.itemMs ?? 1));
-    say(`item ${job.id} ${item} ${run}`);
+    this.#tell(item, context);
+  }
+
+  #tell(item: number | readonly number[], context: IterationContext<CrashData>): void {
+    say(`item ${context.job.id} ${item} ${context.run} ${this.#since(context)}`);
+  }
+
+  #since(context: IterationContext<CrashData>): number {
+    return Date.now() - (this.#begunAt.get(nameOf(context)) as number);
   }
 
   @OnIteration('start') start({ job }: IterationContext<CrashData>) {
+    beginToLive();
     say(`start ${job.id}`);
   }
   @OnIteration('resume') resume(context: IterationContext<CrashData>) {
+    beginToLive();
     dieIn('resume', context);
     say(`resume ${context.job.id} ${context.run}`);
   }
@@ -143,6 +170,11 @@ class Crashing {
   }
 }
 
+function nameOf({ job, run }: IterationContext): string {
+  return `${job.id}/${run}`;
+}
+
+nameLockTokens();
 if (config.postgresQueue) setDefaultBackendFactory(createPostgresBackend as never);
 
 @Module({

@@ -25,6 +25,10 @@ export interface WorkerConfig {
   /** The handler of the third item never returns, and the application is closed then. */
   readonly hangs?: boolean;
   readonly crashAt?: 'build' | 'floating rejection';
+  /** Each job waits at this item until the process is sent SIGCONT. */
+  readonly waitAt?: number;
+  /** Its checkpoints are said, and with each item its time. */
+  readonly saysSaves?: boolean;
   /** Nothing is said of single items. */
   readonly quiet?: boolean;
 }

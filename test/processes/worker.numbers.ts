@@ -7,9 +7,14 @@ import {
   type IterationContext,
   OnIteration,
 } from '../../lib/index.js';
+import { Gate } from '../support/until.js';
 import { config, say } from './worker.config.js';
 
 const { items = 1_000, itemMs = 10 } = config;
+
+/** With {@link WorkerConfig.waitAt}. */
+const toldToGoOn = new Gate();
+process.once('SIGCONT', () => toldToGoOn.open());
 
 /** The application, once it is there. */
 export const running: { close?: () => Promise<void> } = {};
@@ -46,9 +51,11 @@ export abstract class Numbers {
       void running.close?.().then(() => say('closed'));
       await new Promise(() => {});
     }
+    if (item === config.waitAt) await toldToGoOn.wait();
     await new Promise((resolve) => setTimeout(resolve, itemMs));
     await this.use(context);
-    if (!config.quiet) say(`item ${context.job.id} ${item}`);
+    const at = config.saysSaves ? ` ${Date.now()}` : '';
+    if (!config.quiet) say(`item ${context.job.id} ${item}${at}`);
   }
 
   @OnIteration('start') start({ job }: IterationContext) {

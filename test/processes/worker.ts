@@ -3,6 +3,8 @@ import { Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core';
 import { createPostgresBackend, type Queue, setDefaultBackendFactory } from 'bullmq';
 import { EnumeratorBuilder, IterationModule, IterativeProcessor } from '../../lib/index.js';
+import { nameLockTokens } from '../support/lock-tokens.js';
+import { tellSaves } from './saves.js';
 import { config, say } from './worker.config.js';
 import { type Modules, Numbers, numbersModule, running } from './worker.numbers.js';
 
@@ -61,6 +63,8 @@ async function modules(): Promise<Modules> {
   }
 }
 
+nameLockTokens();
+if (config.saysSaves) tellSaves(say);
 const imports = await modules();
 if (config.postgresQueue) setDefaultBackendFactory(createPostgresBackend as never);
 

@@ -7,15 +7,25 @@ export class Crew<Config extends object> {
   #dismissed = false;
 
   constructor(
-    private readonly config: Config,
+    /** Of each process; they are counted from 0. */
+    private readonly configOf: (index: number) => Config,
     private readonly program: string,
-    size = 1,
+    private readonly options: {
+      readonly size?: number;
+      /** What is to be done when a process has died, before the next one is started. */
+      readonly died?: (pid: number | undefined) => Promise<void>;
+    } = {},
   ) {
-    for (let place = 0; place < size; place++) void this.#fill();
+    for (let place = 0; place < (options.size ?? 1); place++) void this.#fill();
   }
 
   get alive(): WorkerProcess<Config>[] {
     return this.processes.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+  }
+
+  /** How many were killed, or killed themselves. */
+  get killed(): number {
+    return this.processes.filter(({ child }) => child.signalCode === 'SIGKILL').length;
   }
 
   /** What all of them said, process by process. */
@@ -30,11 +40,16 @@ export class Crew<Config extends object> {
 
   /** The items that a job handled, run by run, as often as it did. */
   items(job: string): number[] {
+    return this.handled(job).flatMap(({ items }) => items);
+  }
+
+  /** What a job handled, run by run, and how long after the run's first item had begun. */
+  handled(job: string): { items: number[]; run: number; ms: number }[] {
     const handled = this.lines.flatMap((line) => {
-      const [, id, items = '', run] = /^item (\S+) (\S+) (\d+)$/.exec(line) ?? [];
-      return id === job ? [{ items: items.split(',').map(Number), run: Number(run) }] : [];
+      const [, id, items = '', run, ms] = /^item (\S+) (\S+) (\d+) (\d+)$/.exec(line) ?? [];
+      return id === job ? [{ items: items.split(',').map(Number), run: Number(run), ms: Number(ms) }] : [];
     });
-    return handled.sort((one, other) => one.run - other.run).flatMap(({ items }) => items);
+    return handled.sort((one, other) => one.run - other.run);
   }
 
   async dismiss(): Promise<void> {
@@ -44,9 +59,10 @@ export class Crew<Config extends object> {
 
   async #fill(): Promise<void> {
     while (!this.#dismissed) {
-      const process = new WorkerProcess(this.config, this.program);
+      const process = new WorkerProcess(this.configOf(this.processes.length), this.program);
       this.processes.push(process);
       await process.exited;
+      if (!this.#dismissed) await this.options.died?.(process.child.pid);
     }
   }
 }

@@ -3,6 +3,7 @@ import type { CheckpointOptions } from '../../lib/index.js';
 import type { WorkerConfig } from '../processes/worker.config.js';
 import { type Backend, BOTH, Queues, type TestApp } from '../support/app.js';
 import { Crew } from '../support/crew.js';
+import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { randomOf } from '../support/random.js';
 import { until } from '../support/until.js';
 
@@ -16,20 +17,9 @@ const KILLS: Record<Backend, number> = {
 const ITEMS: Record<Backend, number> = { redis: KILLS.redis * 600, postgres: KILLS.postgres * 600 };
 /** Of it a run spends the first second one item at a time (R19). */
 const LIFE_MS = 2_000;
-const DEADLINE_MS = 240_000;
 
-const EVERY_MS = 500;
-const EVERY_ITEMS = 100;
-/** A handler's timer may fire early by a part of a millisecond, and a checkpoint may be late by a turn of the event loop. */
-const LATE_MS = 50;
-/** By time on Redis, by count on PostgreSQL; and what is then handled at most between two checkpoints. */
-const CHECKPOINTS: Record<Backend, { checkpoint: CheckpointOptions; interval: number }> = {
-  redis: {
-    checkpoint: { everyMs: EVERY_MS },
-    interval: IN_FLIGHT * (Math.floor((EVERY_MS + LATE_MS) / (ITEM_MS - 1)) + 1),
-  },
-  postgres: { checkpoint: { everyItems: EVERY_ITEMS }, interval: EVERY_ITEMS },
-};
+/** By time on Redis, by count on PostgreSQL. */
+const CHECKPOINTS: Record<Backend, CheckpointOptions> = { redis: { everyMs: 500 }, postgres: { everyItems: 100 } };
 const reachable = BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_URL);
 
 describe('kills with items in flight', () => {
@@ -56,17 +46,17 @@ describe('kills with items in flight', () => {
     `R26: killed again and again at random with ${IN_FLIGHT} items in flight, nothing is lost, and at most a checkpoint interval and ${IN_FLIGHT} items are repeated (%s)`,
     async (backend) => {
       const { queues, app } = places.get(backend) as { queues: Queues; app: TestApp };
-      const { checkpoint, interval } = CHECKPOINTS[backend];
-      const worker = { lockDuration: 1_000, stalledInterval: 250 };
-      const iteration = { checkpoint, worker, itemConcurrency: IN_FLIGHT };
+      const checkpoint = CHECKPOINTS[backend];
       const config = {
         place: queues.place,
         postgresQueue: backend === 'postgres',
         items: ITEMS[backend],
         itemMs: ITEM_MS,
-        iteration,
+        saysSaves: true,
+        iteration: { checkpoint, worker: LASTING_LOCKS, itemConcurrency: IN_FLIGHT },
       };
-      const crew = new Crew<WorkerConfig>(config, 'worker', 2);
+      const died = (pid: number | undefined) => endLocksOf(pid, queues);
+      const crew = new Crew<WorkerConfig>(() => config, 'worker', { size: 2, died });
       crews.push(crew);
       const job = await app.queue().add('numbers', {}, { jobId: 'killed' });
       const random = randomOf(26);
@@ -77,22 +67,65 @@ describe('kills with items in flight', () => {
         await new Promise((resolve) => setTimeout(resolve, random() * LIFE_MS));
         await working.kill();
       }
-      await until('the job is complete', async () => (await job.getState()) === 'completed', DEADLINE_MS);
+      await until('the job is complete', async () => (await job.getState()) === 'completed');
 
-      const runs = crew.processes.map((process) => process.items('killed')).filter(({ length }) => length > 0);
-      runs.sort((one, other) => Math.min(...one) - Math.min(...other));
-      const repeats = runs.slice(1).map((run, index) => repeatedBy(run, runs.slice(0, index + 1)));
-      console.log(
-        `${KILLS[backend]} kills (${backend}), ${IN_FLIGHT} items in flight: the largest repeat is ${Math.max(...repeats)} items of ${ITEMS[backend]}, ` +
-          `of ${interval + IN_FLIGHT} allowed`,
-      );
-      expect(new Set(runs.flat()).size).toBe(ITEMS[backend]);
-      expect(Math.max(...repeats)).toBeLessThanOrEqual(interval + IN_FLIGHT);
+      const runs = crew.processes.map(({ lines }) => eventsOf(lines)).filter(({ length }) => length > 0);
+      runs.sort(([one], [other]) => (one as RunEvent).at - (other as RunEvent).at);
+      const handled = runs.map((run) => run.flatMap(({ type, item }) => (type === 'item' ? [item] : [])));
+      expect(new Set(handled.flat()).size).toBe(ITEMS[backend]);
       expect(await app.iterations.status(job)).toMatchObject({ processed: ITEMS[backend], failures: 0, skipped: 0 });
+      for (const index of runs.slice(1).keys()) {
+        const items = handled[index + 1] as number[];
+        if (items.length === 0) continue; // killed before its first
+        // It begins behind the last checkpoint, or behind one of which its killed worker did not get the answer...
+        const killed = runs.slice(0, index + 1).flat();
+        const last = killed.findLast(({ type }) => type === 'saved');
+        const unanswered = killed.slice(killed.lastIndexOf(last as RunEvent)).filter(({ type }) => type === 'saving');
+        const starts = [last as RunEvent, ...unanswered].map(({ item }) => item + 1);
+        expect(starts).toContain(Math.min(...items));
+      }
+      // ... and those came when they were due: whatever the machine does, a few items later at most.
+      const overdue = runs.map((run) => itemsAfterDue(run, checkpoint));
+      const repeats = handled.slice(1).map((run, index) => repeatedBy(run, handled.slice(0, index + 1)));
+      console.log(
+        `${KILLS[backend]} kills (${backend}), ${IN_FLIGHT} items in flight: the largest repeat is ${Math.max(...repeats)} of ` +
+          `${ITEMS[backend]}, and a checkpoint came ${Math.max(...overdue)} items after it was due`,
+      );
+      expect(Math.max(...overdue)).toBeLessThanOrEqual(IN_FLIGHT);
     },
-    DEADLINE_MS,
   );
 });
+
+interface RunEvent {
+  readonly type: 'item' | 'saving' | 'saved';
+  /** Or the cursor. */
+  readonly item: number;
+  readonly at: number;
+}
+
+function eventsOf(lines: readonly string[]): RunEvent[] {
+  return lines.flatMap((line) => {
+    const [, type, item, at] = /^(item|saving|saved) killed (-?\d+) (\d+)$/.exec(line) ?? [];
+    return type ? [{ type: type as RunEvent['type'], item: Number(item), at: Number(at) }] : [];
+  });
+}
+
+/** How many items were finished at most when a checkpoint was due, the one before was answered, and it had not been sent. */
+function itemsAfterDue(
+  run: readonly RunEvent[],
+  { everyMs = 1_000, everyItems = Infinity }: CheckpointOptions,
+): number {
+  let most = 0;
+  let [sinceSent, sinceDue, savedAt] = [0, 0, Infinity];
+  for (const { type, at } of run) {
+    if (type === 'saving') [sinceSent, savedAt] = [0, Infinity];
+    if (type === 'saved') [savedAt, sinceDue] = [at, 0];
+    if (type !== 'item') continue;
+    sinceSent++;
+    if (savedAt !== Infinity && (at > savedAt + everyMs || sinceSent > everyItems)) most = Math.max(most, ++sinceDue);
+  }
+  return most;
+}
 
 /** How many of the items that were handled before a run handles again. */
 function repeatedBy(run: readonly number[], before: readonly (readonly number[])[]): number {

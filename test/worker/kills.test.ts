@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WorkerConfig } from '../processes/worker.config.js';
 import { BOTH, Queues, type TestApp } from '../support/app.js';
+import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
+import { Lateness } from '../support/lateness.js';
 import { WorkerProcess } from '../support/processes.js';
 
-const QUICK = { lockDuration: 1_000, stalledInterval: 250 };
-const DEADLINE_MS = 60_000;
 const reachable = BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_URL);
 
-// The tests wait for locks to end, side by side.
+// The tests wait for processes, and one for its locks to end, side by side.
 describe('kills', () => {
   const processes: WorkerProcess[] = [];
   const places = new Map<string, { queues: Queues; app: TestApp }>();
@@ -39,7 +39,8 @@ describe('kills', () => {
       processes.push(process);
       return process;
     };
-    return { app, spawn, add: (jobId: string) => app.queue().add('numbers', {}, { jobId }) };
+    const died = ({ child }: WorkerProcess) => endLocksOf(child.pid, queues);
+    return { app, spawn, died, add: (jobId: string) => app.queue().add('numbers', {}, { jobId }) };
   }
 
   it.concurrent.each(reachable)(
@@ -47,15 +48,17 @@ describe('kills', () => {
     async (backend) => {
       const { add, app, spawn } = place(`takeover ${backend}`);
       const jobs = await Promise.all(['one', 'two', 'three'].map(add));
-      const config = { items: 1_000, itemMs: 10 }; // so many that the second is there before the first is done
-      const first = spawn(config);
-      await Promise.all(jobs.map(({ id }) => first.said(new RegExp(`^item ${id} 150$`))));
+      const config = { items: 600, itemMs: 10 };
+      const first = spawn({ ...config, waitAt: 100 });
+      await Promise.all(jobs.map(({ id }) => first.said(new RegExp(`^item ${id} 99$`))));
       const second = spawn(config);
       await second.said(/^ready$/);
-      const killed = Date.now();
+      first.signal('SIGCONT');
+      await Promise.all(jobs.map(({ id }) => first.said(new RegExp(`^item ${id} 250$`))));
+      const lateness = new Lateness();
       await first.kill();
       await Promise.all(jobs.map(({ id }) => second.said(new RegExp(`^resume ${id}$`))));
-      expect(Date.now() - killed).toBeLessThan(10_000);
+      lateness.expectWithin(10_000, 'R18');
       for (const job of jobs) {
         await app.settled(job, ['completed']);
         const [before, after] = [first.items(job.id as string), second.items(job.id as string)];
@@ -67,18 +70,17 @@ describe('kills', () => {
         expect(await app.iterations.status(job)).toMatchObject({ run: 2, failures: 0, interruptions: 0 });
       }
     },
-    DEADLINE_MS,
   );
 
   it.concurrent.each(reachable)(
     'R11: the first run dies before it reached an item: start fires once in the life of the job (%s)',
     async (backend) => {
-      const { add, app, spawn } = place(`build ${backend}`);
+      const { add, app, died, spawn } = place(`build ${backend}`);
       const job = await add('killed');
-      const config = { items: 3, itemMs: 1, crashAt: 'build', iteration: { worker: QUICK } } as const;
+      const config = { items: 3, itemMs: 1, crashAt: 'build', iteration: { worker: LASTING_LOCKS } } as const;
       const first = spawn(config);
       const second = spawn(config);
-      await Promise.race([first.exited, second.exited]);
+      await Promise.race([first, second].map((process) => process.exited.then(() => died(process))));
       await app.settled(job, ['completed']);
       expect([...first.lines, ...second.lines].filter((line) => /^(start|resume|complete) /.test(line))).toEqual([
         'start killed',
@@ -86,23 +88,22 @@ describe('kills', () => {
       ]);
       expect(await app.iterations.status(job)).toMatchObject({ processed: 3 });
     },
-    DEADLINE_MS,
   );
 
   it.concurrent.each(reachable)(
     'a rejected promise that nobody awaited does not end the worker silently, and the job is taken over (%s)',
     async (backend) => {
-      const { add, app, spawn } = place(`rejection ${backend}`);
+      const { add, app, died, spawn } = place(`rejection ${backend}`);
       const job = await add('killed');
-      const iteration = { worker: QUICK };
+      const iteration = { worker: LASTING_LOCKS };
       const first = spawn({ items: 5, itemMs: 20, crashAt: 'floating rejection', iteration });
       expect((await first.exited).code).toBe(1);
+      await died(first);
       const told = first.lines.find((line) => line.includes('unhandledRejection: nobody awaits me'));
       expect(told).toContain('killed (jobs, numbers)');
       const second = spawn({ items: 5, itemMs: 1, iteration });
       await app.settled(job, ['completed']);
       expect(second.items('killed').at(-1)).toBe(4);
     },
-    DEADLINE_MS,
   );
 });

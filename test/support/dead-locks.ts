@@ -1,0 +1,27 @@
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { type Queues, redisConnection } from './app.js';
+import { tokensOf } from './lock-tokens.js';
+
+/** So long that no living process loses a lock, however busy the machine is; for tests that end those of the dead. */
+export const LASTING_LOCKS = { lockDuration: 60_000, stalledInterval: 250 } as const;
+
+/** Ends the locks that a dead process has left, as time would. Its program names them (`lock-tokens.ts`). */
+export async function endLocksOf(pid: number | undefined, { backend, place }: Queues, queue = 'jobs'): Promise<void> {
+  const token = tokensOf(pid);
+  if (backend === 'postgres') {
+    const { connectionString, schema } = place.connection as { connectionString: string; schema: string };
+    const client = new pg.Client({ connectionString });
+    await client.connect();
+    const sql = `UPDATE ${schema}.job SET locked_until_ms = 0 WHERE state = 'active' AND lock_token LIKE $1`;
+    await client.query(sql, [`${token}%`]);
+    await client.end();
+    return;
+  }
+  const redis = new Redis(redisConnection());
+  for (const id of await redis.lrange(`${place.prefix}:${queue}:active`, 0, -1)) {
+    const lock = `${place.prefix}:${queue}:${id}:lock`;
+    if ((await redis.get(lock))?.startsWith(token)) await redis.del(lock);
+  }
+  await redis.quit();
+}
