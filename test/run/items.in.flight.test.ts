@@ -855,14 +855,15 @@ describeQueues('items in flight', BOTH, (queues) => {
   });
 
   it('R20: once the lock is lost no further item begins, and nothing of the run counts', async () => {
+    const lockDuration = 2_400; // so long that a busy machine loses no lock by itself
     const flight = new Flight('', (letter, { run }) => {
       if (letter !== 'b' || run > 1) return;
       const since = Date.now();
-      while (Date.now() < since + 650); // nobody renews the lock meanwhile
+      while (Date.now() < since + lockDuration + 50); // nobody renews the lock meanwhile
     });
     const story = told({ each: flight.each }, 4, { checkpoint: { everyMs: 60_000 } });
     const { app, job } = await started(queues, story, {
-      iteration: { worker: { lockDuration: 600, stalledInterval: 100 } },
+      iteration: { worker: { lockDuration, stalledInterval: 100 } },
     });
     const { attemptsMade, stacktrace } = await app.settled(job);
 
