@@ -1,4 +1,5 @@
 import { InvalidCursorError } from '../iteration.errors.js';
+import { PostgresJobReferences } from './references.postgres.js';
 
 /** What is used of BullMQ's PostgreSQL backend. */
 interface PostgresBackend {
@@ -32,7 +33,11 @@ SELECT publish_event($1, 'progress', jsonb_build_object('jobId', $2::text, 'data
 `;
 
 export class PostgresCheckpointStore {
-  constructor(private readonly backend: PostgresBackend) {}
+  readonly references: PostgresJobReferences;
+
+  constructor(private readonly backend: PostgresBackend) {
+    this.references = new PostgresJobReferences(backend);
+  }
 
   static serves(backend: unknown): backend is PostgresBackend {
     if (typeof backend !== 'object' || backend === null || !('connection' in backend)) return false;

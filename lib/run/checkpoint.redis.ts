@@ -1,4 +1,5 @@
 import type { IRedisClient } from 'bullmq';
+import { RedisJobReferences } from './references.redis.js';
 
 /** What is used of BullMQ's Redis backend. */
 interface RedisBackend {
@@ -30,9 +31,11 @@ return 1
 `;
 
 export class RedisCheckpointStore {
+  readonly references: RedisJobReferences;
   readonly #client: ReturnType<typeof withCommands>;
 
   constructor(private readonly backend: RedisBackend) {
+    this.references = new RedisJobReferences(backend);
     this.#client = withCommands(backend);
     this.#client.catch(() => {}); // reported by the worker itself; here it rejects every save
   }

@@ -2,16 +2,19 @@ import type { Job, Worker } from 'bullmq';
 import { IterationError } from '../iteration.errors.js';
 import { PostgresCheckpointStore } from './checkpoint.postgres.js';
 import { RedisCheckpointStore } from './checkpoint.redis.js';
+import type { JobReferences } from './references.js';
 
 export interface SaveOptions {
   readonly yields?: boolean;
 }
 
 /**
- * The only code that writes a job's progress, and with its two backends the only code that touches BullMQ's storage
- * itself: BullMQ's own `updateProgress` does not look at the lock, so a zombie could move a checkpoint.
+ * The only code that writes a job's progress, and with its two backends and its `references` the only code that touches
+ * BullMQ's storage itself: BullMQ's own `updateProgress` does not look at the lock, so a zombie could move a checkpoint.
  */
 export interface CheckpointStore {
+  readonly references: JobReferences;
+
   /**
    * Writes `document` as the job's progress if `token` still holds its lock, in one step.
    *

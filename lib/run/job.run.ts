@@ -22,14 +22,17 @@ import { RunContext } from './run.context.js';
 import { RunHooks } from './run.hooks.js';
 import type { RunParts } from './run.parts.js';
 import { RunWatch } from './run.watch.js';
+import { leaveScheduler } from './scheduled.js';
 import type { Settlement } from './settlement.js';
 import { Skips } from './skips.js';
 import { cursorAfter, versionChange } from './source.change.js';
+import { LOOK_AGAIN_MS, mustWait } from './successor.js';
 import { TransactionalWork } from './transactional.work.js';
 
 /** One run of one job: restore, build, begin, iterate, conclude. What it gives is told to BullMQ by `settle`. */
 export async function runJob(parts: RunParts): Promise<Settlement> {
   if (parts.interruption.pending) return { type: 'wait' }; // R4: untouched
+  if (await mustWait(parts)) return { type: 'delay', delayMs: LOOK_AGAIN_MS };
   const guard = new JobGuard(parts.job, (message) => parts.log.warn(message));
   try {
     return await new JobRun(parts, guard, restoreCheckpoint(parts.job)).execute();
@@ -231,6 +234,7 @@ class JobRun {
     const { log } = this.parts;
     this.#begun = true;
     size.ask();
+    await leaveScheduler(this.parts);
     if (this.#checkpoint.current.started) {
       log.resumed(this.#checkpoint.current);
       await this.#hooks.call('resume', undefined);

@@ -25,6 +25,12 @@ export class RunLog {
     this.#logger.log(`${this.#job} resumed behind ${short(cursor)}: run ${run}, ${processed} items so far`);
   }
 
+  waitsFor(predecessor: string, deduplicationId: string): void {
+    this.#logger.log(
+      `${this.#job} waits until job ${predecessor} has ended, which has the same deduplication id "${deduplicationId}"`,
+    );
+  }
+
   interrupted({ reason, retryInMs }: Interruption, { cursor, processed }: Checkpoint, finished: number): void {
     const resumes = retryInMs === undefined ? '' : `, resumes in ${retryInMs} ms`;
     this.#logger.log(

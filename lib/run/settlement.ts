@@ -5,6 +5,7 @@ import { type ControlError, prepareForFailure, type Verdict } from './failure.js
 import type { DeferredMove } from './job.guard.js';
 import type { Lock } from './lock.js';
 import { isOutage } from './outage.js';
+import { hasStarted, type JobReferences, keepingLast } from './references.js';
 import type { RunLog } from './run.log.js';
 
 /** What BullMQ is told at the end of a run, once. */
@@ -33,6 +34,7 @@ export interface SettleParts {
   readonly lock: Lock;
   readonly clock: Clock;
   readonly log: Pick<RunLog, 'warn'>;
+  readonly references: JobReferences;
 }
 
 const TELL_AGAIN_MS = 250;
@@ -49,7 +51,7 @@ export async function settle(parts: SettleParts, settlement: Settlement): Promis
     log.warn('its lock was lost at its end; another worker carries on behind its last checkpoint');
     throw new WaitingError();
   }
-  await whileHeld(parts, () => move(job, lock.token, settlement), { orElse: 'wait' });
+  await whileHeld(parts, () => move(parts, settlement), { orElse: 'wait' });
   switch (settlement.type) {
     case 'completed':
       tellSurely(parts);
@@ -113,46 +115,57 @@ function isRefusal(error: unknown): boolean {
   );
 }
 
-async function move(job: Job, token: string, settlement: Settlement): Promise<void> {
+async function move(parts: SettleParts, settlement: Settlement): Promise<void> {
+  const { job, lock } = parts;
   switch (settlement.type) {
     case 'completed':
     case 'lost':
       return;
     case 'failed':
-      if (settlement.verdict.type === 'retry') await leaveDeduplication(job);
+      if (settlement.verdict.type === 'retry') await leaveDeduplication(parts, 'delayed');
       return;
     case 'wait':
-      await job.moveToWait(token);
+      await leaveDeduplication(parts, 'waiting');
+      await job.moveToWait(lock.token);
       return;
     case 'delay':
-      return moveBehind(job, token, settlement.delayMs);
+      return moveBehind(parts, settlement.delayMs);
     case 'control':
-      return moveForControl(job, token, settlement);
+      return moveForControl(parts, settlement);
   }
 }
 
-async function moveBehind(job: Job, token: string, delayMs: number): Promise<void> {
-  await leaveDeduplication(job);
-  await job.moveToDelayed(Date.now() + Math.min(delayMs, MAX_DELAY_MS), token);
+async function moveBehind(parts: SettleParts, delayMs: number): Promise<void> {
+  const { job, lock } = parts;
+  await leaveDeduplication(parts, 'delayed');
+  await job.moveToDelayed(Date.now() + Math.min(delayMs, MAX_DELAY_MS), lock.token);
 }
 
 /** The move that goes with a control error: the handler's own, or the one that it forgot. */
 async function moveForControl(
-  job: Job,
-  token: string,
+  parts: SettleParts,
   { control, deferred }: Settlement & { type: 'control' },
 ): Promise<void> {
+  const { job, lock } = parts;
+  if (control === 'DelayedError' && !deferred) return moveBehind(parts, 0);
+  await leaveDeduplication(parts, control === 'DelayedError' ? 'delayed' : 'waiting');
   if (control === 'RateLimitError') return; // BullMQ puts the job back itself
-  if (control === 'DelayedError') await leaveDeduplication(job);
   if (deferred) await deferred();
-  else if (control === 'DelayedError') await moveBehind(job, token, 0);
-  else if (control === 'WaitingError' || !(await job.moveToWaitingChildren(token))) await job.moveToWait(token);
+  else if (control === 'WaitingError' || !(await job.moveToWaitingChildren(lock.token)))
+    await job.moveToWait(lock.token);
 }
 
 /**
- * BullMQ deletes a *delayed* job when one of the same deduplication id comes with `replace: true`, and a started job
- * must never be lost (R5): before it is delayed, it gives up its deduplication key, so that such a job runs besides it.
+ * A started job must never be lost (R5), nor what was added while it was put back. BullMQ deletes or moves a *delayed* job
+ * when one of the same deduplication id comes with `replace` or `reschedule`, and with `keepLastIfActive` it drops the one
+ * that comes while the job is not active: before such a job is put back, it gives up its deduplication key.
  */
-async function leaveDeduplication(job: Job): Promise<void> {
-  if (job.opts.deduplication?.replace) await job.removeDeduplicationKey();
+async function leaveDeduplication({ job, references }: SettleParts, to: 'waiting' | 'delayed'): Promise<void> {
+  const { deduplication } = job.opts;
+  const keeping = keepingLast(job);
+  if (keeping) {
+    if (hasStarted(job)) await references.releaseDeduplication(keeping);
+  } else if (to === 'delayed' && (deduplication?.replace || deduplication?.reschedule)) {
+    await job.removeDeduplicationKey();
+  }
 }

@@ -10,6 +10,7 @@ import { InterruptionRequest } from '../run/interruption.js';
 import { runJob } from '../run/job.run.js';
 import { Lock } from '../run/lock.js';
 import type { ProcessorDefinition } from '../run/processor.definition.js';
+import { hasStarted, keepingLast } from '../run/references.js';
 import { RunLog } from '../run/run.log.js';
 import { type Settlement, settle } from '../run/settlement.js';
 import type { Suspects } from '../run/suspects.js';
@@ -64,6 +65,7 @@ export class QueueWorker {
       if (!(error instanceof WaitingError))
         this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack);
     });
+    this.#worker.on('stalled', (id) => void this.#releaseStalled(id));
     for (const own of [this.#worker, queue.queue]) forgetFailedConnection(own.getBackend());
     this.#store = checkpointStoreOf(this.#worker);
     this.#lockDuration = options.lockDuration as number;
@@ -111,7 +113,7 @@ export class QueueWorker {
     try {
       const log = new RunLog(job);
       const settlement = await this.#run(run, log);
-      const told = settle({ job, lock, clock, log }, settlement);
+      const told = settle({ job, lock, clock, log, references: this.#store.references }, settlement);
       // Redis may be away: the process must be free to exit all the same.
       return await Promise.race([told, interruption.abandoned.then(() => settleLater())]);
     } finally {
@@ -132,6 +134,19 @@ export class QueueWorker {
     const deadLetters = () => this.#openDeadLetters();
     const prefix = this.processors.queue.prefix ?? 'bull';
     return runJob({ definition, job, lock, interruption, store, clock, log, suspects, settings, deadLetters, prefix });
+  }
+
+  /** A trigger that comes while the job waits to be taken over is kept as well. */
+  async #releaseStalled(id: string): Promise<void> {
+    try {
+      const job = (await this.processors.queue.queue.getJob(id)) as Job | undefined;
+      const keeping = job && hasStarted(job) ? keepingLast(job) : undefined;
+      if (keeping) await this.#store.references.releaseDeduplication(keeping);
+    } catch (error) {
+      this.#logger.warn(
+        `Worker of ${this.#worker.name}: the deduplication key of job ${id} could not be released (${String(error)})`,
+      );
+    }
   }
 
   #openDeadLetters(): DeadLetters {

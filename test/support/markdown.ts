@@ -24,3 +24,16 @@ export function blocksOf(document: string): Block[] {
     return { language, text, firstLine, heading, module: `line-${before.split('\n').length + 1}` };
   });
 }
+
+/** The rows of the first table under a heading, each by the names of its columns. */
+export function tableUnder(document: string, heading: string): Record<string, string>[] {
+  const section = document.split(/^#+ /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('|'));
+  const [names = [], , ...cells] = rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+  return cells.map((row) => Object.fromEntries(names.map((name, column) => [name, row[column] ?? ''])));
+}
