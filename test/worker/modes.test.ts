@@ -1,4 +1,11 @@
-import type { DeduplicationOptions, Job } from 'bullmq';
+import {
+  type DeduplicationOptions,
+  FlowProducer,
+  type Job,
+  type QueueOptions,
+  type RepeatOptions,
+  UnrecoverableError,
+} from 'bullmq';
 import { expect, it } from 'vitest';
 import { BOTH, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { documentOf, tableUnder } from '../support/markdown.js';
@@ -11,10 +18,14 @@ type Place = 'active' | 'interrupted' | 'parked';
 const PLACES: readonly Place[] = ['active', 'interrupted', 'parked'];
 const LONG_MS = 600_000;
 
+interface Handled {
+  readonly id: string;
+  readonly letter: string;
+}
+
 /** A job `abc` that has finished `a` when it is active, interrupted or parked, and that holds at `c` until its end is allowed. */
 class Started {
-  /** What was handled, in order: the job's own letters, those of triggers, and `|` where the job ended. */
-  readonly handled: string[] = [];
+  readonly #handled: Handled[] = [];
   readonly processor;
   readonly #active = new Gate();
   readonly #last = new Gate();
@@ -25,6 +36,7 @@ class Started {
   constructor(
     private readonly queues: Queues,
     private readonly place: Place,
+    fails = false,
   ) {
     this.processor = storyProcessor(
       {
@@ -36,15 +48,32 @@ class Started {
             else await this.#last.wait();
           }
           if (letter === 'c') await this.#last.wait();
-          this.handled.push(letter);
+          this.#handled.push({ id: context.job.id as string, letter });
+          if (letter === 'c' && fails) throw new UnrecoverableError('it cannot be');
         },
         hook: (event, { job }) => {
           if (event === 'start') this.#starts.push(job.id as string);
-          if (event === 'complete' && job.id === this.job.id) this.handled.push('|');
+          if (event === 'complete' || event.startsWith('fail'))
+            this.#handled.push({ id: job.id as string, letter: '|' });
         },
       },
       { worker: { concurrency: 3 } },
     );
+  }
+
+  /** What was handled, in order, and `|` where a job ended: of this job, or of the others up to its end and after it. */
+  get own(): string {
+    return this.#handled
+      .filter(({ id }) => id === this.job.id)
+      .map(({ letter }) => letter)
+      .join('');
+  }
+
+  get others(): { readonly beside: readonly string[]; readonly afterwards: readonly string[] } {
+    const end = this.#handled.findIndex(({ id, letter }) => id === this.job.id && letter === '|');
+    const lettersOf = (entries: readonly Handled[]) =>
+      entries.filter(({ id, letter }) => id !== this.job.id && letter !== '|').map(({ letter }) => letter);
+    return { beside: lettersOf(this.#handled.slice(0, end)), afterwards: lettersOf(this.#handled.slice(end)) };
   }
 
   /** Adds the job by `add`, and gives the application to work on it with. */
@@ -62,7 +91,7 @@ class Started {
     return this.#app;
   }
 
-  /** Lets the job end when all that could run beside it has been looked at, and waits until the queue is empty. */
+  /** Lets the job end when all that may run beside it has been started. */
   async end(): Promise<void> {
     if (this.place === 'parked') await this.job.promote();
     if (this.place === 'interrupted') this.#app = await this.queues.start({ processors: [this.processor.type] });
@@ -74,13 +103,23 @@ class Started {
     });
     this.#last.open();
     await this.#app.settled(this.job);
+    expect(this.own).toBe('abc|'); // each item once, complete once
+    expect(this.#starts.filter((id) => id === this.job.id)).toEqual([this.job.id]);
+  }
+
+  /** What has become of the flow's parent, when that is certain. */
+  async settledParent(parent: Job, outcome: string): Promise<void> {
+    const states: Record<string, string> = { runs: 'completed', fails: 'failed', 'waits for ever': 'waiting-children' };
+    await this.#app.settled(parent, [states[outcome] as string]);
+  }
+
+  async emptied(): Promise<void> {
     await until('the queue is empty', async () => {
-      const counts = await queue.getJobCounts('waiting', 'prioritized', 'delayed', 'active', 'waiting-children');
+      const counts = await this.#app
+        .queue()
+        .getJobCounts('waiting', 'prioritized', 'delayed', 'active', 'waiting-children');
       return Object.values(counts).every((count) => count === 0);
     });
-    const own = this.handled.filter((letter) => 'abc|'.includes(letter));
-    expect(own.join('')).toBe('abc|'); // each item once, complete once
-    expect(this.#starts.filter((id) => id === this.job.id)).toEqual([this.job.id]);
   }
 }
 
@@ -104,26 +143,79 @@ describeQueues('deduplication', BOTH, (queues) => {
       expect(left).toBeGreaterThan(LONG_MS / 2); // retryIn is kept
     }
     await started.end();
-    expect(outcomeOf(started.handled)).toBe(outcome);
+    await started.emptied();
+    expect(outcomeOf(started)).toBe(outcome);
+  });
+});
+
+describeQueues('a job scheduler', BOTH, (queues) => {
+  const given = { yearly: '0 0 1 1 *', past: Date.now() - 10_000, later: Date.now() + LONG_MS };
+  const rows = tableUnder(document, 'Job schedulers').flatMap(({ scheduler = '', ...cells }) =>
+    PLACES.map((place) => [scheduler, place, cells[place] as string] as const),
+  );
+
+  it.each(rows)('R5: %s whose job is %s: %s', async (scheduler, place, outcome) => {
+    expect(outcome).toBe('kept');
+    const repeat = optionsOf(scheduler, given) as RepeatOptions;
+    const template = { name: 'story', data: { letters: 'abc' } };
+    const started = new Started(queues, place);
+    const app = await started.begin(async (own) => {
+      const job = (await own.queue().upsertJobScheduler('nightly', repeat, template)) as Job;
+      if ((await own.queue().getJobState(job.id as string)) === 'delayed') await job.promote();
+      return job;
+    });
+    const queue = app.queue();
+    await queue.upsertJobScheduler('nightly', repeat, template);
+    const changed = repeat.every === undefined ? { pattern: '0 0 2 1 *' } : { every: LONG_MS * 2 };
+    await queue.upsertJobScheduler('nightly', { ...repeat, ...changed }, { ...template, data: { letters: 'xyz' } });
+    await queue.removeJobScheduler('nightly');
+    await started.end();
+  });
+});
+
+describeQueues('a child of a flow', BOTH, (queues) => {
+  const rows = tableUnder(document, 'Flows').flatMap(({ child = '', ...cells }) =>
+    PLACES.map((place) => [child, place, cells[place] as string] as const),
+  );
+
+  it.each(rows)('R5: %s that was %s: its parent %s', async (child, place, outcome) => {
+    const [, ending, options = '{}'] = /^(completes|fails)(?:, `(.*)`)?$/.exec(child) ?? [];
+    const started = new Started(queues, place, ending === 'fails');
+    let parent!: Job;
+    const app = await started.begin(async (own) => {
+      const { connection, prefix } = queues.place as { connection: object; prefix?: string };
+      const flows = new FlowProducer({ connection, prefix } as QueueOptions);
+      const opts = optionsOf(options, {});
+      const children = [{ name: 'story', queueName: 'jobs', data: { letters: 'abc' }, opts }];
+      const flow = await flows.add({ name: 'story', queueName: 'jobs', data: { letters: 'xy' }, children });
+      await flows.close();
+      parent = flow.job as Job;
+      return own.queue().getJob(flow.children?.[0]?.job.id as string) as Promise<Job>;
+    });
+    expect(await app.queue().getJobState(parent.id as string)).toBe('waiting-children');
+    await started.end();
+    await started.settledParent(parent, outcome);
+    expect(started.others.beside).toEqual([]);
+    expect(started.others.afterwards.join('')).toBe(outcome === 'runs' ? 'xy' : '');
   });
 });
 
 /** What became of the triggers. */
-function outcomeOf(handled: readonly string[]): string {
-  const triggers = handled.filter((letter) => 'xy'.includes(letter));
+function outcomeOf({ others: { beside, afterwards } }: Started): string {
+  const triggers = [...beside, ...afterwards];
   if (triggers.length === 0) return 'dropped';
   const runs = triggers.length === 1 ? 'runs' : 'run';
-  const after = triggers.every((letter) => handled.indexOf(letter) > handled.indexOf('|'));
-  return `${triggers.join(' and ')} ${runs} ${after ? 'afterwards' : 'beside it'}`;
+  return `${triggers.join(' and ')} ${runs} ${beside.length === 0 ? 'afterwards' : 'beside it'}`;
 }
 
-/** `{ id, ttl: 600000 }` as an object; shorthand names are given. */
-function optionsOf(mode: string, given: Record<string, unknown>): Record<string, unknown> {
+/** `{ id, ttl: 600000 }` as an object; names stand for what is given. */
+function optionsOf(mode: string, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const pairs = mode
     .replaceAll(/[{}` ]/g, '')
     .split(',')
+    .filter(Boolean)
     .map((pair) => pair.split(':') as [string, string?]);
   return Object.fromEntries(
-    pairs.map(([name, value]) => [name, value === undefined ? given[name] : JSON.parse(value)]),
+    pairs.map(([name, value = name]) => [name, value in given ? given[value] : JSON.parse(value)]),
   );
 }
