@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { IterationCancelledError } from '../iteration.errors.js';
 
@@ -7,6 +8,16 @@ export interface Interruption {
   readonly reason: 'shutdown' | 'maxRuntime' | 'retryIn' | 'throttle' | 'pause' | 'cancel' | 'lockLost' | 'bullmq';
   /** How long the job asked to wait, in milliseconds. */
   readonly retryInMs?: number;
+}
+
+/** A hook that has begun a shutdown, and has not returned so long after, waits for it. */
+const WAITS_FOR_ITSELF_MS = 250;
+
+/** A hook under way. */
+interface HookCall {
+  /** What runs within the hook finds itself in here. For each call its own, so that promises cost what they did after it. */
+  readonly within: AsyncLocalStorage<true>;
+  readonly leave: () => void;
 }
 
 /**
@@ -28,6 +39,7 @@ export class InterruptionRequest {
 
   readonly #abort = new AbortController();
   readonly #waits = new Set<AbortController>();
+  readonly #hooks = new Set<HookCall>();
   #resolveRequested!: () => void;
   #resolveAbandoned!: () => void;
 
@@ -48,6 +60,33 @@ export class InterruptionRequest {
   /** What user code gives; undefined when the run was abandoned before. */
   async untilAbandoned<T>(work: T | Promise<T>): Promise<T | undefined> {
     return Promise.race([work, this.abandoned.then(() => undefined)]);
+  }
+
+  /**
+   * What a hook gives; undefined when it waits for the shutdown that it has begun itself, as `await app.close()` does: the
+   * shutdown waits for this run, so the run goes on without it.
+   */
+  async callHook<T>(hook: () => T | Promise<T>): Promise<T | undefined> {
+    let leave!: () => void;
+    const left = new Promise<undefined>((resolve) => {
+      leave = () => resolve(undefined);
+    });
+    const call: HookCall = { within: new AsyncLocalStorage(), leave };
+    this.#hooks.add(call);
+    try {
+      return await Promise.race([call.within.run(true, hook), left]);
+    } finally {
+      this.#hooks.delete(call);
+      call.within.disable();
+    }
+  }
+
+  /** Called where the shutdown begins, which may be within a hook of this run. */
+  requestShutdown(): void {
+    for (const { within, leave } of this.#hooks) {
+      if (within.getStore()) setTimeout(leave, WAITS_FOR_ITSELF_MS);
+    }
+    this.request({ reason: 'shutdown' });
   }
 
   /** Waits so long, or until the first request. A run may wait a million times, and {@link requested} would keep each. */

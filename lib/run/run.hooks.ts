@@ -31,7 +31,7 @@ export class RunHooks {
     let result: unknown;
     for (const hook of this.hooks[event]) {
       this.#checkLock(hook.name);
-      result = (await hook.call(this.context, detail)) ?? result;
+      result = (await this.parts.interruption.callHook(() => hook.call(this.context, detail))) ?? result;
     }
     this.#checkLock(`The ${event} event`);
     return result;
@@ -43,7 +43,7 @@ export class RunHooks {
     for (const hook of this.hooks[event]) {
       if (!lock.check(clock.now())) return;
       try {
-        await interruption.untilAbandoned(hook.call(this.context, detail));
+        await interruption.untilAbandoned(interruption.callHook(() => hook.call(this.context, detail)));
       } catch (error) {
         log.hookFailed(hook.name, event, error);
       }

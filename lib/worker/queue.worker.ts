@@ -26,6 +26,10 @@ export type WorkerClass = new (
 
 /** After the shutdown's deadline, telling BullMQ may take this long. */
 const LAST_MOVE_MS = 1_000;
+/** How often a stopping worker looks whether its last run has ended. */
+const LOOK_MS = 50;
+/** So long a worker without a job may take to close. */
+const GOODBYE_MS = 1_000;
 /** How long after a failed look for a job the next one follows: BullMQ itself would not wait at all. */
 const FETCH_AGAIN_MS = 500;
 
@@ -92,9 +96,24 @@ export class QueueWorker {
   async stop(): Promise<void> {
     this.#stop.abort();
     const closed = this.#worker.close();
-    for (const { interruption } of this.#active) interruption.request({ reason: 'shutdown' });
-    await closed;
+    for (const { interruption } of this.#active) interruption.requestShutdown();
+    await Promise.race([closed, this.#disconnectWhenIdle(closed)]);
     await this.#deadLetters?.close();
+  }
+
+  /** BullMQ says goodbye to Redis before it lets go, and waits for its answer without limit; with no job left it need not. */
+  async #disconnectWhenIdle(closed: Promise<void>): Promise<void> {
+    const isClosed = closed.then(() => true);
+    while (this.#active.size > 0) if (await Promise.race([isClosed, delay(LOOK_MS, false)])) return;
+    if (await Promise.race([isClosed, delay(GOODBYE_MS, false)])) return;
+    this.#logger.warn(
+      `Worker of ${this.#worker.name}: no job runs, and its backend does not answer; it is disconnected`,
+    );
+    const disconnect = (own: Pick<Worker, 'getBackend'>) =>
+      Promise.race([own.getBackend().disconnect(), delay(GOODBYE_MS)]).catch(() => {});
+    const { queue } = this.processors.queue;
+    queue.close = () => disconnect(queue); // BullModule closes it next, and would wait as well
+    await disconnect(this.#worker);
   }
 
   /** The shutdown's deadline has passed. */

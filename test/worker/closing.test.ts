@@ -1,0 +1,108 @@
+import { createRedisBackend, setDefaultBackendFactory } from 'bullmq';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BOTH, describeQueues, Queues, type TestApp } from '../support/app.js';
+import { OwnRedis } from '../support/own-redis.js';
+import { hasRedisServer } from '../support/redis-server.js';
+import { type Script, storyProcessor } from '../support/story.js';
+import { until } from '../support/until.js';
+
+/** Beyond it a shutdown has waited for the deadline, which is set to so much more. */
+const PROMPT_MS = 10_000;
+const iteration = { shutdown: { deadlineMs: 25_000 } };
+
+describeQueues('app.close() within a hook', BOTH, (queues) => {
+  /** Runs a job whose hook closes the application, and says what became of it and how long closing took. */
+  async function closedBy(event: string, script: Script = {}, options: object = {}) {
+    let app!: TestApp;
+    let tookMs: number | undefined;
+    const { type, story } = storyProcessor({
+      ...script,
+      hook: async (each, context) => {
+        if (each !== event) return;
+        const since = Date.now();
+        await app.close();
+        tookMs = Date.now() - since;
+        await script.hook?.(each, context);
+      },
+    });
+    const producer = await queues.start({ iteration: { workers: false } });
+    app = await queues.start({ processors: [type], iteration });
+    const job = await producer.queue().add('story', { letters: 'ab' }, options);
+    await until('the application has closed', () => tookMs !== undefined);
+    expect(tookMs).toBeLessThan(PROMPT_MS);
+    expect(queues.logs.filter((line) => /outlived|failed/.test(line) && !line.includes('no more'))).toEqual([]);
+    return { job, story, state: await producer.queue().getJobState(job.id as string), type };
+  }
+
+  it('R11: in complete, of a one-shot worker: the job completes, once', async () => {
+    const { state, story } = await closedBy('complete');
+    expect([state, story]).toEqual(['completed', ['start', 'a', 'b', 'complete', 'end complete']]);
+  });
+
+  it('in end: the job completes', async () => {
+    const { state, story } = await closedBy('end complete');
+    expect([state, story]).toEqual(['completed', ['start', 'a', 'b', 'complete', 'end complete']]);
+  });
+
+  it('in fail: the job has failed', async () => {
+    const each = () => {
+      throw new Error('no more');
+    };
+    const { state, story } = await closedBy('fail no more', { each });
+    expect([state, story]).toEqual(['failed', ['start', 'fail no more', 'end fail']]);
+  });
+
+  it('in interrupt: the job is put back', async () => {
+    const each = (letter: string, { retryIn }: { retryIn: (ms: number) => void }) => {
+      if (letter === 'a') retryIn(60_000);
+    };
+    const { state, story } = await closedBy('interrupt retryIn', { each });
+    expect([state, story]).toEqual(['delayed', ['start', 'a', 'interrupt retryIn', 'end interrupt']]);
+  });
+
+  it('in start: the job is put back before its first item, and start is not called again', async () => {
+    const { job, state, story, type } = await closedBy('start');
+    expect([state, story]).toEqual(['waiting', ['start', 'interrupt shutdown', 'end interrupt']]);
+    const next = await queues.start({ processors: [type] });
+    await next.settled(job);
+    expect(story.slice(3)).toEqual(['resume', 'a', 'b', 'complete', 'end complete']);
+  });
+
+  it('a complete hook that closes the application without waiting keeps its result', async () => {
+    let app!: TestApp;
+    const { type } = storyProcessor({
+      hook: async (event) => {
+        if (event !== 'complete') return;
+        void app.close();
+        await new Promise((resolve) => setImmediate(resolve));
+        return { kept: true };
+      },
+    });
+    const producer = await queues.start({ iteration: { workers: false } });
+    app = await queues.start({ processors: [type], iteration });
+    const job = await producer.settled(await producer.queue().add('story', { letters: 'ab' }));
+    expect(job.returnvalue).toEqual({ kept: true });
+  });
+});
+
+describe.runIf(hasRedisServer())('a process whose Redis is gone', () => {
+  let redis: OwnRedis;
+  beforeAll(async () => {
+    redis = await OwnRedis.start();
+    setDefaultBackendFactory(createRedisBackend);
+  });
+  afterAll(() => redis.remove());
+
+  it('stops at once when no job runs', async () => {
+    const queues = new Queues('redis');
+    queues.moveTo({ connection: { host: '127.0.0.1', port: redis.port }, prefix: 'gone' });
+    const { type } = storyProcessor();
+    const app = await queues.start({ processors: [type], iteration });
+    await app.settled(await app.queue().add('story', { letters: 'a' }));
+    await redis.stop();
+    const since = Date.now();
+    await app.close();
+    expect(Date.now() - since).toBeLessThan(PROMPT_MS);
+    expect(queues.logs.filter((line) => line.includes('outlived'))).toEqual([]);
+  });
+});
