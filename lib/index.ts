@@ -36,6 +36,7 @@ export type {
   ProcessorOptions,
   RunOptions,
 } from './iteration.options.js';
+export { ITERATION_OPTIONS } from './iteration.tokens.js';
 export type { Interruption } from './run/interruption.js';
 export type {
   BuildContext,

@@ -16,7 +16,7 @@ import { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
 import { PrismaEnumeratorBuilder } from './enumerators/prisma/prisma.enumerator.js';
 import { TypeOrmEnumeratorBuilder } from './enumerators/typeorm/typeorm.enumerator.js';
 import { InvalidOptionsError } from './iteration.errors.js';
-import { type IterationOptions, resolveIterationOptions } from './iteration.options.js';
+import type { IterationOptions } from './iteration.options.js';
 import { ITERATION_OPTIONS } from './iteration.tokens.js';
 import { checkIterationOptions } from './options.check.js';
 import { WorkerRegistrar } from './worker/worker.registrar.js';
@@ -48,7 +48,7 @@ const SERVICES = [
       provide: ITERATION_OPTIONS,
       useFactory: (options: unknown = {}) => {
         checkIterationOptions(options);
-        return resolveIterationOptions(options);
+        return options;
       },
       inject: [{ token: MODULE_OPTIONS_TOKEN, optional: true }],
     },

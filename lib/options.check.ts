@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from './iteration.errors.js';
-import type { IterationOptions, ProcessorOptions } from './iteration.options.js';
+import type { IterationOptions, IterationWorkerOptions, ProcessorOptions } from './iteration.options.js';
 import {
   check,
   checkOption,
@@ -59,7 +59,18 @@ const WORKER_RULES: Rules = {
   lockRenewTime: interval,
   stalledInterval: interval,
   maxStalledCount: countOrNone,
+  skipLockRenewal: (value) =>
+    value === false || 'false: without renewals a job loses its lock while it runs, and another worker takes it',
 };
+
+/** @throws InvalidOptionsError for worker options of module and processor that are wrong together. */
+export function checkWorkerOptions(name: string, { lockDuration, lockRenewTime }: IterationWorkerOptions): void {
+  if (lockDuration === undefined || lockRenewTime === undefined || lockRenewTime < lockDuration) return;
+  throw new InvalidOptionsError(
+    `${name}: the worker's "lockRenewTime" is ${lockRenewTime} ms and its "lockDuration" ${lockDuration} ms: a lock would expire before it ` +
+      'is renewed, and another worker would take the job while it runs. Leave lockRenewTime out (a quarter of lockDuration), or lower it',
+  );
+}
 const worker: Rule = (value, where) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return "an object of BullMQ's worker options";

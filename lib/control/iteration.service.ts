@@ -1,4 +1,4 @@
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, Logger, type Type } from '@nestjs/common';
 import type { Job, JobsOptions } from 'bullmq';
 import { type Cursor, checkJson } from '../cursor.js';
 import type { DeadLetter } from '../dead-letters/letter.js';
@@ -20,6 +20,9 @@ export type EnqueueOptions = JobsOptions & { cursor?: Cursor };
 /** Adds iterative jobs and tells about them, from any process that registered the queue. */
 @Injectable()
 export class IterationService {
+  readonly #logger = new Logger('Iteration');
+  readonly #warned = new WeakSet<Type>();
+
   constructor(
     private readonly queues: QueueFinder,
     private readonly registrar: WorkerRegistrar,
@@ -106,7 +109,18 @@ export class IterationService {
         `it is no provider of any module, though this application handles its queue "${queue.name}": its jobs would fail as unknown. Add it to a module's providers`,
       );
     }
+    if (!served && this.registrar.runsWorkers) this.#warnOfUnprovided(processor, queue);
     return { queue, jobName };
+  }
+
+  /** Another service may well handle it, so it is no error. */
+  #warnOfUnprovided(processor: Type, { name }: RegisteredQueue): void {
+    if (this.#warned.has(processor)) return;
+    this.#warned.add(processor);
+    this.#logger.warn(
+      `${processor.name} was enqueued, and no module of this application provides it: its jobs wait until another process handles the queue ` +
+        `"${name}". Add it to a module's providers, or set workers: false if this process only adds jobs`,
+    );
   }
 
   #queueOf(ref: JobRef): RegisteredQueue {

@@ -2,7 +2,7 @@ import type { InjectionToken, Type } from '@nestjs/common';
 import { type Mark, marksOf, type Role } from '../decorators/marks.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
 import { type ProcessorOptions, type ResolvedIterationOptions, resolveRunOptions } from '../iteration.options.js';
-import { checkProcessorOptions } from '../options.check.js';
+import { checkProcessorOptions, checkWorkerOptions } from '../options.check.js';
 import { nearest } from '../rules.js';
 import { isPromise } from '../run/is.promise.js';
 import type { IterationContext, IterationEvent } from '../run/iteration.context.js';
@@ -48,6 +48,7 @@ export function defineProcessor(
   const around = marks.filter(({ role }) => role.type === 'around').map(({ method }) => bound(method));
 
   const runOptions = resolveRunOptions(module.run, options);
+  checkWorkerOptions(type.name, runOptions.worker);
   if (runOptions.itemConcurrency > 1 && options.transactions !== undefined) {
     throw new InvalidProcessorError(
       type.name,

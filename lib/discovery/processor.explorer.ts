@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Injectable, Logger, type Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { processorOptionsOf } from '../decorators/marks.js';
@@ -45,6 +46,7 @@ export class ProcessorExplorer {
         options,
       );
       const queue = this.#queueOf(definition, module);
+      if (options.workers && !queue.isReal) refuseMock(definition, queue);
       const group = found.find((candidate) => sameQueue(candidate.queue, queue));
       if (group) {
         refuseConflicts(definition, group.definitions);
@@ -116,6 +118,14 @@ export class ProcessorExplorer {
       }
     }
   }
+}
+
+function refuseMock({ name }: ProcessorDefinition, { name: queue, queue: found }: RegisteredQueue): never {
+  throw new InvalidProcessorError(
+    name,
+    `what is provided as its queue "${queue}" is ${inspect(found, { depth: 0 })}, which is not a Queue of BullMQ, so no worker can be made ` +
+      'for it. Was it overridden in a test? Then set IterationModule.forRoot({ workers: false }): enqueue needs nothing but its "add"',
+  );
 }
 
 function refuseConflicts(definition: ProcessorDefinition, others: readonly ProcessorDefinition[]): void {

@@ -3,6 +3,7 @@ import { getQueueToken } from '@nestjs/bullmq';
 import { Injectable } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { ConnectionOptions, Job, Queue, Telemetry } from 'bullmq';
+import { InvalidOptionsError } from '../iteration.errors.js';
 import { findProvided, type NestModule } from './nest.js';
 
 /** A queue that `BullModule` registered, and what its worker takes from it. */
@@ -13,6 +14,8 @@ export interface RegisteredQueue {
   readonly prefix: string | undefined;
   readonly telemetry: Telemetry | undefined;
   readonly hasInlineProcessors: boolean;
+  /** Tests may override a queue's provider by something that only adds jobs. */
+  readonly isReal: boolean;
 }
 
 /** BullMQ's own, where none is given. */
@@ -32,21 +35,21 @@ export class QueueFinder {
   find(name: string, module?: NestModule): RegisteredQueue | undefined {
     const token = getQueueToken(name);
     const queue = (module && findProvided<Queue>(module, token)) ?? this.#anywhere(token);
-    return queue && described(queue);
+    return queue && described(queue, name);
   }
 
   /** The queue of that name that `module` itself registers. */
   registeredIn(module: NestModule, name: string): RegisteredQueue | undefined {
     const queue = module.providers.get(getQueueToken(name))?.instance as Queue | undefined;
-    return queue && described(queue);
+    return queue && described(queue, name);
   }
 
   /** The registered queue that a job is in; of several of its name, the one that stands where the job's own does. */
   holding(job: Job): RegisteredQueue | undefined {
     const named = this.find(job.queueName);
     const { queue: own } = job as unknown as { readonly queue?: Queue }; // protected
-    if (!own || (named && sameQueue(named, described(own)))) return named;
-    return this.#all().find((queue) => sameQueue(queue, described(own))) ?? named;
+    if (!own || (named && sameQueue(named, described(own, own.name)))) return named;
+    return this.#all().find((queue) => sameQueue(queue, described(own, own.name))) ?? named;
   }
 
   #all(): RegisteredQueue[] {
@@ -54,7 +57,9 @@ export class QueueFinder {
     const queues = providers.filter(
       ({ token, instance }) => typeof token === 'string' && token.startsWith(QUEUE_TOKEN) && instance,
     );
-    return queues.map(({ instance }) => described(instance as unknown as Queue));
+    return queues.map(({ instance, token }) =>
+      described(instance as unknown as Queue, (token as string).slice(QUEUE_TOKEN.length)),
+    );
   }
 
   #anywhere(token: string): Queue | undefined {
@@ -66,15 +71,26 @@ export class QueueFinder {
   }
 }
 
-function described(queue: Queue): RegisteredQueue {
-  const { connection, prefix, telemetry, processors } = queue.opts as Queue['opts'] & { processors?: unknown[] };
+/** @throws InvalidOptionsError for a connection whose own prefix would hide the queue's keys from BullMQ's scripts. */
+function described(queue: Queue, registeredAs: string): RegisteredQueue {
+  const { connection, prefix, telemetry, processors } = (queue.opts ?? {}) as Queue['opts'] & {
+    processors?: unknown[];
+  };
+  const name = queue.name ?? registeredAs;
+  if ((connection as { keyPrefix?: string } | undefined)?.keyPrefix) {
+    throw new InvalidOptionsError(
+      `The connection of the queue "${name}" has "keyPrefix", an option of ioredis that BullMQ cannot work with. Remove it, and ` +
+        'set BullMQ\'s own "prefix" beside "connection", in BullModule.forRoot or registerQueue',
+    );
+  }
   return {
-    name: queue.name,
+    name,
     queue,
     connection,
     prefix,
     telemetry,
     hasInlineProcessors: (processors?.length ?? 0) > 0,
+    isReal: typeof queue.getBackend === 'function',
   };
 }
 

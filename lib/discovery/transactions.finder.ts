@@ -2,7 +2,9 @@ import { inspect } from 'node:util';
 import type { InjectionToken, Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { InvalidProcessorError } from '../iteration.errors.js';
+import { PrismaTransactionHost } from '../transactions/prisma.host.js';
 import type { TransactionHost } from '../transactions/transaction.host.js';
+import { TypeOrmTransactionHost } from '../transactions/typeorm.host.js';
 import { findProvider, type NestModule } from './nest.js';
 
 const METHODS: readonly (keyof TransactionHost<unknown>)[] = ['run', 'claim', 'save', 'read', 'remove', 'isTransient'];
@@ -22,8 +24,7 @@ export function findTransactions(
   if (!provider?.instance) {
     throw new InvalidProcessorError(
       type.name,
-      `its transactions "${name}" are not provided. Add a provider to ${module.name}: ` +
-        `{ provide: ${name}, useFactory: (dataSource) => new TypeOrmTransactionHost(dataSource), inject: [DataSource] }`,
+      `its transactions "${name}" are not provided. Add a provider to ${module.name}: ${providerOf(token, name)}`,
     );
   }
   if (!provider.isDependencyTreeStatic() || provider.isTransient) {
@@ -40,4 +41,16 @@ export function findTransactions(
     `its transactions "${name}" are ${inspect(host, { depth: 0 })}, which has no ${missing.join(', ')}: provide a ` +
       'TypeOrmTransactionHost, a PrismaTransactionHost, or a TransactionHost of your own',
   );
+}
+
+/** How a host of the token's own kind is provided; a token that says no kind gets the example of TypeORM. */
+function providerOf(token: InjectionToken, name: string): string {
+  const isHost = (host: Type<unknown>) =>
+    typeof token === 'function' && (token === host || token.prototype instanceof host);
+  if (isHost(PrismaTransactionHost as Type<unknown>)) {
+    return `{ provide: ${name}, useFactory: (prisma) => new ${name}(prisma), inject: [PrismaService] }, with your own PrismaClient`;
+  }
+  const host = isHost(TypeOrmTransactionHost as Type<unknown>) ? name : 'TypeOrmTransactionHost';
+  const typeOrm = `{ provide: ${name}, useFactory: (dataSource) => new ${host}(dataSource), inject: [DataSource] }`;
+  return host === name ? typeOrm : `${typeOrm}, or a PrismaTransactionHost of a PrismaClient`;
 }

@@ -5,8 +5,9 @@ import { systemClock } from '../clock.js';
 import type { NestModule } from '../discovery/nest.js';
 import { ProcessorExplorer, type QueueProcessors } from '../discovery/processor.explorer.js';
 import { InvalidOptionsError, IterationError } from '../iteration.errors.js';
-import type { ResolvedIterationOptions } from '../iteration.options.js';
+import { type ResolvedIterationOptions, resolveIterationOptions } from '../iteration.options.js';
 import { ITERATION_OPTIONS } from '../iteration.tokens.js';
+import { checkIterationOptions } from '../options.check.js';
 import { Suspects } from '../run/suspects.js';
 import { QueueWorker, type WorkerClass } from './queue.worker.js';
 import { Shutdown } from './shutdown.js';
@@ -18,6 +19,7 @@ const LOOK_FOR_SIGTERM_MS = 1_000;
 @Injectable()
 export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
   readonly #logger = new Logger('Iteration');
+  readonly #options: ResolvedIterationOptions;
   readonly #shutdown: Shutdown;
   readonly #suspects = new Suspects();
   #processors: readonly QueueProcessors[] = [];
@@ -27,12 +29,14 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
   #registered = true;
 
   constructor(
-    @Inject(ITERATION_OPTIONS) private readonly options: ResolvedIterationOptions,
+    @Inject(ITERATION_OPTIONS) options: unknown,
     private readonly explorer: ProcessorExplorer,
     private readonly modules: ModulesContainer,
     private readonly moduleRef: ModuleRef,
   ) {
-    this.#shutdown = new Shutdown(() => this.#workers, options.shutdownDeadlineMs);
+    checkIterationOptions(options); // once more: they may have been overridden
+    this.#options = resolveIterationOptions(options);
+    this.#shutdown = new Shutdown(() => this.#workers, this.#options.shutdownDeadlineMs);
   }
 
   /** The processors of this application. */
@@ -40,10 +44,15 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     return this.#running?.processors ?? this.#processors;
   }
 
+  /** Whether this application handles jobs, or would if it had processors. */
+  get runsWorkers(): boolean {
+    return this.#running?.runsWorkers ?? this.#options.workers;
+  }
+
   /** Finds the processors, and sees to it that their workers start in time. @throws InvalidProcessorError, InvalidOptionsError */
   register(): void {
-    this.#processors = this.explorer.explore(this.options);
-    if (!this.options.workers || this.#processors.length === 0) return;
+    this.#processors = this.explorer.explore(this.#options);
+    if (!this.#options.workers || this.#processors.length === 0) return;
     this.#waitForRegistration();
     this.#whenBootstrapped(() => {
       this.#bootstrapped = true;
@@ -77,7 +86,7 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
 
   /** @throws InvalidOptionsError for worker options that BullMQ refuses */
   #workerOf(processors: QueueProcessors): QueueWorker {
-    const { unknownJobMs } = this.options;
+    const { unknownJobMs } = this.#options;
     const workerClass = workerClassOf(BullModule);
     try {
       return new QueueWorker(processors, { clock: systemClock, unknownJobMs, workerClass, suspects: this.#suspects });

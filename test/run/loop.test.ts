@@ -1,6 +1,5 @@
-import { BullModule } from '@nestjs/bullmq';
-import { Worker } from 'bullmq';
-import { afterEach, describe, expect, it } from 'vitest';
+import type { Worker } from 'bullmq';
+import { describe, expect, it } from 'vitest';
 import { readerOf } from '../../lib/enumerators/contract/index.js';
 import { timesEnumerator } from '../../lib/enumerators/times.enumerator.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
@@ -11,28 +10,12 @@ import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';
 import { processorTime } from '../support/processor-time.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
+import { NEVER_RENEWS, recordWorkers } from '../support/workers.js';
 
 describeQueues('the event loop and the lock', BOTH, (queues) => {
-  const workers: Worker[] = [];
-  const watchWorkers = ({ renews = true } = {}) => {
-    BullModule.workerClass = class extends Worker {
-      constructor(...args: ConstructorParameters<typeof Worker>) {
-        super(...args);
-        workers.push(this as Worker);
-      }
-
-      override extendJobLocks(...args: Parameters<Worker['extendJobLocks']>): Promise<string[]> {
-        return renews ? super.extendJobLocks(...args) : new Promise(() => {});
-      }
-    } as typeof Worker;
-  };
-  afterEach(() => {
-    BullModule.workerClass = Worker;
-    workers.length = 0;
-  });
+  const workers = recordWorkers();
 
   it('R13: a synchronous handler over a source in memory lets timers run and its lock be renewed', async () => {
-    watchWorkers();
     let renewals = 0;
     let ticks = 0;
     const timer = setInterval(() => ticks++, 5);
@@ -123,7 +106,6 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
   ])(
     'R20: a worker whose lock is lost (%s) starts no further item, and can neither move the checkpoint nor finish the job',
     async (_, runsOut) => {
-      watchWorkers({ renews: !runsOut });
       const [reached, release] = [new Gate(), new Gate()];
       const first = storyProcessor({
         each: async (letter) => {
@@ -134,7 +116,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
       });
       const second = storyProcessor();
       // so long that the item is reached before it ends
-      const worker = { lockDuration: 2_400, skipStalledCheck: true };
+      const worker = { lockDuration: 2_400, ...(runsOut && { name: NEVER_RENEWS }), skipStalledCheck: true };
       const zombie = await queues.start({ processors: [first.type], iteration: { worker } });
       const job = await zombie.queue().add('story', { letters: 'abcde' });
       await reached.reached;
@@ -174,8 +156,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
         if (Date.now() > (job.processedOn as number) + lockDuration) after++;
       },
     });
-    watchWorkers({ renews: false });
-    const worker = { lockDuration, skipStalledCheck: true };
+    const worker = { lockDuration, name: NEVER_RENEWS, skipStalledCheck: true };
     const app = await queues.start({ processors: [type], iteration: { worker } });
     await app.queue().add('story', {});
     await until('the run has ended', () => queues.logs.some((line) => line.includes('lost its lock')));

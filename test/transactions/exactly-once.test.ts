@@ -18,6 +18,7 @@ import { describeQueues, type TestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { PgTransactionHost } from '../support/pg.host.js';
 import { Gate, until } from '../support/until.js';
+import { NEVER_RENEWS, recordWorkers } from '../support/workers.js';
 
 type Context = IterationContext<unknown, pg.PoolClient, { sum: number } | null>;
 type Step = 'before the work' | 'before the commit' | 'after the commit';
@@ -53,6 +54,7 @@ interface Script {
 const ITEMS = 10;
 
 describeQueues('transactions', ['redis'], (queues) => {
+  recordWorkers();
   let database: TestDatabase;
   let host: CutHost;
   let calls: unknown[];
@@ -197,7 +199,7 @@ describeQueues('transactions', ['redis'], (queues) => {
 
   it('R25: a run that died after a commit, and before any checkpoint, is followed where it was committed', async () => {
     const [reached, release] = [new Gate(), new Gate()];
-    const options = { checkpoint: { everyMs: 600_000 }, worker: { lockDuration: 500, skipLockRenewal: true } };
+    const options = { checkpoint: { everyMs: 600_000 }, worker: { lockDuration: 500, name: NEVER_RENEWS } };
     const script = {
       each: async (item: unknown, { run: number }: Context) => {
         if (item !== 6 || number > 1) return;
@@ -234,7 +236,7 @@ describeQueues('transactions', ['redis'], (queues) => {
       if (++saves === 4) await hold();
       return save.apply(host, args);
     };
-    const worker = { lockDuration: 500, skipLockRenewal: true, stalledInterval: 100 };
+    const worker = { lockDuration: 500, name: NEVER_RENEWS, stalledInterval: 100 };
     const first = await start(processor(script, { worker }));
     const job = await first.queue().add('effects', {});
     await reached.reached;

@@ -1,0 +1,149 @@
+import { BullModule, getQueueToken } from '@nestjs/bullmq';
+import { Module, type Provider, type ValueProvider } from '@nestjs/common';
+import { expect, it } from 'vitest';
+import {
+  InvalidOptionsError,
+  InvalidProcessorError,
+  ITERATION_OPTIONS,
+  IterationModule,
+  type IterationOptions,
+  type PrismaTransactionClient,
+  PrismaTransactionHost,
+  TypeOrmTransactionHost,
+} from '../../lib/index.js';
+import { describeQueues } from '../support/app.js';
+import { storyProcessor } from '../support/story.js';
+
+class PrismaLedger extends PrismaTransactionHost<PrismaTransactionClient> {}
+class TypeOrmLedger extends TypeOrmTransactionHost {}
+
+describeQueues('an application', ['redis'], (queues) => {
+  it.each<[string, IterationOptions['worker'], IterationOptions['worker'], RegExp]>([
+    ['lockRenewTime above lockDuration', {}, { lockDuration: 500, lockRenewTime: 600 }, /"lockRenewTime" is 600 ms/],
+    ['lockRenewTime of lockDuration', {}, { lockDuration: 500, lockRenewTime: 500 }, /"lockDuration" 500 ms/],
+    ['a lockRenewTime that the module gave', { lockRenewTime: 900 }, { lockDuration: 800 }, /Story: .* is 900 ms/],
+    ['skipLockRenewal', {}, { skipLockRenewal: true }, /"skipLockRenewal" is true; it must be false: without renewals/],
+    ['skipLockRenewal of the module', { skipLockRenewal: true }, {}, /"skipLockRenewal" is true/],
+  ])('R20: refuses worker options that defeat the lock: %s', async (_, module, processor, message) => {
+    const { type } = storyProcessor({}, { worker: processor });
+    const starting = (async () => queues.start({ processors: [type], iteration: { worker: module } }))();
+    await expect(starting).rejects.toThrow(InvalidOptionsError);
+    await expect(starting).rejects.toThrow(message);
+  });
+
+  it('accepts lock options that leave the lock whole', async () => {
+    const worker = { lockDuration: 500, lockRenewTime: 400, skipLockRenewal: false, stalledInterval: 60_000 };
+    const { type, story } = storyProcessor({}, { worker });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'a' }));
+    expect(story).toEqual(['start', 'a', 'complete', 'end complete']);
+  });
+
+  it('refuses a connection with keyPrefix, and names prefix', async () => {
+    const { type } = storyProcessor();
+    const connection = { ...queues.place.connection, keyPrefix: 'mine:' };
+    queues.moveTo({ ...queues.place, connection });
+    const starting = queues.start({ processors: [type] });
+    await expect(starting).rejects.toThrow(InvalidOptionsError);
+    await expect(starting).rejects.toThrow(
+      /queue "jobs" has "keyPrefix".*set BullMQ's own "prefix" beside "connection"/,
+    );
+    const web = await queues.start({ iteration: { workers: false } });
+    await expect(web.iterations.enqueue(type)).rejects.toThrow(/queue "jobs" has "keyPrefix"/);
+  });
+
+  /** As a testing module with `overrideProvider(token).useValue(value)`. */
+  function overridden(
+    processors: readonly Provider[],
+    options: IterationOptions,
+    ...overrides: readonly ValueProvider[]
+  ) {
+    const iteration = IterationModule.forRoot(options);
+    const ofIteration = overrides.filter(({ provide }) => provide === ITERATION_OPTIONS);
+    const ofQueues = overrides.filter(({ provide }) => provide !== ITERATION_OPTIONS);
+    const registered = BullModule.registerQueue({ name: 'jobs' });
+    @Module({
+      imports: [
+        BullModule.forRoot(queues.place as never),
+        ofQueues.length === 0
+          ? registered
+          : { module: class QueueModule {}, providers: [...ofQueues], exports: [...ofQueues] },
+        { ...iteration, providers: [...(iteration.providers ?? []), ...ofIteration] },
+      ],
+      providers: [...processors],
+    })
+    class AppModule {}
+    return queues.startModule(AppModule);
+  }
+
+  it.each([
+    ['of a provided processor', true],
+    ['of a class that is not provided', false],
+  ])(
+    'with workers: false a queue that is overridden by { add } is enough to enqueue a job %s',
+    async (_, isProvided) => {
+      const { type } = storyProcessor();
+      const added: unknown[] = [];
+      const add = async (...args: unknown[]) => {
+        added.push(args);
+        return { id: '1' };
+      };
+      const queue = { provide: getQueueToken('jobs'), useValue: { add } };
+      const app = await overridden(isProvided ? [type] : [], { workers: false }, queue);
+      const job = await app.iterations.enqueue(type, { letters: 'a' }, { priority: 2 });
+      expect([job.id, added]).toEqual(['1', [['story', { letters: 'a' }, { priority: 2 }]]]);
+    },
+  );
+
+  it('with workers a queue that is overridden by { add } is refused, and the error says what to set', async () => {
+    const queue = { provide: getQueueToken('jobs'), useValue: { add: () => {} } };
+    const starting = overridden([storyProcessor().type], {}, queue);
+    await expect(starting).rejects.toThrow(InvalidProcessorError);
+    await expect(starting).rejects.toThrow(/queue "jobs" is \{ add: .* which is not a Queue of BullMQ.*workers: false/);
+  });
+
+  it('takes options that override those of ITERATION_OPTIONS, and checks them', async () => {
+    const { type, story } = storyProcessor();
+    const options = (useValue: unknown) => ({ provide: ITERATION_OPTIONS, useValue });
+    const app = await overridden([type], { worker: { concurrency: 2 } }, options({ workers: false }));
+    const job = await app.iterations.enqueue(type, { letters: 'a' });
+    const working = await overridden([type], { workers: false }, options({ itemConcurrency: 2 }));
+    await working.settled(job);
+    expect(story).toEqual(['start', 'a', 'complete', 'end complete']);
+    const wrong = overridden([type], {}, options({ wrokers: false }));
+    await expect(wrong).rejects.toThrow('unknown option "wrokers". Did you mean "workers"?');
+  });
+
+  it('warns, once, when a class that no module provides is enqueued and nothing here handles its queue', async () => {
+    const { type } = storyProcessor();
+    const app = await queues.start({});
+    await app.iterations.enqueue(type);
+    await app.iterations.enqueue(type);
+    expect(queues.logs.filter((line) => line.includes('no module of this application provides it'))).toEqual([
+      'warn Story was enqueued, and no module of this application provides it: its jobs wait until another process handles the queue ' +
+        '"jobs". Add it to a module\'s providers, or set workers: false if this process only adds jobs',
+    ]);
+    const web = await queues.start({ iteration: { workers: false } });
+    queues.logs = [];
+    await web.iterations.enqueue(type);
+    expect(queues.logs.filter((line) => line.startsWith('warn'))).toEqual([]);
+  });
+
+  it.each([
+    [
+      PrismaLedger,
+      '{ provide: PrismaLedger, useFactory: (prisma) => new PrismaLedger(prisma), inject: [PrismaService] }',
+    ],
+    [
+      TypeOrmLedger,
+      '{ provide: TypeOrmLedger, useFactory: (dataSource) => new TypeOrmLedger(dataSource), inject: [DataSource] }',
+    ],
+    [
+      'ledger',
+      '{ provide: ledger, useFactory: (dataSource) => new TypeOrmTransactionHost(dataSource), inject: [DataSource] }, or a Prisma',
+    ],
+  ])('explains a missing transaction host by its own kind: %s', async (transactions, provider) => {
+    const { type } = storyProcessor({}, { transactions: transactions as never });
+    await expect(queues.start({ processors: [type] })).rejects.toThrow(provider);
+  });
+});
