@@ -7,6 +7,7 @@ import type { Interruption } from './interruption.js';
 import type { ItemWork } from './item.work.js';
 import type { IterationResult, RunEnd } from './iteration.context.js';
 import type { JobGuard } from './job.guard.js';
+import { tellOfLoss } from './lost.js';
 import type { LoopEnd } from './page.feed.js';
 import type { Position } from './position.js';
 import type { RunCheckpoint } from './run.checkpoint.js';
@@ -172,7 +173,7 @@ export class Conclusion {
   /** R20: another worker's, or soon: nothing of this run counts, and its hooks are the other's to call. */
   #lost(): Settlement {
     void tellOfSurvival(this.parts.checkpoint.current.run, this.parts);
-    this.parts.log.lost(this.parts.checkpoint.current);
+    void tellOfLoss(this.parts, this.parts.checkpoint.current.cursor);
     return { type: 'lost' };
   }
 

@@ -58,10 +58,8 @@ export class RunLog {
     this.#logger.warn(`${this.#job} skipped the item of ${short(cursor)}, now a dead letter: ${error.message}`);
   }
 
-  lost({ cursor }: Checkpoint): void {
-    this.#logger.warn(
-      `${this.#job} lost its lock; another worker carries on behind its last checkpoint (this run was behind ${short(cursor)})`,
-    );
+  lost(cursor: unknown, outcome: string): void {
+    this.#logger.warn(`${this.#job} lost its lock after cursor ${short(cursor)}: ${outcome}`);
   }
 
   hookFailed(hook: string, event: string, error: unknown): void {

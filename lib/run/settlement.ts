@@ -1,9 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DelayedError, ErrorCode, type Job, WaitingError } from 'bullmq';
 import type { Clock } from '../clock.js';
+import { readCheckpoint } from './checkpoint.js';
 import { type ControlError, prepareForFailure, type Verdict } from './failure.js';
+import type { InterruptionRequest } from './interruption.js';
 import type { DeferredMove } from './job.guard.js';
 import type { Lock } from './lock.js';
+import { tellOfLoss } from './lost.js';
 import { isOutage } from './outage.js';
 import { hasStarted, type JobReferences, keepingLast } from './references.js';
 import type { RunLog } from './run.log.js';
@@ -33,7 +36,8 @@ export interface SettleParts {
   readonly job: Job;
   readonly lock: Lock;
   readonly clock: Clock;
-  readonly log: Pick<RunLog, 'warn'>;
+  readonly interruption: InterruptionRequest;
+  readonly log: Pick<RunLog, 'warn' | 'lost'>;
   readonly references: JobReferences;
 }
 
@@ -46,9 +50,9 @@ const TELL_AGAIN_MS = 250;
  * active, without a word that would count as a failure: it is found by the stalled check, like that of a killed worker.
  */
 export async function settle(parts: SettleParts, settlement: Settlement): Promise<unknown> {
-  const { clock, job, lock, log } = parts;
+  const { clock, job, lock } = parts;
   if (settlement.type !== 'lost' && !lock.check(clock.now())) {
-    log.warn('its lock was lost at its end; another worker carries on behind its last checkpoint');
+    void tellOfLoss(parts, readCheckpoint(job.progress)?.cursor ?? null);
     throw new WaitingError();
   }
   await whileHeld(parts, () => move(parts, settlement), { orElse: 'wait' });

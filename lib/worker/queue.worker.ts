@@ -132,7 +132,7 @@ export class QueueWorker {
     try {
       const log = new RunLog(job);
       const settlement = await this.#run(run, log);
-      const told = settle({ job, lock, clock, log, references: this.#store.references }, settlement);
+      const told = settle({ job, lock, clock, interruption, log, references: this.#store.references }, settlement);
       // Redis may be away: the process must be free to exit all the same.
       return await Promise.race([told, interruption.abandoned.then(() => settleLater())]);
     } finally {
