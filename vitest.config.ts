@@ -18,7 +18,7 @@ const TIMED = [
 const NET_MS = 600_000;
 
 /** Random cases of each property: `PROPERTY_CASES`, else as many as CI needs, or as a contributor has time for. */
-const CASES = process.env.PROPERTY_CASES ?? (process.env.CI === 'true' ? '1000' : '300');
+process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '1000' : '300';
 
 /** Suites that run `maxWorkers` at a time, when those of the groups before them have ended. */
 const group = (
@@ -32,7 +32,6 @@ const group = (
 
 export default defineConfig({
   test: {
-    env: { PROPERTY_CASES: CASES },
     globalSetup: ['test/support/servers.ts', 'test/support/compile-processes.ts', 'test/support/property-report.ts'],
     projects: [
       // These are bound by the processor, and nothing in them goes by the clock.
