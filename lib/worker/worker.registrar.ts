@@ -11,6 +11,7 @@ import { checkIterationOptions } from '../options.check.js';
 import { Suspects } from '../run/suspects.js';
 import { QueueWorker, type WorkerClass } from './queue.worker.js';
 import { Shutdown } from './shutdown.js';
+import { checkTables } from './table.check.js';
 
 /** With `createApplicationContext` and `app.enableShutdownHooks()`, the listener is there only a moment after bootstrap. */
 const LOOK_FOR_SIGTERM_MS = 1_000;
@@ -54,7 +55,8 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     this.#processors = this.explorer.explore(this.#options);
     if (!this.#options.workers || this.#processors.length === 0) return;
     this.#waitForRegistration();
-    this.#whenBootstrapped(() => {
+    this.#whenBootstrapped(async () => {
+      await checkTables(this.#processors);
       this.#bootstrapped = true;
       this.#start();
     });
@@ -115,13 +117,13 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
   }
 
   /** Nest bootstraps the module of the smallest distance last, and in it the module's own class. */
-  #whenBootstrapped(start: () => void): void {
+  #whenBootstrapped(start: () => Promise<void>): void {
     const [last] = [...this.modules.values()].reverse().sort((one, other) => one.distance - other.distance);
     const root = (last as NestModule).instance as { onApplicationBootstrap?: () => unknown };
     const bootstrap = root.onApplicationBootstrap;
     root.onApplicationBootstrap = async () => {
       await bootstrap?.call(root);
-      start();
+      await start();
     };
   }
 

@@ -1,5 +1,6 @@
 import { BullModule, getQueueToken } from '@nestjs/bullmq';
 import { Module, type Provider, type ValueProvider } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { expect, it } from 'vitest';
 import {
   InvalidOptionsError,
@@ -12,6 +13,7 @@ import {
   TypeOrmTransactionHost,
 } from '../../lib/index.js';
 import { describeQueues } from '../support/app.js';
+import { createDatabase } from '../support/database.js';
 import { storyProcessor } from '../support/story.js';
 
 class PrismaLedger extends PrismaTransactionHost<PrismaTransactionClient> {}
@@ -145,5 +147,20 @@ describeQueues('an application', ['redis'], (queues) => {
   ])('explains a missing transaction host by its own kind: %s', async (transactions, provider) => {
     const { type } = storyProcessor({}, { transactions: transactions as never });
     await expect(queues.start({ processors: [type] })).rejects.toThrow(provider);
+  });
+
+  it('R25: refuses to start when the table of a transaction host is missing, and names the migration', async () => {
+    const database = await createDatabase();
+    const dataSource = new DataSource({ type: 'postgres', url: database.url });
+    await dataSource.initialize();
+    const { type } = storyProcessor({}, { transactions: TypeOrmLedger as never });
+    const host = { provide: TypeOrmLedger, useFactory: () => new TypeOrmLedger(dataSource) };
+    const start = () => queues.start({ processors: [type, host] });
+    await expect(start()).rejects.toThrow(InvalidOptionsError);
+    await expect(start()).rejects.toThrow(/no table iteration_checkpoint.*CreateIterationCheckpoint1795305600000/);
+    await queues.start({ processors: [type, host], iteration: { workers: false } });
+    await dataSource.destroy();
+    await start(); // a database that cannot be asked is left to the first job
+    await database.drop();
   });
 });
