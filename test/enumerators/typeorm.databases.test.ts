@@ -206,10 +206,10 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
   it.each([
     ['stamp', 'compared in the time zone of the session'],
     ['set', 'a set of bits'],
-    ['json', 'Its order is not known'],
-  ])('refuses the key %s, with a reason', (key, reason) => {
-    expect(() => typeorm.records(things(), { cursor: null, key })).toThrow(InvalidOptionsError);
-    expect(() => typeorm.records(things(), { cursor: null, key })).toThrow(reason);
+  ])('refuses the key %s before the first row, with a reason', async (key, reason) => {
+    const read = items(typeorm.records(things(), { cursor: null, key }));
+    await expect(read).rejects.toThrow(InvalidOptionsError);
+    await expect(read).rejects.toThrow(reason);
   });
 
   it('refuses a text key over a connection that cannot carry its characters', async () => {
@@ -228,7 +228,7 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
 
   it('refuses a CHAR with a NO PAD collation, which MariaDB sorts otherwise than it compares', async () => {
     await expect(items(typeorm.records(things(), { cursor: null, key: 'unpaddedCode' }))).rejects.toThrow(
-      'the key column "unpaddedCode" is a CHAR with a NO PAD collation',
+      '(char in the entity, char(4) in the table) cannot be followed exactly on mariadb. It is a CHAR with a NO PAD collation',
     );
   });
 

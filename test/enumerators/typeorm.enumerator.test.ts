@@ -591,11 +591,11 @@ describe('typeorm.records, of what it cannot follow', () => {
     );
   });
 
-  it.each(['length', 'list'])('refuses a key whose text is not exact: %s', (key) => {
+  it.each(['length', 'list'])('refuses a key whose text is not exact, before the first row: %s', async (key) => {
     const measurements = dataSource.getRepository(Measurement);
-    expect(() => typeorm.records(measurements, { cursor: null, key })).toThrow(
-      new RegExp(`the key column "${key}" \\(.*\\) cannot be followed exactly`),
-    );
+    const read = pairs(typeorm.records(measurements, { cursor: null, key }));
+    await expect(read).rejects.toThrow(InvalidOptionsError);
+    await expect(read).rejects.toThrow(new RegExp(`the key column "${key}" \\(.*\\) cannot be followed exactly`));
   });
 
   it('refuses a key column that a child class alone has, for it is NULL in the other rows', () => {

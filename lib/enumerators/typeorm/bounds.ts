@@ -1,7 +1,7 @@
 import type { KeyValues } from '../contract/index.js';
 import { compare } from './compare.js';
 import { databaseOf } from './database.js';
-import type { KeyPart } from './key.js';
+import type { ExactPart, KeyPart } from './key.part.js';
 import type { Query } from './query.js';
 
 /** Both ends of a stretch of a key. */
@@ -13,7 +13,7 @@ export interface KeyBounds {
 /** Narrows a query to the rows within the bounds. `prefix` begins the names of its parameters; see {@link freeName}. */
 export function bound<Q extends Query<unknown>>(
   query: Q,
-  { key, bounds, prefix }: { key: readonly KeyPart[]; bounds: KeyBounds; prefix: string },
+  { key, bounds, prefix }: { key: readonly ExactPart[]; bounds: KeyBounds; prefix: string },
 ): Q {
   const rowValues = databaseOf(query.dataSource)?.rowValues === true;
   for (const side of ['after', 'until'] as const) {
@@ -22,6 +22,10 @@ export function bound<Q extends Query<unknown>>(
     const parameters = values.map((_, index) => `${prefix}_${side}_${index}`);
     restrict(query, compare(key, { side, values, parameters, rowValues }));
     query.setParameters(Object.fromEntries(parameters.map((name, index) => [name, values[index]])));
+    const endless = parameters.filter((_, index) => key[index]?.sortsWithoutEnd && values[index] !== null);
+    query.setParameters(
+      Object.fromEntries(endless.map((name) => [`${name}_top`, `${values[parameters.indexOf(name)]}\u0001`])),
+    );
   }
   return query;
 }
@@ -41,7 +45,7 @@ export function ordered<Q extends Query<unknown>>(query: Q, key: readonly KeyPar
 }
 
 /** The same key from its end to its beginning. */
-export function reversed(key: readonly KeyPart[]): readonly KeyPart[] {
+export function reversed(key: readonly ExactPart[]): readonly ExactPart[] {
   return key.map((part) => ({
     ...part,
     descending: !part.descending,
@@ -65,16 +69,16 @@ export function freeName(query: Query<unknown>, name: string): string {
 
 /** A stretch of a key, each within one range of an index. */
 export interface Stretch {
-  readonly key: readonly KeyPart[];
+  readonly key: readonly ExactPart[];
   readonly bounds: KeyBounds;
   /** What else its rows have in common. */
   readonly conditions: readonly string[];
   /** The columns that are all NULL in it, and then its key. */
-  readonly whole: readonly KeyPart[];
+  readonly whole: readonly ExactPart[];
 }
 
 /** The order of a stretch, in the words by which the database sees that it is the order of an index. */
-export function orderOf({ dataSource }: Query<unknown>, { key, whole }: Stretch): readonly KeyPart[] {
+export function orderOf({ dataSource }: Query<unknown>, { key, whole }: Stretch): readonly ExactPart[] {
   return databaseOf(dataSource)?.nullsAreConstant ? key : whole;
 }
 
@@ -83,7 +87,7 @@ export function orderOf({ dataSource }: Query<unknown>, { key, whole }: Stretch)
  * `a IS NOT NULL AND a >= 1` and at `a IS NULL AND b >= 1`, and in either it has the order asked for, wherever it
  * keeps its NULLs; at `a >= 1 OR a IS NULL` it is not.
  */
-export function stretches(key: readonly KeyPart[], bounds: KeyBounds): readonly Stretch[] {
+export function stretches(key: readonly ExactPart[], bounds: KeyBounds): readonly Stretch[] {
   const [first, ...rest] = key;
   if (!first?.nulls) return [{ key, bounds, conditions: [], whole: key }];
   const plain = { ...first, nulls: undefined };

@@ -1,56 +1,69 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import { restrict } from './bounds.js';
-import { databaseOf } from './database.js';
-import { hasNull, type KeyPart } from './key.js';
-import { copyOf, executorOf, mainOf, type Query } from './query.js';
-import { type Table, type TableColumn, tableOf } from './table.js';
+import { tableOf } from './catalogue.js';
+import { exactPart } from './exact.js';
+import { hasNull } from './key.js';
+import type { ExactPart, KeyPart } from './key.part.js';
+import { copyOf, mainOf, type Query } from './query.js';
+import { columnIn, type Session, type Table, type TableColumn } from './table.js';
 
-/** Where rows that the entity's decorators do not speak of could be lost. */
-export interface Checked {
+/** A key by what its columns are in the table. */
+export interface ExactKey {
+  readonly parts: readonly ExactPart[];
   /** Whether the database lets no two rows have one primary key. */
   readonly isUnique: boolean;
+  /** What the catalogue says; undefined: it does not show the table. */
+  readonly table: Table | undefined;
 }
 
 /**
- * Compares what the entity says of its key with what the database says, before the first page.
+ * Asks the database what the columns of a key really are, once, before the first page.
  *
  * @throws InvalidEnumeratorError for a key column that the table does not have, that can hold NULL and is not said to (of a
- * view and of a primary key only when it does hold NULL: those are looked for),
- * and for joins of a table whose primary key is not unique in the database.
+ * view and of a primary key only when it does hold NULL: those are looked for), for joins of a table whose primary key is
+ * not unique in the database, and for a connection that changes or does not sort some values.
+ * @throws InvalidOptionsError for a key column of a type that cannot be followed exactly.
  */
-export async function checkTable(
+export async function exactKey(
   query: Query<unknown>,
   { key, name }: { key: readonly KeyPart[]; name: string },
-): Promise<Checked> {
+): Promise<ExactKey> {
   const table = await tableOf(query);
-  if (!table) return { isUnique: false };
-  await checkColumns(query, { key, name, table });
-  if (databaseOf(query.dataSource)?.name === 'mariadb') await checkSession(query, { key, name, table });
-  if (!table.isUnique && query.expressionMap.joinAttributes.length > 0) {
+  for (const part of key) if (table) columnOf(part, { table, name, query });
+  const database = query.dataSource.driver.options.type;
+  const parts = key.map((part) => exactPart(part, { table, database, name }));
+  for (const part of parts) if (table?.session) checkSession(part, { table, session: table.session, name });
+  await checkNulls(query, { parts, table, name });
+  const isUnique = table?.isUnique === true;
+  if (!isUnique && query.expressionMap.joinAttributes.length > 0) {
     throw new InvalidEnumeratorError(
       `${name}: nothing in the database keeps the primary key of ${mainOf(query).metadata.name} unique, so two of its rows ` +
         'cannot be told from one that is joined twice. Add a primary key or a unique index, or do not join',
     );
   }
-  return { isUnique: table.isUnique };
+  return { parts, isUnique, table };
 }
 
-interface Looked {
-  readonly key: readonly KeyPart[];
-  readonly name: string;
-  readonly table: Table;
+function columnOf(
+  { column }: KeyPart,
+  { table, name, query }: { table: Table; name: string; query: Query<unknown> },
+): TableColumn {
+  const found = columnIn(table, column);
+  if (found) return found;
+  const { tablePath } = mainOf(query).metadata;
+  throw new InvalidEnumeratorError(`${name}: the table ${tablePath} has no column "${column}" of the key`);
 }
 
-async function checkColumns(query: Query<unknown>, { key, name, table }: Looked): Promise<void> {
+async function checkNulls(
+  query: Query<unknown>,
+  { parts, table, name }: { parts: readonly ExactPart[]; table: Table | undefined; name: string },
+): Promise<void> {
   const { tablePath, primaryColumns } = mainOf(query).metadata;
-  const unknown: KeyPart[] = [];
-  for (const part of key) {
-    const column = columnOf(table, part);
-    if (!column) {
-      throw new InvalidEnumeratorError(`${name}: the table ${tablePath} has no column "${part.column}" of the key`);
-    }
-    if (part.nulls || column.nullable === false) continue;
-    if (column.nullable === undefined || primaryColumns.some(({ databaseName }) => databaseName === part.column)) {
+  const unknown: ExactPart[] = [];
+  for (const part of parts) {
+    const nullable = table && columnIn(table, part.column)?.nullable;
+    if (part.nulls || nullable === false) continue;
+    if (nullable === undefined || primaryColumns.some(({ databaseName }) => databaseName === part.column)) {
       unknown.push(part);
       continue;
     }
@@ -67,33 +80,24 @@ async function checkColumns(query: Query<unknown>, { key, name, table }: Looked)
   }
 }
 
-/** Texts that the connection cannot carry would come back changed. */
-async function checkSession(query: Query<unknown>, { key, name, table }: Looked): Promise<void> {
-  const [session] = (await executorOf(query).query(
-    'SELECT @@character_set_results AS charset, @@max_sort_length AS sorted',
-  )) as readonly { readonly charset: string | null; readonly sorted: unknown }[];
-  for (const part of key) {
-    const { charset, isUnpaddedChar } = columnOf(table, part) as TableColumn;
-    if (isUnpaddedChar) {
-      throw new InvalidEnumeratorError(
-        `${name}: the key column "${part.name}" is a CHAR with a NO PAD collation, which MariaDB sorts with its trailing ` +
-          'spaces and compares without them. Make it a VARCHAR, or choose another key column',
-      );
-    }
-    if (!charset || session?.charset === 'utf8mb4' || session?.charset === charset) continue;
+/** Texts that the connection cannot carry would come back changed, and long ones must be sorted as far as they are followed. */
+function checkSession(
+  part: ExactPart,
+  { table, session, name }: { table: Table; session: Session; name: string },
+): void {
+  const { charset } = columnIn(table, part.column) as TableColumn;
+  const narrow = session.charsets.find((used) => used !== 'utf8mb4' && used !== charset);
+  if (charset && narrow !== undefined) {
     throw new InvalidEnumeratorError(
-      `${name}: the key column "${part.name}" is stored in ${charset}, and the connection's character set is ` +
-        `${session?.charset}, which changes some texts. Set charset: 'utf8mb4' in the options of the DataSource`,
+      `${name}: the key column "${part.name}" (${part.declared} in the entity, ${part.type} in the table) is stored in ` +
+        `${charset}, and the connection's character set is ${narrow}, which changes some texts. ` +
+        "Set charset: 'utf8mb4' in the options of the DataSource",
     );
   }
-  if (Number(session?.sorted) >= SORT_LENGTH) return;
+  if (session.maxSortLength >= SORT_LENGTH) return;
   throw new InvalidEnumeratorError(
-    `${name}: max_sort_length is ${String(session?.sorted)}, so long texts are not in order. Set it to ${SORT_LENGTH} or more`,
+    `${name}: max_sort_length is ${session.maxSortLength}, so long texts are not in order. Set it to ${SORT_LENGTH} or more`,
   );
 }
 
 const SORT_LENGTH = 1_024;
-
-function columnOf({ columns }: Table, { column }: KeyPart): TableColumn | undefined {
-  return columns.get(column.toLowerCase());
-}

@@ -1,5 +1,6 @@
 /** What keys depend on in a database that this library is tested with. */
 export interface Database {
+  /** MySQL is of the family of MariaDB; see `version.ts` for what only one of them has. */
   readonly name: 'postgres' | 'mariadb' | 'sqlite';
   /** Whether `(a, b) > (1, 2)` is planned as one range of an index. */
   readonly rowValues: boolean;
@@ -36,7 +37,9 @@ const SQLITE: Database = {
 const DATABASES: Readonly<Record<string, Database>> = {
   postgres: POSTGRES,
   mariadb: MARIADB,
+  mysql: MARIADB,
   sqljs: SQLITE,
+  'better-sqlite3': SQLITE,
 };
 
 /** The database behind a data source; undefined: one that this library does not know more of than SQL. */

@@ -1,56 +1,65 @@
-import type { Json } from '../../cursor.js';
 import { InvalidOptionsError } from '../../iteration.errors.js';
-import { databaseOf } from './database.js';
 import { mariaDbValue } from './exact.mariadb.js';
 import { postgresValue } from './exact.postgres.js';
 import { sqliteValue } from './exact.sqlite.js';
 import type { ExactValue, Inexact } from './exact.value.js';
-import { readPlain } from './exact.value.js';
-import type { Column, Query } from './query.js';
+import { readInteger } from './exact.value.js';
+import { type ExactPart, isDeclaredInteger, type KeyPart } from './key.part.js';
+import { columnIn, type Table, type TableColumn } from './table.js';
 
 /**
- * The exact value of a column, whatever the settings of the session.
+ * How a column of a key leaves the table that is there and comes back, whatever the settings of the session.
  *
+ * @param table What the catalogue says; undefined: it does not show the table, and what the entity says has to do.
  * @throws InvalidOptionsError for a type whose values no text holds exactly.
  */
-export function exactValue(
-  query: Query<unknown>,
-  column: Column,
-  sql: string,
-  source: string,
-): Required<Omit<ExactValue, 'expression'>> & Pick<ExactValue, 'expression'> {
-  const { driver } = query.dataSource;
-  const type = driver.normalizeType(column).toLowerCase();
-  const value = column.isArray ? { inexact: 'Arrays are not followed' } : exactOf(query, { type, sql });
-  if (!('inexact' in value)) return { compared: sql, parameter: asItIs, because: '', ...value };
-  throw new InvalidOptionsError(
-    `${source}: the key column "${column.propertyPath}" (${type}${column.isArray ? '[]' : ''}) cannot be followed ` +
-      `exactly on ${driver.options.type}. ${value.inexact}. Choose another key column`,
-  );
+export function exactPart(
+  part: KeyPart,
+  { table, database, name }: { table: Table | undefined; database: string; name: string },
+): ExactPart {
+  const column = table && columnIn(table, part.column);
+  const value = table && column ? seenValue(part.sql, { table, column }) : unseenValue(part.declared);
+  if ('inexact' in value) {
+    const found = column ? `${column.declared} in the table` : 'of an unknown type in the table';
+    throw new InvalidOptionsError(
+      `${name}: the key column "${part.name}" (${part.declared} in the entity, ${found}) cannot be followed exactly on ` +
+        `${database}. ${value.inexact}. Choose another key column`,
+    );
+  }
+  const { expression, ...rest } = value;
+  const isSelected = expression === undefined && part.plain !== undefined;
+  return {
+    type: column?.declared ?? part.declared,
+    compared: part.sql,
+    parameter: (parameter) => parameter,
+    because: '',
+    sortsWithoutEnd: false,
+    ...part,
+    ...rest,
+    selection: isSelected ? undefined : (expression ?? part.sql),
+    alias: isSelected ? (part.plain as string) : part.hidden,
+  };
 }
 
-function exactOf(
-  { dataSource }: Query<unknown>,
-  column: { readonly type: string; readonly sql: string },
-): ExactValue | Inexact {
-  const database = databaseOf(dataSource);
-  switch (database?.name) {
+function seenValue(sql: string, { table, column }: { table: Table; column: TableColumn }): ExactValue | Inexact {
+  switch (table.database) {
     case 'postgres':
-      return postgresValue(column.type, column.sql);
+      return postgresValue(column, sql);
     case 'mariadb':
-      return mariaDbValue(column.type, column.sql);
+      return mariaDbValue(column, sql);
     case 'sqlite':
-      return sqliteValue(column.type, column.sql);
-    case undefined:
-      return ANYWHERE.has(column.type) ? { read: readPlain } : { inexact: 'There only integers and text are' };
+      return sqliteValue(column, sql);
   }
 }
 
-function asItIs(parameter: string, _value: Json): string {
-  return parameter;
+function unseenValue(type: string): ExactValue | Inexact {
+  return isDeclaredInteger(type) ? DECLARED : { inexact: NOT_SHOWN };
 }
 
-const ANYWHERE = new Set([
-  ...['tinyint', 'smallint', 'mediumint', 'int', 'integer'],
-  ...['char', 'varchar', 'text', 'nchar', 'nvarchar', 'uuid', 'uniqueidentifier'],
-]);
+const DECLARED: ExactValue = {
+  read: (value) => (typeof value === 'number' ? readInteger(value) : undefined),
+  accepts: (value) => Number.isSafeInteger(value),
+};
+const NOT_SHOWN =
+  'The catalogue does not show the table, as it does not show temporary ones, or cannot be asked; then only columns that ' +
+  'are integers in the entity are followed';

@@ -1,4 +1,5 @@
 import type { Json } from '../../cursor.js';
+import type { ColumnOrder } from '../contract/index.js';
 
 /** How a column's value leaves the database without loss, and how it is compared when it comes back. */
 export interface ExactValue {
@@ -10,8 +11,14 @@ export interface ExactValue {
   parameter?(parameter: string, value: Json): string;
   /** The value as JSON holds it; undefined when it is NULL or not exact. */
   read(value: unknown): string | number | undefined;
+  /** Whether a value of a cursor can be one of `read`. */
+  accepts(value: Json): boolean;
+  /** The order of the values, where it is known. */
+  readonly compare?: ColumnOrder['compare'];
   /** Why `read` finds some values not exact, for the error. */
   readonly because?: string;
+  /** Whether a sort takes a text for equal to the same text with characters of code 0 after it, and a comparison does not. */
+  readonly sortsWithoutEnd?: boolean;
 }
 
 /** A type that cannot be followed, and why. */
@@ -19,14 +26,43 @@ export interface Inexact {
   readonly inexact: string;
 }
 
-export function readPlain(value: unknown): string | number | undefined {
-  return typeof value === 'string' ? value : readInteger(value);
+/** An integer, as a number or as digits. */
+export function readInteger(value: unknown): number | undefined {
+  const number = typeof value === 'string' && DIGITS.test(value) ? Number(value) : value;
+  return Number.isSafeInteger(number) ? (number as number) + 0 : undefined; // JSON has no -0
 }
 
 export function readText(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-export function readInteger(value: unknown): number | undefined {
-  return Number.isSafeInteger(value) ? (value as number) + 0 : undefined;
+export function isInteger(value: Json): boolean {
+  return typeof value === 'string' ? DIGITS.test(value) : Number.isSafeInteger(value);
 }
+
+export function isText(value: Json): boolean {
+  return typeof value === 'string';
+}
+
+export function isNumber(value: Json): boolean {
+  return typeof value === 'number';
+}
+
+/** Whether it is a text that a pattern matches. */
+export function isLike(pattern: RegExp): (value: Json) => boolean {
+  return (value) => typeof value === 'string' && pattern.test(value);
+}
+
+/** Orders texts that a pattern matches by their characters; of others the order is not known. */
+export function compareLike(pattern: RegExp): NonNullable<ColumnOrder['compare']> {
+  const matches = isLike(pattern);
+  return (one, other) => {
+    if (!matches(one) || !matches(other)) return Number.NaN;
+    return (one as string) < (other as string) ? -1 : one === other ? 0 : 1;
+  };
+}
+
+const DIGITS = /^-?\d+$/;
+export const DECIMAL = /^-?\d+(\.\d+)?$/;
+export const HEX = /^([0-9A-F]{2})*$/;
+export const DAY = /^\d{4}-\d\d-\d\d$/;

@@ -1,35 +1,15 @@
 import type { Cursor, Json } from '../../cursor.js';
 import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../iteration.errors.js';
 import type { KeyColumn, KeyValues } from '../contract/index.js';
-import { exactValue } from './exact.js';
+import { databaseOf } from './database.js';
+import { type ExactPart, isDeclaredInteger, type KeyPart } from './key.part.js';
 import { type Column, mainOf, type Query, selectsWhole } from './query.js';
-
-/** One column of a key. */
-export interface KeyPart {
-  readonly name: string;
-  /** Its name in the table. */
-  readonly column: string;
-  readonly sql: string;
-  /** What is compared with a value of it. */
-  readonly compared: string;
-  readonly descending: boolean;
-  /** Where NULLs stand; undefined: it has none. */
-  readonly nulls: 'first' | 'last' | undefined;
-  /** What has to be selected besides, to have the exact value in a raw row; undefined: it is there anyway. */
-  readonly selection: string | undefined;
-  /** Where the exact value stands in a raw row. */
-  readonly alias: string;
-  read(value: unknown): Json | undefined;
-  /** Why `read` finds some values not exact; may be empty. */
-  readonly because: string;
-  /** SQL for a value that is bound to a parameter, such as `:name`. */
-  parameter(parameter: string, value: Json): string;
-}
 
 /**
  * The columns of a key, made unique: primary key columns that are not among them follow, in the last one's direction.
  *
- * @throws InvalidOptionsError for a column that is unknown, nullable, named twice, or that cannot be followed exactly.
+ * @throws InvalidOptionsError for a column that is unknown, nullable, or named twice, and of a database whose catalogue
+ * cannot be asked for what is not an integer.
  */
 export function keyParts(query: Query<unknown>, key: readonly KeyColumn[], source: string): readonly KeyPart[] {
   const { name, metadata } = mainOf(query);
@@ -49,38 +29,54 @@ export function keyParts(query: Query<unknown>, key: readonly KeyColumn[], sourc
   for (const column of metadata.primaryColumns) if (!columns.has(column)) columns.set(column, { order });
 
   const alias = freeAlias(query, 'iteration_key');
-  return [...columns].map(([column, { order, nulls }], index) => {
-    const sql = `${query.escape(name)}.${query.escape(column.databaseName)}`;
-    const { expression, ...value } = exactValue(query, column, sql, source);
-    const plain = expression === undefined ? plainAlias(query, column) : undefined;
+  const parts = [...columns].map(([column, { order, nulls }], index): KeyPart => {
+    const type = query.dataSource.driver.normalizeType(column).toLowerCase();
     return {
-      ...value,
       name: column.propertyPath,
       column: column.databaseName,
-      sql,
+      sql: `${query.escape(name)}.${query.escape(column.databaseName)}`,
+      declared: column.isArray ? `${type}[]` : type,
       descending: order === 'desc',
       nulls: metadata.primaryColumns.includes(column) ? undefined : nulls, // TypeORM makes no entity of a row with NULL there
-      selection: plain ? undefined : (expression ?? sql),
-      alias: plain ?? `${alias}_${index}`,
+      plain: plainAlias(query, column),
+      hidden: `${alias}_${index}`,
     };
   });
+  if (!databaseOf(query.dataSource)) for (const part of parts) checkUnasked(query, part, source);
+  return parts;
+}
+
+/** @throws InvalidOptionsError for what is not followed in a database whose catalogue cannot be asked. */
+function checkUnasked({ dataSource }: Query<unknown>, { name, declared, nulls }: KeyPart, source: string): void {
+  const { type } = dataSource.driver.options;
+  if (nulls) {
+    throw new InvalidOptionsError(
+      `${source}: the key column "${name}" has nulls: '${nulls}', and where ${type} sorts NULLs is not known. ` +
+        'Choose a key column that is never NULL',
+    );
+  }
+  if (isDeclaredInteger(declared)) return;
+  throw new InvalidOptionsError(
+    `${source}: the key column "${name}" (${declared} in the entity) cannot be followed exactly on ${type}, ` +
+      'whose catalogue is not asked: there only integers are. Choose another key column',
+  );
 }
 
 /** The key of a raw row. */
-export function keyOf(parts: readonly KeyPart[], raw: unknown, source: string): KeyValues {
+export function keyOf(parts: readonly ExactPart[], raw: unknown, source: string): KeyValues {
   const [only] = parts;
   if (only && parts.length === 1) return [partOf(only, raw, source)]; // most keys: no closure a row
   return parts.map((part) => partOf(part, raw, source));
 }
 
-function partOf({ name, alias, read, nulls, because }: KeyPart, raw: unknown, source: string): Json {
+function partOf({ name, alias, read, nulls, because }: ExactPart, raw: unknown, source: string): Json {
   const found = (raw as Record<string, unknown>)[alias];
   const value = found === null && nulls ? null : read(found);
   if (value !== undefined) return value;
   if (found === null) throw hasNull(name, source);
   throw new InvalidEnumeratorError(
-    `${source}: the key column "${name}" came back as ${String(found).slice(0, 100)} (${typeof found}), which is no ` +
-      `exact key. ${because || 'Do not change how the driver reads it'}`,
+    `${source}: the key column "${name}" came back as ${String(found).slice(0, 100)} (${typeof found}), which is not ` +
+      `an exact key. ${because || 'Do not change how the driver reads it'}`,
   );
 }
 
@@ -104,6 +100,23 @@ export function checkCursor(parts: readonly KeyPart[], cursor: Cursor, source: s
   throw new InvalidCursorError(
     `${source}: the cursor ${JSON.stringify(cursor)} is not one of the key (${parts.map(({ name }) => name).join(', ')}), ` +
       'which is a string or number for each column, and null where it may be NULL. Was the key changed? Then raise the processor\'s "version"',
+    'cursor',
+  );
+}
+
+/** @throws InvalidCursorError for values that no row of the table has. */
+export function checkValues(key: readonly ExactPart[], values: KeyValues | null, name: string): void {
+  if (values === null) return;
+  const index = key.findIndex(({ accepts }, column) => {
+    const value = values[column] as Json;
+    return value !== null && !accepts(value);
+  });
+  const part = key[index];
+  if (!part) return;
+  throw new InvalidCursorError(
+    `${name}: the cursor ${JSON.stringify(values.length === 1 ? values[0] : values)} has ${JSON.stringify(values[index])} for the ` +
+      `column "${part.name}", which is no value of ${part.type}, its type in the table. Was the key, or the type of the ` +
+      'column, changed? Then raise the processor\'s "version"',
     'cursor',
   );
 }

@@ -1,7 +1,8 @@
 import type { KeyValues } from '../contract/index.js';
 import { bound, freeName, type KeyBounds, ordered, orderOf, restrict, type Stretch, stretches } from './bounds.js';
 import { databaseOf } from './database.js';
-import { type KeyPart, keyOf } from './key.js';
+import { keyOf } from './key.js';
+import type { ExactPart } from './key.part.js';
 import { copyOf, mainOf, type Query, selectedColumns, selectsWhole } from './query.js';
 
 export type { KeyBounds } from './bounds.js';
@@ -17,14 +18,14 @@ export class TypeOrmPages<Entity> {
   readonly #query: Query<Entity>;
   /** The query with all that is selected besides. */
   readonly #page: Query<Entity>;
-  readonly #key: readonly KeyPart[];
+  readonly #key: readonly ExactPart[];
   readonly #hidden: string | undefined;
   readonly #prefix: string;
   readonly #isJoined: boolean;
 
   constructor(
     query: Query<Entity>,
-    key: readonly KeyPart[],
+    key: readonly ExactPart[],
     private readonly name: string,
   ) {
     this.#query = query;

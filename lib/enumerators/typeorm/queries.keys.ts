@@ -10,18 +10,22 @@ import {
   type Stretch,
   stretches,
 } from './bounds.js';
-import { type KeyPart, keyOf } from './key.js';
+import { keyOf } from './key.js';
+import type { ExactPart } from './key.part.js';
 import { copyOf, executorOf, mainOf, type Query } from './query.js';
 
 /** The keys of a query, found by the database: no row of it is loaded. */
 export class TypeOrmKeys<Entity> {
   readonly #prefix: string;
+  private readonly key: readonly ExactPart[];
 
   constructor(
     private readonly query: Query<Entity>,
-    private readonly key: readonly KeyPart[],
+    key: readonly ExactPart[],
     private readonly name: string,
   ) {
+    // Ranges are cut by comparisons alone, so nothing depends on what a sort takes for equal.
+    this.key = key.map((part) => ({ ...part, sortsWithoutEnd: false }));
     this.#prefix = freeName(query, 'iteration_key');
   }
 

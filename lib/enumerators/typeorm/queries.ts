@@ -1,4 +1,5 @@
 import type { Cursor } from '../../cursor.js';
+import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import {
   type Bounds,
   cursorOf,
@@ -13,12 +14,14 @@ import {
   type Source,
 } from '../contract/index.js';
 import type { KeyBounds } from './bounds.js';
-import { checkTable } from './check.js';
-import { checkCursor, type KeyPart } from './key.js';
+import { type ExactKey, exactKey } from './check.js';
+import { checkCursor, checkValues } from './key.js';
+import type { KeyPart } from './key.part.js';
 import { writable } from './queries.batch.js';
 import { TypeOrmKeys } from './queries.keys.js';
 import { mainOf, type Query } from './query.js';
 import { sizeOf } from './size.js';
+import { serverVersion } from './version.js';
 
 /** What `queries` reads: of each batch the last key, and no row. */
 export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuery<Query<Entity>> {
@@ -26,8 +29,8 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
   readonly columns: number;
   /** One batch a page. */
   readonly pageSize = 1;
-  readonly #keys: TypeOrmKeys<Entity>;
-  #checked: Promise<unknown> | undefined;
+  #exact: Promise<ExactKey> | undefined;
+  #orders: KeysetQuery<Query<Entity>>['orders'];
 
   /** @param query Closed, so that what is added to a batch of it only narrows that batch. */
   constructor(
@@ -37,7 +40,10 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
   ) {
     this.name = `typeorm.queries of ${mainOf(query).metadata.name} by (${key.map(({ name }) => name).join(', ')})`;
     this.columns = key.length;
-    this.#keys = new TypeOrmKeys(query, key, this.name);
+  }
+
+  get orders(): KeysetQuery<Query<Entity>>['orders'] {
+    return this.#orders;
   }
 
   check(cursor: Cursor): void {
@@ -56,10 +62,9 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
   }
 
   async fetch(bounds: KeyBounds): Promise<KeyedRows<Query<Entity>>> {
-    this.#checked ??= checkTable(this.query, { key: this.key, name: this.name });
-    await this.#checked;
-    const last = await this.#keys.last(bounds, this.batchSize);
-    return last ? { rows: [this.#batch({ ...bounds, until: last })], keys: [last] } : { rows: [], keys: [] };
+    const keys = await this.#known(bounds);
+    const last = await keys.last(bounds, this.batchSize);
+    return last ? { rows: [batchOf(keys, { ...bounds, until: last })], keys: [last] } : { rows: [], keys: [] };
   }
 
   /** In the middle of the rows that the batch has now. */
@@ -69,12 +74,13 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
     cursor: Cursor,
   ): ReturnType<NonNullable<Enumerator<Query<Entity>>['halve']>> {
     const bounds: KeyBounds = { after: this.#values(before), until: this.#values(cursor) };
-    const records = await this.#keys.count(bounds);
-    const middle = records > 1 ? await this.#keys.last(bounds, Math.ceil(records / 2)) : undefined;
+    const keys = await this.#known(bounds);
+    const records = await keys.count(bounds);
+    const middle = records > 1 ? await keys.last(bounds, Math.ceil(records / 2)) : undefined;
     if (!middle) return undefined;
     return [
-      [this.#batch({ ...bounds, until: middle }), cursorOf(middle)],
-      [this.#batch({ ...bounds, after: middle }), cursor],
+      [batchOf(keys, { ...bounds, until: middle }), cursorOf(middle)],
+      [batchOf(keys, { ...bounds, after: middle }), cursor],
     ];
   }
 
@@ -83,7 +89,26 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
     return keyValues(cursor, this);
   }
 
-  #batch(bounds: KeyBounds): Query<Entity> {
-    return writable(this.#keys.within(bounds));
+  /** The keys, once the table has been asked for. */
+  async #known({ after, until }: KeyBounds): Promise<TypeOrmKeys<Entity>> {
+    this.#exact ??= exactKey(this.query, { key: this.key, name: this.name });
+    const { parts, table } = await this.#exact;
+    if (table?.session) checkWindows(table.session.version, this.name);
+    this.#orders = parts;
+    for (const values of [after, until]) checkValues(parts, values, this.name);
+    return new TypeOrmKeys(this.query, parts, this.name);
   }
+}
+
+function batchOf<Entity>(keys: TypeOrmKeys<Entity>, bounds: KeyBounds): Query<Entity> {
+  return writable(keys.within(bounds));
+}
+
+function checkWindows(version: string, name: string): void {
+  const { isMariaDb, number } = serverVersion(version);
+  if (number >= (isMariaDb ? 10.02 : 8)) return;
+  throw new InvalidEnumeratorError(
+    `${name}: the server is ${version}, and only MariaDB from 10.2 and MySQL from 8.0 have the window functions that find ` +
+      'the batches. Use typeorm.batches, which loads the rows',
+  );
 }

@@ -12,8 +12,9 @@ import {
   type Source,
 } from '../contract/index.js';
 import { bound, freeName, type KeyBounds } from './bounds.js';
-import { type Checked, checkTable } from './check.js';
-import { checkCursor, type KeyPart } from './key.js';
+import { type ExactKey, exactKey } from './check.js';
+import { checkCursor, checkValues } from './key.js';
+import type { KeyPart } from './key.part.js';
 import { isSameKey, TypeOrmPages } from './pages.js';
 import { copyOf, mainOf, type Query } from './query.js';
 import { sizeOf } from './size.js';
@@ -25,8 +26,9 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
   readonly pageSize: number;
   readonly #query: Query<Entity>;
   readonly #key: readonly KeyPart[];
-  readonly #pages: TypeOrmPages<Entity>;
-  #checked: Promise<Checked> | undefined;
+  #exact: Promise<ExactKey> | undefined;
+  #orders: KeysetQuery<Entity>['orders'];
+  #pages: TypeOrmPages<Entity> | undefined;
 
   constructor(
     query: Query<Entity>,
@@ -37,7 +39,10 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
     this.pageSize = pageSize;
     this.#query = query;
     this.#key = key;
-    this.#pages = new TypeOrmPages(query, key, this.name);
+  }
+
+  get orders(): KeysetQuery<Entity>['orders'] {
+    return this.#orders;
   }
 
   check(cursor: Cursor): void {
@@ -58,16 +63,26 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
     this.check(cursor);
     const query = copyOf(this.#query);
     const bounds = { after: null, until: keyValues(cursor, this) };
-    return bound(query, { key: this.#key, bounds, prefix: freeName(query, 'iteration_key') }).getCount();
+    const { parts } = await this.#known(bounds);
+    return bound(query, { key: parts, bounds, prefix: freeName(query, 'iteration_key') }).getCount();
   }
 
   async fetch(bounds: KeyBounds, limit: number): Promise<KeyedRows<Entity>> {
-    this.#checked ??= checkTable(this.#query, { key: this.#key, name: this.name });
-    const { isUnique } = await this.#checked;
+    const { isUnique } = await this.#known(bounds);
     if (isUnique) return this.#rows(bounds, limit);
     // Of two rows with one key that a page would end between, the other is seen one row ahead.
     const { rows, keys } = await this.#rows(bounds, limit + 1, (keys) => this.#checkUnique(keys));
     return { rows: rows.slice(0, limit), keys: keys.slice(0, limit) };
+  }
+
+  /** The key, once the table has been asked for. */
+  async #known({ after, until }: KeyBounds): Promise<ExactKey> {
+    this.#exact ??= exactKey(this.#query, { key: this.#key, name: this.name });
+    const key = await this.#exact;
+    this.#orders = key.parts;
+    this.#pages ??= new TypeOrmPages(this.#query, key.parts, this.name);
+    for (const values of [after, until]) checkValues(key.parts, values, this.name);
+    return key;
   }
 
   async #rows(
@@ -75,7 +90,7 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
     limit: number,
     check?: (keys: readonly KeyValues[]) => void,
   ): Promise<KeyedRows<Entity>> {
-    const { entities, keys } = await this.#pages.fetch(bounds, limit);
+    const { entities, keys } = await (this.#pages as TypeOrmPages<Entity>).fetch(bounds, limit);
     check?.(keys);
     if (keys.length === entities.length) return { rows: entities, keys };
     if (limit === 1) {

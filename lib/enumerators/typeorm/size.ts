@@ -1,5 +1,6 @@
 import { databaseOf } from './database.js';
 import { copyOf, executorOf, givenRunner, mainOf, type Query } from './query.js';
+import { type ServerVersion, serverVersion } from './version.js';
 
 /** How long a size is counted, in seconds, before it is estimated. */
 const BOUND_S = 2;
@@ -11,7 +12,7 @@ export async function sizeOf(query: Query<unknown>): Promise<number | undefined>
       // Counting for a while needs a transaction, and on a connection of the user's it would take the handler's writes in.
       return (givenRunner(query) ? undefined : await postgresCount(query)) ?? (await postgresEstimate(query));
     case 'mariadb':
-      return (await mariaDbCount(query)) ?? (await mariaDbEstimate(query));
+      return mariaDbSize(query);
     case 'sqlite':
     case undefined:
       return copyOf(query).getCount();
@@ -47,24 +48,42 @@ async function postgresEstimate(query: Query<unknown>): Promise<number | undefin
   return rows[0]?.['QUERY PLAN'][0]?.Plan['Plan Rows'];
 }
 
-async function mariaDbCount(query: Query<unknown>): Promise<number | undefined> {
+async function mariaDbSize(query: Query<unknown>): Promise<number | undefined> {
+  const rows = (await executorOf(query).query('SELECT VERSION() AS version')) as readonly {
+    readonly version: string;
+  }[];
+  const server = serverVersion(rows[0]?.version ?? '');
+  return (await mariaDbCount(query, server)) ?? (await mariaDbEstimate(query, server));
+}
+
+/** MariaDB and MySQL bound a statement each in its own words; MySQL before 5.7 cannot, and there nothing is counted. */
+async function mariaDbCount(query: Query<unknown>, { isMariaDb, number }: ServerVersion): Promise<number | undefined> {
+  if (!isMariaDb && number < 5.07) return undefined;
   const count = isJoined(query) ? `COUNT(DISTINCT ${primaryOf(query)})` : 'COUNT(*)';
   const [sql, parameters] = keysOf(query).select(`${count} AS count`).getQueryAndParameters();
+  const bounded = isMariaDb
+    ? `SET STATEMENT max_statement_time = ${BOUND_S} FOR ${sql}`
+    : sql.replace(/^\s*SELECT/i, `SELECT /*+ MAX_EXECUTION_TIME(${BOUND_S * 1_000}) */`);
   try {
-    const rows = await executorOf(query).query(`SET STATEMENT max_statement_time = ${BOUND_S} FOR ${sql}`, parameters);
+    const rows = await executorOf(query).query(bounded, parameters);
     return Number((rows as readonly { readonly count: unknown }[])[0]?.count);
   } catch (error) {
-    if ((error as { driverError?: { errno?: unknown } }).driverError?.errno === STATEMENT_TIMEOUT) return undefined;
+    if (TIMEOUTS.has((error as { driverError?: { errno?: unknown } }).driverError?.errno)) return undefined;
     throw error;
   }
 }
 
-const STATEMENT_TIMEOUT = 1969;
+/** Of MariaDB, and of MySQL. */
+const TIMEOUTS = new Set<unknown>([1969, 3024]);
 
-async function mariaDbEstimate(query: Query<unknown>): Promise<number | undefined> {
+async function mariaDbEstimate(
+  query: Query<unknown>,
+  { isMariaDb, number }: ServerVersion,
+): Promise<number | undefined> {
   if (isJoined(query)) return undefined;
   const [sql, parameters] = keysOf(query).getQueryAndParameters();
-  const plan = (await executorOf(query).query(`EXPLAIN EXTENDED ${sql}`, parameters)) as readonly {
+  const explain = isMariaDb || number < 5.07 ? 'EXPLAIN EXTENDED' : 'EXPLAIN';
+  const plan = (await executorOf(query).query(`${explain} ${sql}`, parameters)) as readonly {
     readonly rows: unknown;
     readonly filtered: unknown;
   }[];

@@ -1,0 +1,28 @@
+import { databaseOf } from './database.js';
+import { executorOf, mainOf, type Query } from './query.js';
+import type { Table, TableQuery } from './table.js';
+import { mariaDbTable } from './table.mariadb.js';
+import { postgresTable } from './table.postgres.js';
+import { sqliteTable } from './table.sqlite.js';
+
+/** Asks the catalogue, in one statement or two; undefined: it has no such table, or shows none. */
+export async function tableOf(query: Query<unknown>): Promise<Table | undefined> {
+  const { metadata } = mainOf(query);
+  const asked: TableQuery = {
+    path: metadata.tablePath.split('.'),
+    primary: metadata.primaryColumns.map(({ databaseName }) => databaseName),
+    quote: (name) => query.escape(name),
+    rows: async <Row>(sql: string, parameters: readonly unknown[]) =>
+      (await executorOf(query).query(sql, [...parameters])) as readonly Row[],
+  };
+  switch (databaseOf(query.dataSource)?.name) {
+    case 'postgres':
+      return postgresTable(asked);
+    case 'mariadb':
+      return mariaDbTable(asked);
+    case 'sqlite':
+      return sqliteTable(asked);
+    case undefined:
+      return undefined;
+  }
+}
