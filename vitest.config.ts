@@ -15,7 +15,7 @@ const TIMED = [
 ];
 
 /** A net against what hangs, and no verdict on the machine: however slow it is, what must happen happens before. */
-const NET_MS = 600_000;
+const NET_MS = 900_000;
 
 /** Random cases of each property: `PROPERTY_CASES`, else as many as CI needs, or as a contributor has time for. */
 process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '1000' : '300';

@@ -17,6 +17,7 @@ import {
   OnIteration,
 } from '../../lib/index.js';
 import { nameLockTokens } from '../support/lock-tokens.js';
+import { recordRunning } from './saves.js';
 
 /** What the process is told by its test. */
 export interface CrashConfig {
@@ -75,11 +76,15 @@ function beginToLive(): void {
   setTimeout(() => die('kill'), config.livesMs);
 }
 
+const running = recordRunning();
+
+/** Whether the run of a job watches its items one by one (R19). */
+function modeOf({ job }: { job: { id?: string } }): 'careful' | 'trusted' {
+  return running.get(job.id as string) === 'careful item' ? 'careful' : 'trusted';
+}
+
 @IterativeProcessor(config.queue)
 class Crashing {
-  /** When the first item of each run has begun. */
-  readonly #begunAt = new Map<string, number>();
-
   constructor(private readonly enumerators: EnumeratorBuilder) {}
 
   @BuildEnumerator()
@@ -118,11 +123,10 @@ class Crashing {
   each(item: number | readonly number[], context: IterationContext<CrashData>): Promise<void> | undefined {
     const { data, job, run } = context;
     const { itemMs = 1, killers = {}, untilRun = Infinity } = data;
-    if (!this.#begunAt.has(nameOf(context))) this.#begunAt.set(nameOf(context), Date.now());
     for (const number of [item].flat()) {
       const how = killers[number];
       if (how && run <= untilRun) {
-        say(`dies ${job.id} ${number} ${run} ${this.#since(context)}`);
+        say(`dies ${job.id} ${number} ${run} ${modeOf(context)}`);
         die(how);
         return new Promise(() => {});
       }
@@ -139,11 +143,7 @@ class Crashing {
   }
 
   #tell(item: number | readonly number[], context: IterationContext<CrashData>): void {
-    say(`item ${context.job.id} ${item} ${context.run} ${this.#since(context)}`);
-  }
-
-  #since(context: IterationContext<CrashData>): number {
-    return Date.now() - (this.#begunAt.get(nameOf(context)) as number);
+    say(`item ${context.job.id} ${item} ${context.run} ${modeOf(context)}`);
   }
 
   @OnIteration('start') start({ job }: IterationContext<CrashData>) {
@@ -168,10 +168,6 @@ class Crashing {
   @OnIteration('end') end({ job }: IterationContext<CrashData>, { outcome }: IterationEvents['end']) {
     say(`end ${job.id} ${outcome}`);
   }
-}
-
-function nameOf({ job, run }: IterationContext): string {
-  return `${job.id}/${run}`;
 }
 
 nameLockTokens();

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../lib/run/checkpoint.js';
+import type { Checkpoint, Running } from '../../lib/run/checkpoint.js';
 import { PostgresCheckpointStore } from '../../lib/run/checkpoint.postgres.js';
 import { RedisCheckpointStore } from '../../lib/run/checkpoint.redis.js';
 
@@ -6,16 +6,33 @@ interface Store {
   save(job: { id?: string }, token: string, document: Checkpoint, options?: object): Promise<boolean>;
 }
 
-/** Says when a checkpoint is sent, and when it is known to be saved: with its job, its cursor and the time. */
-export function tellSaves(say: (line: string) => void): void {
+/** Looks on while checkpoints are saved. */
+function watchSaves(watch: (id: string, document: Checkpoint, save: () => Promise<boolean>) => Promise<boolean>): void {
   for (const { prototype } of [RedisCheckpointStore, PostgresCheckpointStore] as unknown as { prototype: Store }[]) {
     const { save } = prototype;
-    prototype.save = async function (this: Store, job, token, document, options) {
-      const what = `${job.id} ${document.cursor ?? -1}`;
-      say(`saving ${what} ${Date.now()}`);
-      const saved = await save.call(this, job, token, document, options);
-      if (saved) say(`saved ${what} ${Date.now()}`);
-      return saved;
+    prototype.save = function (this: Store, job, token, document, options) {
+      return watch(job.id as string, document, () => save.call(this, job, token, document, options));
     };
   }
+}
+
+/** Says when a checkpoint is sent, and when it is known to be saved: with its job, its cursor and the time. */
+export function tellSaves(say: (line: string) => void): void {
+  watchSaves(async (id, { cursor }, save) => {
+    say(`saving ${id} ${cursor ?? -1} ${Date.now()}`);
+    const saved = await save();
+    if (saved) say(`saved ${id} ${cursor ?? -1} ${Date.now()}`);
+    return saved;
+  });
+}
+
+/** Where the run of each job is, as its last checkpoint says. */
+export function recordRunning(): ReadonlyMap<string, Running | undefined> {
+  const running = new Map<string, Running | undefined>();
+  watchSaves(async (id, document, save) => {
+    const saved = await save();
+    if (saved) running.set(id, document.running);
+    return saved;
+  });
+  return running;
 }

@@ -43,11 +43,13 @@ export class Crew<Config extends object> {
     return this.handled(job).flatMap(({ items }) => items);
   }
 
-  /** What a job handled, run by run, and how long after the run's first item had begun. */
-  handled(job: string): { items: number[]; run: number; ms: number }[] {
+  /** What a job handled, run by run, and whether the run watched it. */
+  handled(job: string): { items: number[]; run: number; isCareful: boolean }[] {
     const handled = this.lines.flatMap((line) => {
-      const [, id, items = '', run, ms] = /^item (\S+) (\S+) (\d+) (\d+)$/.exec(line) ?? [];
-      return id === job ? [{ items: items.split(',').map(Number), run: Number(run), ms: Number(ms) }] : [];
+      const [, id, items = '', run, mode] = /^item (\S+) (\S+) (\d+) (\w+)$/.exec(line) ?? [];
+      return id === job
+        ? [{ items: items.split(',').map(Number), run: Number(run), isCareful: mode === 'careful' }]
+        : [];
     });
     return handled.sort((one, other) => one.run - other.run);
   }

@@ -1,5 +1,5 @@
 /** A net against what never happens, shorter than Vitest's, so that the failure says what was waited for. */
-const NET_MS = 300_000;
+const NET_MS = 600_000;
 
 /** Waits until `condition` gives something, and returns that; fails with `what` when that never happens. */
 export async function until<T>(

@@ -10,8 +10,6 @@ import { until } from '../support/until.js';
 
 const QUEUES = ['storm', 'fails', 'skips', 'edges', 'shared', 'frozen'] as const;
 const KILLS = process.env.CI === 'true' ? ({ redis: 50, postgres: 8 } as const) : ({ redis: 16, postgres: 4 } as const);
-/** A run watches its items one by one for a second of work (R19); what a clock may be off by in it is left out. */
-const CAREFUL_MS = 900;
 /** No checkpoint but those that R19 asks for: how far a run comes before it dies depends on no clock. */
 const NO_CHECKPOINTS = { everyMs: 600_000 };
 
@@ -206,8 +204,8 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
 /** The deaths in an item of a job, and whether the run watched its items one by one then. */
 function deathsIn(crew: Crew<CrashConfig>, job: string): { run: number; isCareful: boolean }[] {
   return crew.lines.flatMap((line) => {
-    const [, id, run, ms] = /^dies (\S+) \d+ (\d+) (\d+)$/.exec(line) ?? [];
-    return id === job ? [{ run: Number(run), isCareful: Number(run) > 1 && Number(ms) < CAREFUL_MS }] : [];
+    const [, id, run, mode] = /^dies (\S+) \d+ (\d+) (\w+)$/.exec(line) ?? [];
+    return id === job ? [{ run: Number(run), isCareful: mode === 'careful' }] : [];
   });
 }
 
@@ -215,7 +213,7 @@ function deathsIn(crew: Crew<CrashConfig>, job: string): { run: number; isCarefu
 function repeatedThoughCareful(crew: Crew<CrashConfig>, job: string): unknown[] {
   const handled = crew.handled(job);
   const again = handled.filter(({ items, run }) => handled.some((by) => by.run > run && by.items[0] === items[0]));
-  return again.filter(({ run, ms }) => run > 1 && ms < CAREFUL_MS);
+  return again.filter(({ isCareful }) => isCareful);
 }
 
 /** The highest run of which a line was said that begins so and ends with its run. */
