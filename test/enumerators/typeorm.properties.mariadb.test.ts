@@ -1,17 +1,10 @@
-import { afterAll, describe } from 'vitest';
-import { createMariaDatabase, type TestMariaDatabase } from '../support/database.js';
+import { describe } from 'vitest';
+import { DRIVERS, type DriverName } from '../support/typeorm-drivers.js';
 import { itFollowsAnyTypeOrmKey } from '../support/typeorm-properties.js';
-import { MARIADB } from '../support/typeorm-worlds.js';
 
-describe.skipIf(!process.env.MARIADB_URL)('typeorm, by any key on MariaDB', () => {
-  let database: TestMariaDatabase | undefined;
-  afterAll(() => database?.drop());
+const NAMES: readonly DriverName[] = ['mariadb'];
 
-  itFollowsAnyTypeOrmKey('mariadb', {
-    dialect: MARIADB,
-    async open() {
-      database = await createMariaDatabase();
-      return { type: 'mariadb', url: database.url, poolSize: 1 };
-    },
-  });
-});
+for (const name of NAMES) {
+  const driver = DRIVERS[name];
+  if (driver) describe(`typeorm, by any key, by the driver ${name}`, () => itFollowsAnyTypeOrmKey(name, driver));
+}

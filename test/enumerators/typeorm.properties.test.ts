@@ -1,26 +1,10 @@
-import { afterAll, describe } from 'vitest';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { describe } from 'vitest';
+import { DRIVERS, type DriverName } from '../support/typeorm-drivers.js';
 import { itFollowsAnyTypeOrmKey } from '../support/typeorm-properties.js';
-import { POSTGRES, SQLITE } from '../support/typeorm-worlds.js';
 
-describe('typeorm, by any key on PostgreSQL', () => {
-  let database: TestDatabase | undefined;
-  afterAll(() => database?.drop());
+const NAMES: readonly DriverName[] = ['postgres', 'sqljs', 'better-sqlite3'];
 
-  itFollowsAnyTypeOrmKey('postgresql', {
-    dialect: POSTGRES,
-    async open() {
-      database = await createDatabase();
-      return { type: 'postgres', url: database.url, poolSize: 1 };
-    },
-  });
-});
-
-describe('typeorm, by any key on SQLite', () => {
-  itFollowsAnyTypeOrmKey('sqlite', {
-    dialect: SQLITE,
-    // SQLite keeps a decimal as a rounded double.
-    columns: ['id', 'rank', 'maybe', 'name', 'note', 'at', 'seen', 'big'],
-    open: async () => ({ type: 'sqljs' }),
-  });
-});
+for (const name of NAMES) {
+  const driver = DRIVERS[name];
+  if (driver) describe(`typeorm, by any key, by the driver ${name}`, () => itFollowsAnyTypeOrmKey(name, driver));
+}

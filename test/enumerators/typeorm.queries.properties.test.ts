@@ -1,4 +1,4 @@
-import type { DataSourceOptions, SelectQueryBuilder } from 'typeorm';
+import type { SelectQueryBuilder } from 'typeorm';
 import { afterAll, beforeAll, describe } from 'vitest';
 import {
   type Bounds,
@@ -12,54 +12,25 @@ import {
 import { ordered } from '../../lib/enumerators/typeorm/bounds.js';
 import { keyParts } from '../../lib/enumerators/typeorm/key.js';
 import { TypeOrmEnumeratorBuilder } from '../../lib/enumerators/typeorm/typeorm.enumerator.js';
-import { createDatabase, createMariaDatabase } from '../support/database.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
-import { itFollowsAnyKey, type KeyName, type KeyRow } from '../support/keyset-properties.js';
-import { type Dialect, type KeyTable, MARIADB, openKeyTable, POSTGRES, SQLITE } from '../support/typeorm-worlds.js';
+import { itFollowsAnyKey, type KeyRow } from '../support/keyset-properties.js';
+import { DRIVERS, databaseName } from '../support/typeorm-drivers.js';
+import { DIALECTS, type KeyTable, openKeyTable } from '../support/typeorm-worlds.js';
 
 const typeorm = new TypeOrmEnumeratorBuilder();
 type Batch = SelectQueryBuilder<KeyRow>;
 
-interface World {
-  readonly dialect: Dialect;
-  readonly columns?: readonly KeyName[];
-  open(): Promise<{ options: DataSourceOptions; drop?: () => Promise<void> }>;
-}
-
-const WORLDS: Readonly<Record<string, World>> = {
-  postgresql: {
-    dialect: POSTGRES,
-    async open() {
-      const { url, drop } = await createDatabase();
-      return { options: { type: 'postgres', url, poolSize: 1 }, drop };
-    },
-  },
-  ...(process.env.MARIADB_URL && {
-    mariadb: {
-      dialect: MARIADB,
-      async open() {
-        const { url, drop } = await createMariaDatabase();
-        return { options: { type: 'mariadb', url, poolSize: 1 }, drop };
-      },
-    },
-  }),
-  sqlite: {
-    dialect: SQLITE,
-    // SQLite keeps a decimal as a rounded double.
-    columns: ['id', 'rank', 'maybe', 'name', 'note', 'at', 'seen', 'big'],
-    open: async () => ({ options: { type: 'sqljs' } }),
-  },
-};
-
-describe.each(Object.entries(WORLDS))('typeorm.queries, by any key on %s', (database, world) => {
+describe.each(Object.entries(DRIVERS))('typeorm.queries, by any key on %s', (name, driver) => {
+  const database = databaseName(name);
+  const { dialect, columns } = DIALECTS[driver.family];
   let table: KeyTable;
   let drop: (() => Promise<void>) | undefined;
   /** Of the case that is being tried. */
   let current: readonly KeyColumn[] = [];
   beforeAll(async () => {
-    const opened = await world.open();
+    const opened = await driver.open();
     drop = opened.drop;
-    table = await openKeyTable(opened.options, world.dialect);
+    table = await openKeyTable(opened.options, dialect);
   });
   afterAll(async () => {
     await table?.close();
@@ -69,7 +40,7 @@ describe.each(Object.entries(WORLDS))('typeorm.queries, by any key on %s', (data
   itFollowsAnyKey<Batch>({
     source: 'typeorm.queries',
     database,
-    columns: world.columns,
+    columns,
     reset: (rows) => table.reset(rows),
     insert: (rows) => table.insert(rows),
     remove: (ids) => table.remove(ids),

@@ -31,6 +31,11 @@ export const DRIVERS: Readonly<Partial<Record<DriverName, Driver>>> = {
   },
 };
 
+/** What the reports of properties call the database of a driver. */
+export function databaseName(driver: string): string {
+  return driver === 'postgres' ? 'postgresql' : driver === 'sqljs' ? 'sqlite' : driver;
+}
+
 /** The connection of `mysql` is one of utf8mb3 unless it is told otherwise. */
 function onMariaDb(type: { type: 'mariadb' | 'mysql'; connectorPackage?: 'mysql' | 'mysql2' }): Driver {
   return {

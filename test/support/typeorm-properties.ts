@@ -1,26 +1,29 @@
-import type { DataSourceOptions } from 'typeorm';
 import { afterAll, beforeAll } from 'vitest';
 import { TypeOrmEnumeratorBuilder } from '../../lib/enumerators/typeorm/typeorm.enumerator.js';
-import { itFollowsAnyKey, type KeyName, type KeyRow } from './keyset-properties.js';
-import { type Dialect, type KeyTable, openKeyTable } from './typeorm-worlds.js';
+import { itFollowsAnyKey, type KeyRow } from './keyset-properties.js';
+import { type Driver, type DriverName, databaseName } from './typeorm-drivers.js';
+import { DIALECTS, type KeyTable, openKeyTable } from './typeorm-worlds.js';
 
-/** Tries `typeorm.records` and `typeorm.batches` on the table of {@link KeyRow} in a database. */
-export function itFollowsAnyTypeOrmKey(
-  database: string,
-  world: { dialect: Dialect; columns?: readonly KeyName[]; open: () => Promise<DataSourceOptions> },
-): void {
+/** Tries `typeorm.records` and `typeorm.batches` on the table of {@link KeyRow} by a driver. */
+export function itFollowsAnyTypeOrmKey(name: DriverName, driver: Driver): void {
+  const database = databaseName(name);
+  const { dialect, columns } = DIALECTS[driver.family];
   const typeorm = new TypeOrmEnumeratorBuilder();
   let table: KeyTable;
+  let drop: (() => Promise<void>) | undefined;
   beforeAll(async () => {
-    table = await openKeyTable(await world.open(), world.dialect);
+    const opened = await driver.open();
+    drop = opened.drop;
+    table = await openKeyTable(opened.options, dialect);
   });
   afterAll(async () => {
     await table?.close();
+    await drop?.();
   });
 
   const tables = {
     database,
-    columns: world.columns,
+    columns,
     reset: (rows: readonly KeyRow[]) => table.reset(rows),
     insert: (rows: readonly KeyRow[]) => table.insert(rows),
     remove: (ids: readonly number[]) => table.remove(ids),

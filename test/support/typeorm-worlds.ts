@@ -1,5 +1,6 @@
 import { type ColumnType, DataSource, type DataSourceOptions, EntitySchema, type Repository } from 'typeorm';
 import type { KeyName, KeyRow, KeysetWorld } from './keyset-properties.js';
+import type { Driver } from './typeorm-drivers.js';
 
 /** The types of a database's columns. */
 export interface Dialect {
@@ -9,13 +10,24 @@ export interface Dialect {
   readonly price: ColumnType;
 }
 
-export const POSTGRES: Dialect = { text: { type: 'text', collation: 'C' }, time: 'timestamp', price: 'numeric' };
-export const MARIADB: Dialect = {
-  text: { type: 'varchar', length: 40, collation: 'utf8mb4_nopad_bin' },
-  time: 'datetime',
-  price: 'decimal',
+/** By the family of a driver, with the columns that a key may have; all by default. */
+export const DIALECTS: Readonly<
+  Record<Driver['family'], { readonly dialect: Dialect; readonly columns?: readonly KeyName[] }>
+> = {
+  postgresql: { dialect: { text: { type: 'text', collation: 'C' }, time: 'timestamp', price: 'numeric' } },
+  mariadb: {
+    dialect: {
+      text: { type: 'varchar', length: 40, collation: 'utf8mb4_nopad_bin' },
+      time: 'datetime',
+      price: 'decimal',
+    },
+  },
+  sqlite: {
+    dialect: { text: { type: 'text', collation: 'BINARY' }, time: 'datetime', price: 'decimal' },
+    // SQLite keeps a decimal as a rounded double.
+    columns: ['id', 'rank', 'maybe', 'name', 'note', 'at', 'seen', 'big'],
+  },
 };
-export const SQLITE: Dialect = { text: { type: 'text', collation: 'BINARY' }, time: 'datetime', price: 'decimal' };
 
 /** A table of {@link KeyRow} in a database, and what a property does to it. */
 export interface KeyTable extends Pick<KeysetWorld<unknown>, 'reset' | 'insert' | 'remove'> {

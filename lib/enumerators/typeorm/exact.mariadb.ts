@@ -64,8 +64,9 @@ function textOf({ base, isNoPad }: Pick<TableColumn, 'base' | 'isNoPad'>, sql: s
   const because = sortedBy(`${SORTED_CHARACTERS} characters`);
   // The JSON of MariaDB is a LONGTEXT that drivers parse; what CONCAT makes of it is only a text.
   const expression = base === 'longtext' ? `CONCAT(${sql})` : undefined;
-  if (!isNoPad || base !== 'varchar') return { expression, read: readSortedText, accepts: isText, because };
+  if (!isNoPad) return { expression, read: readSortedText, accepts: isText, because };
   return {
+    expression,
     read: (value) => (String(value).includes('\0') ? undefined : readSortedText(value)),
     accepts: isText,
     because: `${because}, and by a NO PAD collation no text with a character of code 0`,

@@ -29,6 +29,21 @@ export function queryOf<Entity>(given: unknown, source: string): Query<Entity> {
   return copyOf(query).cache(false); // pages of one cacheId would all be the first
 }
 
+/** A Repository's query with the relations that its `find()` joins; anything else as it was given. */
+export function withEagerRelations(given: unknown): unknown {
+  if (!has(given, 'find') || !has(given, 'createQueryBuilder')) return given;
+  const query = given.createQueryBuilder() as unknown as FindingQuery;
+  const hasEager = Boolean(query.expressionMap?.mainAlias?.metadata.eagerRelations?.length);
+  return hasEager ? query.setFindOptions({}) : given;
+}
+
+interface FindingQuery {
+  readonly expressionMap?: {
+    readonly mainAlias?: { readonly metadata: { readonly eagerRelations?: readonly unknown[] } };
+  };
+  setFindOptions(options: object): unknown;
+}
+
 /** What a query's statements run on: the connection that the user gave it, or any. */
 export function executorOf(query: Query<unknown>): Executor {
   return givenRunner(query) ?? query.dataSource;

@@ -14,7 +14,7 @@ import {
 import { keyParts } from './key.js';
 import { closed } from './queries.batch.js';
 import { TypeOrmQueries } from './queries.js';
-import { copyOf, queryOf } from './query.js';
+import { copyOf, queryOf, withEagerRelations } from './query.js';
 import { TypeOrmRecords } from './records.js';
 
 /** A SelectQueryBuilder of TypeORM. */
@@ -42,28 +42,31 @@ export class TypeOrmEnumeratorBuilder {
    * values when it has several columns, `null` for NULL.
    *
    * Exact at the database's full precision: the cursor is the database's value, not the entity's. The query is copied,
-   * not changed; its where, selects, joins, soft-deletion and parameters are kept. Rows that are inserted or deleted
-   * meanwhile change nothing for the others. A column that may be NULL is followed with `nulls: 'first' | 'last'`.
+   * not changed; its where, selects, joins, soft-deletion and parameters are kept. Of a Repository come the eager relations
+   * that `find()` loads. Rows that are inserted or deleted meanwhile change nothing for the others. A column that may be
+   * NULL is followed with `nulls: 'first' | 'last'`.
    *
-   * On PostgreSQL a key may be of any type whose order is the same in every session, by any collation. On MariaDB (type
-   * `mariadb`): numbers, texts and bytes of at most 160 characters or 1,000 bytes, uuid, date, time, datetime, enum by the
-   * order of its values (no index serves that); not timestamp, whose text repeats an hour when the clocks go back. On
-   * SQLite (`sqljs`): any type, as its values are stored. On other databases: integers and text, never NULL, no joins.
+   * A key is what its columns are in the table, whatever the entity says: before the first page one or two statements ask
+   * the catalogue for their types, collations and NULLs. On PostgreSQL a key may be of any type whose order is the same in
+   * every session, by any collation. On MariaDB and MySQL (types `mariadb` and `mysql`, by `mysql2` or `mysql`): numbers,
+   * texts and bytes of at most 160 characters or 1,000 bytes, uuid, date, time, datetime, enum by the order of its values
+   * (no index serves that); not timestamp, whose text repeats an hour when the clocks go back. On SQLite (`sqljs`,
+   * `better-sqlite3`): any type, as its values are stored. On other databases, and of a table that the catalogue does not
+   * show, such as a temporary one of MariaDB: integers, never NULL, no joins.
    *
-   * Before the first page one or two statements ask the catalogue whether the table is what the entity says. Where
-   * nothing in the database keeps the primary key unique, rows are compared with one row more a page, by the text of
+   * Where nothing in the database keeps the primary key unique, rows are compared with one row more a page, by the text of
    * their keys: two that differ only by what a collation ignores are not found out.
    *
-   * The size is counted for at most two seconds on PostgreSQL and MariaDB, and then it is the planner's estimate; so it is
-   * on PostgreSQL for a query that runs on a QueryRunner of the user, whose transaction nothing must disturb. An estimate
+   * The size is counted for at most two seconds on PostgreSQL, MariaDB and MySQL from 5.7, and then it is the planner's
+   * estimate; so it is at once on an older MySQL, and on PostgreSQL for a query that runs on a QueryRunner of the user, whose transaction nothing must disturb. An estimate
    * may be far off. SQLite counts, whatever it takes.
    *
    * @throws InvalidEnumeratorError for a query that a key cannot follow: with an order, a limit or a grouping of its own, or
    * two columns of one name; at the first page for two rows with one primary key, a key column that is not in the table,
-   * and one that is NOT NULL in the entity but not in the table.
-   * @throws InvalidOptionsError for an unknown option, and a key column that is unknown, nullable without `nulls`, or of a
-   * type that cannot be followed exactly.
-   * @throws InvalidCursorError for a cursor of another key.
+   * one that is NOT NULL in the entity but not in the table, and a connection whose character set changes texts.
+   * @throws InvalidOptionsError for an unknown option, and a key column that is unknown or nullable without `nulls`; at the
+   * first page for one whose type in the table cannot be followed exactly.
+   * @throws InvalidCursorError for a cursor of another key; at the first page for a value that its column cannot have.
    */
   records<Entity>(
     query: TypeOrmRepository<Entity> | TypeOrmSelect<Entity>,
@@ -109,7 +112,7 @@ export class TypeOrmEnumeratorBuilder {
    * come again, if they still match, and none is lost. Follow the primary key, or a column that the update leaves alone.
    *
    * `size` is the number of batches, by that of {@link records}; it shrinks with the rows that match. Batches can be halved,
-   * between the rows that match at that time. On PostgreSQL, MariaDB and SQLite; MariaDB has no `delete().returning()` of
+   * between the rows that match at that time. On PostgreSQL, MariaDB, MySQL from 8.0, and SQLite; MariaDB has no `delete().returning()` of
    * it. Errors are those of {@link records}.
    *
    * @throws InvalidEnumeratorError also by `update(Other)`, for another entity than the query's.
@@ -131,7 +134,7 @@ function recordsOf<Entity>(
   given: TypeOrmRepository<Entity> | TypeOrmSelect<Entity>,
   { key, pageSize, options, source }: { key: readonly KeyColumn[]; pageSize: number; options: At; source: string },
 ): TypeOrmRecords<Entity> {
-  const query = queryOf<Entity>(given, source);
+  const query = queryOf<Entity>(withEagerRelations(given), source);
   const records = new TypeOrmRecords(query, { key: keyParts(query, key, source), pageSize, source });
   records.check(options.cursor);
   return records;
