@@ -4,6 +4,7 @@ import { type Checkpoint, readCheckpoint, restoreCheckpoint } from '../run/check
 import type { Interruption } from '../run/interruption.js';
 import { itemsPerSecond } from '../run/pace.js';
 
+/** `pausing`, `paused` and `cancelling` cannot be reached yet. */
 export type IterationState =
   | 'waiting'
   | 'running'

@@ -4,7 +4,10 @@ import { IterationCancelledError } from '../iteration.errors.js';
 
 /** Why a run ended, or is about to end, before its job did. */
 export interface Interruption {
-  /** `bullmq`: the handler threw one of BullMQ's control errors (R22). */
+  /**
+   * `bullmq`: the handler threw one of BullMQ's control errors (R22). `pause` cannot be reached yet, and `cancel` by `cancelJob`
+   * of BullMQ's worker alone.
+   */
   readonly reason: 'shutdown' | 'maxRuntime' | 'retryIn' | 'throttle' | 'pause' | 'cancel' | 'lockLost' | 'bullmq';
   /** How long the job asked to wait, in milliseconds. */
   readonly retryInMs?: number;

@@ -60,7 +60,7 @@ export interface IterationEvents {
   skip: { readonly error: unknown; readonly item: unknown; readonly cursor: Cursor };
   /** When the job has failed for good. */
   fail: { readonly error: unknown };
-  /** Instead of `complete`, when the job was cancelled. */
+  /** Instead of `complete`, when the job was cancelled: today by `cancelJob` of BullMQ's worker alone. */
   cancel: { readonly error: unknown };
 }
 export type IterationEvent = keyof IterationEvents;
