@@ -61,7 +61,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
     dataSource = database.dataSource;
     for (const first of [1, 501])
       await dataSource.getRepository(Seat).insert(numbers(500, first).map((number) => ({ hall: 1, row: 2, number })));
-  }, 60_000);
+  });
   afterAll(async () => {
     await database.close();
     await tables.drop();

@@ -31,7 +31,7 @@ describe('batches of Prisma', () => {
       INSERT INTO "Visit" SELECT i / 9, chr(97 + i % 9), '2024-01-01T00:00:00Z'::timestamptz + i / 4 * interval '300 microseconds'
         FROM generate_series(1, 60) i;
     `);
-  }, 60_000);
+  });
 
   afterAll(() => tables.drop());
 

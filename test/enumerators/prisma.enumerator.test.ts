@@ -51,7 +51,7 @@ describe('prisma.records', () => {
     `);
     queries = [];
     prisma = connect(database.url);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await prisma.$disconnect();

@@ -24,7 +24,7 @@ describe('nullable keys of Prisma', () => {
         CASE WHEN i % 3 > 0 THEN '2026-01-01'::timestamp + i % 7 * interval '300 microseconds' END, i, i
         FROM generate_series(1, 24) i;
     `);
-  }, 60_000);
+  });
 
   afterAll(() => tables.drop());
 

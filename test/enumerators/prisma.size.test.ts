@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
 import { type KeyColumn, type KeysetOptions, sourceOf } from '../../lib/enumerators/contract/index.js';
 import { PrismaEnumeratorBuilder } from '../../lib/enumerators/prisma/prisma.enumerator.js';
+import { Lateness } from '../support/lateness.js';
 import { PrismaTables } from '../support/prisma/tables.js';
 
 const builder = new PrismaEnumeratorBuilder();
@@ -23,7 +24,7 @@ describe('sizes of Prisma', () => {
         FROM generate_series(1, 24) i;
       ANALYZE "Entry";
     `);
-  }, 60_000);
+  });
 
   afterAll(() => tables.drop());
 
@@ -57,7 +58,9 @@ describe('sizes of Prisma', () => {
 
     async function timed<Result>(work: () => Promise<Result>): Promise<{ result: Result; ms: number }> {
       const start = performance.now();
+      const lateness = new Lateness();
       const result = await whileLocked(work);
+      lateness.expectWithin(8_000, 'that the count is given up');
       return { result, ms: performance.now() - start };
     }
 
@@ -73,7 +76,6 @@ describe('sizes of Prisma', () => {
       });
       expect(result).toEqual({ size: 60, counting: 0 });
       expect(ms).toBeGreaterThan(1_900);
-      expect(ms).toBeLessThan(8_000);
     });
 
     it('it is unknown for a part of a table, and batches and wheres have none either', async () => {
@@ -90,9 +92,8 @@ describe('sizes of Prisma', () => {
 
     it('it is unknown through an extension of the client, which may do what it likes', async () => {
       const extended = prisma.$extends({ query: { $allModels: { count: ({ args, query }) => query(args) } } });
-      const { result, ms } = await timed(async () => builder.records(extended.entry, {}, { cursor: null }).size?.());
+      const { result } = await timed(async () => builder.records(extended.entry, {}, { cursor: null }).size?.());
       expect(result).toBeUndefined();
-      expect(ms).toBeLessThan(8_000);
     });
 
     it('the client is as it was: its next statements have no limit of time', async () => {

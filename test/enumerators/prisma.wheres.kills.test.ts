@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { PrismaBulkConfig } from '../processes/prisma-bulk.js';
 import { describeQueues } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { WorkerProcess } from '../support/processes.js';
 import { until } from '../support/until.js';
 
@@ -36,8 +37,7 @@ describeQueues('bulk updates by prisma.wheres', ['redis'], (queues) => {
   afterAll(() => database.drop());
 
   function spawn(): WorkerProcess<PrismaBulkConfig> {
-    // short locks: the next worker need not wait long for those of a dead one
-    const iteration = { worker: { lockDuration: 3_000, stalledInterval: 500 } };
+    const iteration = { worker: LASTING_LOCKS };
     const config = { place: queues.place, databaseUrl: database.url, batchSize: BATCH, iteration };
     const process = new WorkerProcess<PrismaBulkConfig>(config, 'prisma-bulk');
     processes.push(process);
@@ -67,12 +67,12 @@ describeQueues('bulk updates by prisma.wheres', ['redis'], (queues) => {
         `kill ${kill}`,
         async () =>
           (await doneRows()) >= enough && alive.find(({ lines }) => lines.at(-1)?.startsWith(`batch ${kill} `)),
-        120_000,
       );
       await running.kill();
+      await endLocksOf(running.child.pid, queues);
       alive.splice(alive.indexOf(running), 1, spawn());
     }
-    await until('a worker completes', () => alive.some(({ lines }) => lines.includes('complete')), 600_000);
+    await until('a worker completes', () => alive.some(({ lines }) => lines.includes('complete')));
     const seconds = (Date.now() - began) / 1_000;
 
     const touched = await database.query('SELECT touched, done, count(*)::int AS rows FROM "Entry" GROUP BY 1, 2');
@@ -86,7 +86,7 @@ describeQueues('bulk updates by prisma.wheres', ['redis'], (queues) => {
     }
     const told = lives.map((batches) => `${batches.length} batches, ${rangeOf(batches.map(({ rss }) => rss))} MB`);
     console.log(`${ROWS} rows in batches of ${BATCH}, ${KILLS} kills, ${seconds.toFixed(1)} s:\n${told.join('\n')}`);
-  }, 900_000);
+  });
 });
 
 function rangeOf(values: readonly number[]): string {

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { TypeOrmBulkConfig } from '../processes/typeorm-bulk.js';
 import { describeQueues } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { WorkerProcess } from '../support/processes.js';
 import { until } from '../support/until.js';
 
@@ -36,8 +37,7 @@ describeQueues('bulk updates by typeorm.queries', ['redis'], (queues) => {
   afterAll(() => database.drop());
 
   function spawn(): WorkerProcess<TypeOrmBulkConfig> {
-    // short locks: the next worker need not wait long for those of a dead one
-    const iteration = { worker: { lockDuration: 2_000, stalledInterval: 500 } };
+    const iteration = { worker: LASTING_LOCKS };
     const config = { place: queues.place, databaseUrl: database.url, batchSize: BATCH, iteration };
     const process = new WorkerProcess<TypeOrmBulkConfig>(config, 'typeorm-bulk');
     processes.push(process);
@@ -59,6 +59,7 @@ describeQueues('bulk updates by typeorm.queries', ['redis'], (queues) => {
         return rows >= enough && alive.find(({ lines }) => lines.at(-1)?.startsWith(`batch ${kill} `));
       });
       await running.kill();
+      await endLocksOf(running.child.pid, queues);
       alive.splice(alive.indexOf(running), 1, spawn());
     }
     await until('a worker completes', () => alive.some(({ lines }) => lines.includes('complete')));
@@ -75,7 +76,7 @@ describeQueues('bulk updates by typeorm.queries', ['redis'], (queues) => {
     const heaps = processes.map(heapsOf).filter(({ length }) => length > 0);
     expect(heaps).toHaveLength(KILLS + 1);
     for (const heap of heaps) expect(Math.max(...heap)).toBeLessThan((heap[0] as number) + 64 * MB);
-  }, 120_000);
+  });
 });
 
 function heapsOf({ lines }: WorkerProcess<TypeOrmBulkConfig>): number[] {

@@ -49,7 +49,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     );
     dataSource = opened.dataSource;
     members = dataSource.getRepository(Member);
-  }, 60_000);
+  });
   afterAll(() => opened?.close());
 
   beforeEach(async () => {

@@ -13,6 +13,7 @@ import {
   IterativeProcessor,
   OnIteration,
 } from '../../lib/index.js';
+import { nameLockTokens } from '../support/lock-tokens.js';
 import { type Prisma, PrismaClient } from '../support/prisma/generated/client.js';
 
 /** What the process is told by its test. */
@@ -23,6 +24,7 @@ export interface PrismaBulkConfig {
   readonly iteration?: IterationOptions;
 }
 
+nameLockTokens();
 const config = JSON.parse(process.argv[2] as string) as PrismaBulkConfig;
 
 function say(line: string): void {

@@ -14,6 +14,7 @@ import {
   IterativeProcessor,
   OnIteration,
 } from '../../lib/index.js';
+import { nameLockTokens } from '../support/lock-tokens.js';
 
 /** What the process is told by its test or bench. */
 export interface TypeOrmBulkConfig {
@@ -35,6 +36,7 @@ class Entry {
   touched!: number;
 }
 
+nameLockTokens();
 const config = JSON.parse(process.argv[2] as string) as TypeOrmBulkConfig;
 
 function say(line: string): void {
