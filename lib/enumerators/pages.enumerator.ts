@@ -3,6 +3,7 @@ import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from 
 import {
   type At,
   type Bounds,
+  called,
   checkOptions,
   type Enumerator,
   type Page,
@@ -47,7 +48,7 @@ class ApiPages<Item, Token extends Json> implements Source<Item> {
     let start = (after?.index ?? -1) + 1;
     const rounds = new Rounds();
     for (let token = (after?.token ?? null) as Token | null; ; start = 0) {
-      const { items, next } = checkPage<Item, Token>(await this.fetch(token), token);
+      const { items, next } = checkPage<Item, Token>(await this.#fetch(token), token);
       const isLast = until !== null && isSameJson(token, until.token);
       yield pageOf(items.slice(start, isLast ? until.index + 1 : undefined), { token, start });
       if (next === null || isLast) return;
@@ -59,6 +60,10 @@ class ApiPages<Item, Token extends Json> implements Source<Item> {
       }
       token = next;
     }
+  }
+
+  #fetch(token: Token | null): Promise<unknown> {
+    return called('fetch of pages', () => this.fetch(token));
   }
 }
 

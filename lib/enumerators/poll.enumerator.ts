@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidOptionsError } from '../iteration.errors.js';
-import { type Enumerator, type PageReader, refuseUnknown, type Source, SourceEnumerator } from './contract/index.js';
+import {
+  called,
+  type Enumerator,
+  type PageReader,
+  refuseUnknown,
+  type Source,
+  SourceEnumerator,
+} from './contract/index.js';
 
 export interface PollOptions<Item> {
   /** How long to wait before asking again when there is nothing, in milliseconds. Default 0: empty ends the job. */
@@ -22,7 +29,7 @@ export function pollEnumerator<Item>(
       `poll: idleMs is ${String(idleMs)}; it must be a number of milliseconds from 0 to ${MAX_IDLE_MS}`,
     );
   }
-  if (ack !== undefined && typeof ack !== 'function') throw new InvalidOptionsError('poll: ack is no function');
+  if (ack !== undefined && typeof ack !== 'function') throw new InvalidOptionsError('poll: ack is not a function');
   return new SourceEnumerator(new Poll(fetch, { idleMs, ack }), null);
 }
 
@@ -43,9 +50,13 @@ class Poll<Item> implements Source<Item, null> {
       consuming: true,
       next: async () => {
         while (!closed.signal.aborted) {
-          const item = await this.fetch();
+          const item = await called('fetch of poll', this.fetch);
           if (item !== null && item !== undefined) {
-            return { items: [item], cursorAt: () => null, ...(ack && { finished: () => ack(item) }) };
+            return {
+              items: [item],
+              cursorAt: () => null,
+              ...(ack && { finished: () => called('ack of poll', () => ack(item)) }),
+            };
           }
           if (idleMs === 0) return undefined;
           await delay(idleMs, undefined, { signal: closed.signal }).catch(() => {});

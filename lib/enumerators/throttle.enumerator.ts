@@ -1,6 +1,7 @@
 import type { Cursor } from '../cursor.js';
 import { InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
 import {
+  called,
   type Enumerator,
   type EnumeratorLike,
   isEnumeratorLike,
@@ -57,7 +58,7 @@ function throttled<Item, C extends Cursor>(
       return reader.consuming === true;
     },
     async next() {
-      if (await when()) return { retryInMs };
+      if (await called('when of throttle', when)) return { retryInMs };
       if (!page || index === page.items.length) {
         const next = await reader.next();
         if (!next || isThrottled(next) || next.items.length === 0) return next;

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import {
   Backoffs,
   DelayedError,
@@ -8,7 +7,7 @@ import {
   WaitingError,
   type WorkerOptions,
 } from 'bullmq';
-import { CrashLoopError, IterationError, SkipLimitError } from '../iteration.errors.js';
+import { CrashLoopError, SkipLimitError } from '../iteration.errors.js';
 
 /** BullMQ keeps every failure's stack; so many keep the cost of a failure constant. */
 const MAX_STACKTRACES = 10;
@@ -36,17 +35,6 @@ export function isUnrecoverable(error: Error): boolean {
 /** As BullMQ knows its errors: a subclass has a name of its own, and BullMQ may be installed twice. */
 function isA(error: Error, type: new (message?: string) => Error): boolean {
   return error.name === type.name || error instanceof type;
-}
-
-/** The error as it is, or one around what is no error: BullMQ reads `message` of whatever was thrown. */
-export function toError(thrown: unknown, by: string): Error {
-  if (thrown instanceof Error) return thrown;
-  if (typeof thrown === 'object' && thrown !== null && typeof (thrown as Error).message === 'string')
-    return thrown as Error;
-  const shown = typeof thrown === 'object' && thrown !== null ? inspect(thrown) : String(thrown);
-  return new IterationError(`${by} threw ${shown}, which is no Error: throw one, so that it can be told apart`, {
-    cause: thrown,
-  });
 }
 
 /**

@@ -1,6 +1,6 @@
-import type { Enumerator } from '../enumerators/contract/index.js';
+import { type Enumerator, toError } from '../enumerators/contract/index.js';
 import { CrashLoopError, ItemGoneError } from '../iteration.errors.js';
-import { controlErrorOf, isUnrecoverable, toError } from './failure.js';
+import { controlErrorOf, isUnrecoverable } from './failure.js';
 import type { ItemWork } from './item.work.js';
 import type { PageFeed } from './page.feed.js';
 import { halvesOf, type Outcome, type Piece, type Place } from './piece.js';

@@ -1,11 +1,10 @@
 import { hostname } from 'node:os';
-import { readerOf } from '../enumerators/contract/index.js';
+import { readerOf, toError } from '../enumerators/contract/index.js';
 import { type CrashLoopError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
 import { type Restored, restoreCheckpoint } from './checkpoint.js';
 import { claimRow } from './claim.js';
 import { CommittedProgress } from './committed.progress.js';
 import { crashLoop } from './crash.loop.js';
-import { toError } from './failure.js';
 import { ItemFailure } from './item.failure.js';
 import { loopOverItems } from './item.loop.js';
 import { type ItemWork, PlainWork } from './item.work.js';
@@ -147,8 +146,9 @@ class JobRun {
     }
   }
 
+  /** What the handler, the builder, a hook or a named function of a source threw is an Error by now. */
   #error(thrown: unknown): Ending {
-    return { type: 'error', error: toError(thrown, this.parts.definition.handlerName) };
+    return { type: 'error', error: toError(thrown, `The enumerator of ${this.parts.definition.builderName}`) };
   }
 
   #follow(change: SourceChangedError): void {

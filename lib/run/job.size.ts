@@ -1,8 +1,7 @@
 import { inspect } from 'node:util';
-import { type EnumeratorLike, sourceOf } from '../enumerators/contract/index.js';
+import { type EnumeratorLike, sourceOf, toError } from '../enumerators/contract/index.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
 import { INITIAL_CURSOR } from './checkpoint.js';
-import { toError } from './failure.js';
 import { isPromise } from './is.promise.js';
 import type { Position } from './position.js';
 import type { RunCheckpoint } from './run.checkpoint.js';

@@ -1,4 +1,4 @@
-import { type EnumeratorLike, isEnumeratorLike } from '../enumerators/contract/index.js';
+import { called, type EnumeratorLike, isEnumeratorLike } from '../enumerators/contract/index.js';
 import { InvalidEnumeratorError, ItemGoneError } from '../iteration.errors.js';
 import type { BuildContext } from './iteration.context.js';
 import type { ProcessorDefinition } from './processor.definition.js';
@@ -48,7 +48,7 @@ async function build(
   { builderName, build: call }: ProcessorDefinition,
   context: BuildContext,
 ): Promise<EnumeratorLike<unknown> | null> {
-  const enumerator: unknown = await call(context);
+  const enumerator: unknown = await called(builderName, () => call(context));
   if (enumerator === null || isEnumeratorLike(enumerator)) return enumerator;
   throw new InvalidEnumeratorError(
     `${builderName} returned ${String(enumerator)}; it must return an enumerator, an iterable of [item, cursor], or ` +

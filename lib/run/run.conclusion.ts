@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import { toError } from '../enumerators/contract/index.js';
 import { InvalidCursorError, type IterationCancelledError } from '../iteration.errors.js';
 import { endedNow } from './checkpoint.js';
 import type { CommittedProgress } from './committed.progress.js';
-import { controlErrorOf, judge, toError, type Verdict } from './failure.js';
+import { controlErrorOf, judge, type Verdict } from './failure.js';
 import type { Interruption } from './interruption.js';
 import type { ItemWork } from './item.work.js';
 import type { IterationResult, RunEnd } from './iteration.context.js';

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js';
+import { called } from '../enumerators/contract/index.js';
 import { IterationError } from '../iteration.errors.js';
 import type { InterruptionRequest } from './interruption.js';
 import type { IterationContext, IterationEvent, IterationEvents } from './iteration.context.js';
@@ -31,7 +32,8 @@ export class RunHooks {
     let result: unknown;
     for (const hook of this.hooks[event]) {
       this.#checkLock(hook.name);
-      result = (await this.parts.interruption.callHook(() => hook.call(this.context, detail))) ?? result;
+      const call = () => called(hook.name, () => hook.call(this.context, detail));
+      result = (await this.parts.interruption.callHook(call)) ?? result;
     }
     this.#checkLock(`The ${event} event`);
     return result;

@@ -1,4 +1,5 @@
 import { type Cursor, checkJson } from '../cursor.js';
+import { toError } from '../enumerators/contract/index.js';
 import { SourceChangedError } from '../iteration.errors.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { ProcessorDefinition } from './processor.definition.js';
@@ -22,11 +23,17 @@ export function versionChange(
  */
 export function cursorAfter(
   change: SourceChangedError,
-  { onChange }: ProcessorDefinition,
+  { name, onChange }: ProcessorDefinition,
   { cursor, version }: Checkpoint,
 ): Cursor {
   if (onChange === 'fail') throw change;
-  const next = onChange === 'restart' ? null : onChange({ version, cursor });
+  if (onChange === 'restart') return null;
+  let next: Cursor;
+  try {
+    next = onChange({ version, cursor });
+  } catch (thrown) {
+    throw toError(thrown, `onChange of ${name}`);
+  }
   checkJson(next);
   return next;
 }

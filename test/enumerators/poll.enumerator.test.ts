@@ -71,6 +71,6 @@ describe('poll', () => {
   it('refuses wrong options at once', () => {
     expect(() => build.poll(undefined as never)).toThrow(InvalidOptionsError);
     expect(() => build.poll(async () => 1, { idleMs: -1 })).toThrow('poll: idleMs is -1');
-    expect(() => build.poll(async () => 1, { ack: true as never })).toThrow('poll: ack is no function');
+    expect(() => build.poll(async () => 1, { ack: true as never })).toThrow('poll: ack is not a function');
   });
 });

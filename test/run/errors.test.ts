@@ -8,6 +8,7 @@ import {
   Worker,
 } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import type { At } from '../../lib/enumerators/contract/index.js';
 import { BOTH, describeQueues } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
 
@@ -44,8 +45,46 @@ describeQueues('errors', BOTH, (queues) => {
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
     expect(job.failedReason).toBe(
-      `Story.each threw ${String(thrown)}, which is no Error: throw one, so that it can be told apart`,
+      `Story.each threw ${String(thrown)}, which is not an Error: throw one, so that it can be told apart`,
     );
+  });
+
+  const thrower = () => {
+    throw 'oops';
+  };
+  it.each<[string, Parameters<typeof storyProcessor>[0]]>([
+    ['Story.build', { build: thrower }],
+    ['fetch of pages', { build: ({ cursor }, build) => build.pages({ cursor, fetch: thrower }) }],
+    ['fetch of poll', { build: (_, build) => build.poll(thrower) }],
+    ['ack of poll', { build: (_, build) => build.poll(async () => 'a', { ack: thrower }) }],
+    [
+      'when of throttle',
+      {
+        build: ({ cursor }, build) =>
+          build.throttle(build.times(1, { cursor }), { when: thrower, retryInMs: 1 }) as never,
+      },
+    ],
+    ['Level 1 of nested', { build: ({ cursor }, build) => build.nested<string>([thrower, thrower], { cursor }) }],
+    [
+      'Level 2 of nested',
+      { build: ({ cursor }, build) => build.nested<string>([(at: At) => build.times(1, at), thrower], { cursor }) },
+    ],
+    ['The function given to csv.rows', { build: ({ cursor }, build) => build.csv.rows<string>(thrower, { cursor }) }],
+    [
+      'The enumerator of Story.build',
+      {
+        build: async function* () {
+          yield ['a', 0];
+          thrower();
+        },
+      },
+    ],
+    ['Story.start', { hook: thrower }],
+  ])('R22: %s that throws a string is named, not the handler', async (name, steps) => {
+    const { type } = storyProcessor(steps);
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    expect(job.failedReason).toBe(`${name} threw oops, which is not an Error: throw one, so that it can be told apart`);
   });
 
   it('R22: a handler that throws an object without a prototype fails its job, and says so', async () => {
@@ -56,7 +95,7 @@ describeQueues('errors', BOTH, (queues) => {
     });
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
-    expect(job.failedReason).toContain('which is no Error: throw one');
+    expect(job.failedReason).toContain('which is not an Error: throw one');
     expect(story.at(-1)).toBe('end fail');
   });
 

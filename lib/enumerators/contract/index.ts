@@ -27,4 +27,5 @@ export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';
 export { Rounds } from './rounds.js';
 export { type Bounds, type PageReader, readPages, type Source, sourceLike } from './source.js';
 export { SourceEnumerator } from './source-enumerator.js';
+export { called, toError } from './thrown.js';
 export { Turns } from './turns.js';

@@ -1,8 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { InvalidEnumeratorError, InvalidOptionsError, SourceChangedError } from '../../iteration.errors.js';
+import { called } from '../contract/index.js';
 
 /**
  * Where a CSV is: a path, a file URL, a Buffer, or a function that opens it at the byte `start` (S3, HTTP ranges).
@@ -21,7 +22,7 @@ export const CHUNK_BYTES = 65_536;
 export interface CsvBytes {
   /** In bytes, when it was opened; undefined = unknown. */
   readonly size: number | undefined;
-  /** The bytes from `start` on, in chunks of {@link CHUNK_BYTES} at most; none behind the end. */
+  /** The bytes from `start` on, in chunks of {@link CHUNK_BYTES} at most; none after the end. */
   from(start: number): AsyncGenerator<Buffer, void, void>;
   close(): Promise<void>;
 }
@@ -110,7 +111,10 @@ async function* slices(bytes: Buffer, start: number): AsyncGenerator<Buffer, voi
 
 async function* streamed(source: OpenStream, start: number, { call, signal }: Reading) {
   signal.throwIfAborted();
-  const stream = await opened(source({ start }), signal);
+  const stream = await opened(
+    called(`The function given to ${call}`, () => source({ start })),
+    signal,
+  );
   if (typeof stream !== 'object' || stream === null || !(Symbol.asyncIterator in stream)) {
     throw new InvalidEnumeratorError(`The function given to ${call} returned ${describe(stream)}, not a Readable`);
   }
@@ -147,10 +151,12 @@ async function opened(opening: unknown, signal: AbortSignal): Promise<unknown> {
   }
 }
 
+/** Also a stream of the package readable-stream, which is not an instance of Node's Readable. */
 function destroy(stream: unknown): void {
-  if (!(stream instanceof Readable)) return;
-  stream.on('error', () => {}); // a cut response says so, and nobody listens any more
-  stream.destroy();
+  const { on, destroy } = (stream ?? {}) as Partial<Readable>;
+  if (typeof on !== 'function' || typeof destroy !== 'function') return;
+  on.call(stream, 'error', () => {}); // a cut response says so, and nobody listens any more
+  destroy.call(stream);
 }
 
 function describe(value: unknown): string {

@@ -4,6 +4,7 @@ import {
   type At,
   type Bounds,
   type Built,
+  called,
   checkOptions,
   type Enumerator,
   isEnumeratorLike,
@@ -95,7 +96,7 @@ async function open(
   args: readonly unknown[],
   number: number,
 ): Promise<SourceEnumerator<unknown> | undefined> {
-  const built: unknown = await level?.(...(args as readonly never[]));
+  const built: unknown = await called(`Level ${number} of nested`, () => level?.(...(args as readonly never[])));
   if (built === null) return undefined;
   if (isEnumeratorLike(built)) return sourceOf(built);
   throw new InvalidEnumeratorError(
