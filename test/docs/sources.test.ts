@@ -1,3 +1,8 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Redis } from 'ioredis';
@@ -5,6 +10,8 @@ import { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type BuildContext,
+  CsvEnumeratorBuilder,
+  type CsvSource,
   type Cursor,
   type Enumerator,
   EnumeratorBuilder,
@@ -12,6 +19,7 @@ import {
 } from '../../lib/index.js';
 import { describeQueues } from '../support/app.js';
 import { Compiled } from '../support/compile.js';
+import { all, cursorOf, temporaryFiles } from '../support/csv.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
 import { blocksOf, documentOf } from '../support/markdown.js';
 import { Hold } from '../support/story.js';
@@ -57,6 +65,86 @@ describe('the source of one file in docs/sources.md', () => {
   itKeepsTheEnumeratorContract('days', {
     build: async ({ cursor }) => new (await exportsOf<Own>('Your own source')).Days('2028-02-27', '2028-03-02', cursor),
     expected: ['2028-02-27', '2028-02-28', '2028-02-29', '2028-03-01', '2028-03-02'],
+  });
+});
+
+describe('the CSV of docs/sources.md', () => {
+  const csv = new CsvEnumeratorBuilder();
+  const fileOf = temporaryFiles();
+  const text = `id,name\n${Array.from({ length: 120 }, (_, index) => `${index},Zürich ${'x'.repeat(999)}\n`).join('')}`;
+  const expected = Array.from({ length: 120 }, (_, index) => `${index} Zürich`);
+  const identify = ({ id, name }: Record<string, string>) => `${id} ${name?.slice(0, 6)}`;
+  const sourceOf = { identify, expected, size: 'none', stretches: 3 } as const;
+  const server = createServer(({ headers, url }, response) => {
+    const start = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);
+    const ranged = headers.range !== undefined && url !== '/no-ranges';
+    response.writeHead(ranged ? 206 : 200).end(Buffer.from(text).subarray(ranged ? start : 0));
+  });
+  const url = (path: string) => `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
+  beforeAll(async () => void (await once(server.listen(0, '127.0.0.1'), 'listening')));
+  afterAll(() => server.close());
+
+  interface S3 {
+    readonly Documented: new (...of: unknown[]) => { build(context: unknown): Enumerator<Record<string, string>> };
+  }
+  const s3 = {
+    send: async ({ input }: { input: { Key: string; Range?: string } }) => {
+      if (input.Key !== 'people.csv') throw new Error('NoSuchKey');
+      const start = Number(/\d+/.exec(input.Range ?? '0')?.[0]);
+      return { Body: Readable.from([Buffer.from(text).subarray(start)]) };
+    },
+  };
+  itKeepsTheEnumeratorContract('S3', {
+    ...sourceOf,
+    build: async ({ cursor }) => {
+      const { Documented } = await exportsOf<S3>('S3');
+      return new Documented({ csv }, s3).build({ cursor, data: { key: 'people.csv' } });
+    },
+  });
+
+  interface Http {
+    readonly overHttp: (url: string) => CsvSource;
+  }
+  itKeepsTheEnumeratorContract('HTTP', {
+    ...sourceOf,
+    build: async (at) => csv.rows((await exportsOf<Http>('HTTP')).overHttp(url('/')), at),
+  });
+
+  it('HTTP: says that a server knows no ranges', async () => {
+    const { overHttp } = await exportsOf<Http>('HTTP');
+    const cursor = await cursorOf(csv.rows(overHttp(url('/')), { cursor: null }), 90);
+    const resumed = csv.rows(overHttp(url('/no-ranges')), { cursor });
+    await expect(all(resumed)).rejects.toThrow(/ answered 200 for byte \d+$/);
+  });
+
+  interface Decoding {
+    readonly gunzipped: (path: string) => CsvSource;
+    readonly decoded: (path: string, encoding: string) => CsvSource;
+  }
+  const decoding = () => exportsOf<Decoding>('Compressed, or in another encoding');
+  const compressed = fileOf(gzipSync(text));
+  itKeepsTheEnumeratorContract('gzip', {
+    ...sourceOf,
+    build: async (at) => csv.rows((await decoding()).gunzipped(compressed), at),
+  });
+  it.each([
+    ['windows-1252', Buffer.from(text, 'latin1')],
+    ['utf-16be', Buffer.from(`\ufeff${text}`, 'utf16le').swap16()],
+  ])('%s is read and resumed', async (encoding, bytes) => {
+    const source = (await decoding()).decoded(fileOf(bytes), encoding);
+    const whole = await all(csv.rows(source, { cursor: null }));
+    expect(whole.map(([row]) => identify(row))).toEqual(expected);
+    const rest = await all(csv.rows(source, { cursor: whole[89]?.[1] as Cursor }));
+    expect(rest.map(([row]) => identify(row))).toEqual(expected.slice(90));
+  });
+
+  it('a silent stream fails, and is destroyed', async () => {
+    const { timed } = await exportsOf<{ timed: (stream: Readable, ms: number) => Readable }>('A silent stream');
+    const stream = new Readable({ read() {} });
+    stream.push('n\n1\n2\n');
+    const reading = all(csv.rows(() => timed(stream, 50), { cursor: null }));
+    await expect(reading).rejects.toThrow('The stream gave nothing for 50 ms');
+    expect(stream.destroyed).toBe(true);
   });
 });
 

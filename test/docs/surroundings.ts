@@ -8,6 +8,19 @@ export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>>
     constructor(private readonly enumerators: EnumeratorBuilder, private readonly crm: Crm) {}
     @EachIteration() each({ name }: Contact) { console.log(name) }
   `),
+  S3: (snippet) => `
+    import { Readable } from 'node:stream';
+    class GetObjectCommand {
+      constructor(readonly input: { Bucket: string; Key: string; Range?: string }) {}
+    }
+    ${processor(`
+      constructor(private readonly enumerators: EnumeratorBuilder, private readonly s3: { send(command: GetObjectCommand): Promise<{ Body?: unknown }> }) {}
+      @EachIteration() each(row: Record<string, string>) { console.log(row) }
+    `)(snippet)}
+  `,
+  HTTP: (snippet) => snippet,
+  'Compressed, or in another encoding': (snippet) => snippet,
+  'A silent stream': (snippet) => snippet,
   'At most once': polled,
   'At least once': polled,
   'The first of a source': processor(`

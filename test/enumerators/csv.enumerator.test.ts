@@ -233,6 +233,51 @@ describe('csv.rows', () => {
     );
   });
 
+  describe('a function that does not begin at `start`', () => {
+    const ignoring: CsvSource = () => Readable.from(slices(large, [65_536]));
+    const shifted: CsvSource = ({ start }) => Readable.from(slices(large.subarray(start && start - 1), [65_536]));
+    const at = async (index: number) => cursorOf(csv.rows(chunked(large), { cursor: null }), index);
+
+    it.each<[string, CsvSource, number, string]>([
+      ['begins at byte 0', ignoring, 80, 'and byte 0 came instead'],
+      ['begins at byte 0, within the head', ignoring, 10, 'and byte 0 came instead'],
+      ['begins a byte before, within the head', shifted, 10, 'and other bytes came'],
+    ])('R10: is no change of the file when it %s', async (_, source, index, message) => {
+      const cursor = await at(index);
+      const reading = items(csv.rows(source, { cursor }));
+      await expect(reading).rejects.toThrow(InvalidEnumeratorError);
+      await expect(reading).rejects.toThrow(
+        `the CSV stream was opened at byte ${(cursor as CsvCursor).offset - 4096}, ${message}`,
+      );
+    });
+
+    it('is read right where the 4 KB before the cursor begin at byte 0 anyway', async () => {
+      const source: CsvSource = () => Readable.from([Buffer.from(plain)]);
+      const cursor = await cursorOf(csv.rows(source, { cursor: null }), 1);
+      expect(await items(csv.rows(source, { cursor }))).toEqual(expectedRows(Buffer.from(plain)).slice(2));
+    });
+  });
+
+  describe('encodings', () => {
+    it.each<[string, readonly number[]]>([
+      ['UTF-16BE', [0xfe, 0xff, 0x00, 0x61, 0x00, 0x0a]],
+      ['UTF-32LE', [0xff, 0xfe, 0x00, 0x00, 0x61, 0x00, 0x00, 0x00]],
+      ['UTF-32BE', [0x00, 0x00, 0xfe, 0xff, 0x00, 0x00, 0x00, 0x61]],
+    ])('refuses the byte order mark of %s before the first record', async (encoding, bytes) => {
+      for (const source of [Buffer.from(bytes), chunked(Buffer.from(bytes), 1)]) {
+        const reading = items(csv.rows(source, { cursor: null }));
+        await expect(reading).rejects.toThrow(InvalidEnumeratorError);
+        await expect(reading).rejects.toThrow(`begins with the byte order mark of ${encoding}, which csv-parse cannot`);
+      }
+    });
+
+    it('takes these bytes for the first record with bom: false', async () => {
+      const source = Buffer.from([0xfe, 0xff, 0x0a, 0x31, 0x0a]);
+      const options: Options = { bom: false, encoding: 'latin1' };
+      expect(await items(csv.rows(source, { cursor: null, ...options }))).toEqual([{ þÿ: '1' }]);
+    });
+  });
+
   describe('R1: record delimiters of which one begins another', () => {
     const lists = [
       ['\r\n', '\n', '\r'],
@@ -362,7 +407,7 @@ describe('csv.rows', () => {
       const { rest, path, cursor } = await changedAtHalf(large, (path) => overwrite(path, at, '~'));
       await expect(rest).rejects.toThrow(SourceChangedError);
       await expect(rest).rejects.toThrow(
-        `${path} was changed since the checkpoint behind row ${cursor.row} (byte ${cursor.offset}): ` +
+        `${path} was changed since the checkpoint after row ${cursor.row} (byte ${cursor.offset}): ` +
           'its first 65536 bytes are not what they were',
       );
     });
@@ -552,6 +597,32 @@ describe('csv.rows', () => {
       expect(streams[0]?.destroyed).toBe(true);
       await reader.close();
       expect(streams[1]?.destroyed).toBe(true);
+    });
+
+    it('hands out the rows of a slow stream as they come, and resumes after each', async () => {
+      const stream = new Readable({ read() {} });
+      const reader = readerOf(csv.rows(() => stream, { cursor: null }));
+      const pairs: (readonly [unknown, Cursor])[] = [];
+      for (const [row, shown] of [
+        ['n\nrow 1\n', 0],
+        ['row 2\n', 1],
+        ['row 3\n', 2],
+        ['row 4\n', 3],
+      ] as const) {
+        stream.push(row);
+        if (shown === 0) continue; // csv-parse looks a few bytes ahead
+        const page = (await reader.next()) as Page<unknown>;
+        pairs.push(...page.items.map((item, index) => [item, page.cursorAt(index)] as const));
+        expect(pairs).toHaveLength(shown);
+      }
+      await reader.close();
+      expect(stream.destroyed).toBe(true);
+
+      const whole = Buffer.from('n\nrow 1\nrow 2\nrow 3\nrow 4\n');
+      for (const [index, [, cursor]] of pairs.entries()) {
+        const rest = await items(csv.rows(chunked(whole), { cursor }));
+        expect([...pairs.slice(0, index + 1).map(([row]) => row), ...rest]).toEqual(expectedRows(whole));
+      }
     });
 
     it('reads no further ahead than its pages', async () => {
@@ -767,6 +838,22 @@ describe('csv.rows', () => {
         expect(streams.map(({ destroyed }) => destroyed)).toEqual(streams.map(() => true));
       });
     }
+
+    it('destroys a stream that is not an instance of Readable, as those of readable-stream are', async () => {
+      const stream = new Readable({ read() {} });
+      const like = {
+        on: stream.on.bind(stream),
+        destroy: stream.destroy.bind(stream),
+        [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
+      };
+      const reader = readerOf(csv.rows((() => like) as never, { cursor: null }));
+      const reading = reader.next();
+      reading.catch(() => {});
+      await until('the stream is read', () => stream.readableFlowing === false || stream.listenerCount('readable') > 0);
+      await reader.close();
+      expect(stream.destroyed).toBe(true);
+      await expect(reading).rejects.toThrow();
+    });
 
     describe('does not wait for a stream that gives nothing', () => {
       /** Gives the bytes up to `end`, and then nothing. */

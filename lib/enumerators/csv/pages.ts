@@ -8,7 +8,7 @@ const KEPT_BYTES = TAIL_BYTES + 4_096;
 
 /** A page a chunk. */
 export async function* pagesOf<Row>(
-  { body, parser, mark, tail, offset }: Stretch<Row>,
+  { body, parser, head, tail, offset }: Stretch<Row>,
   until: number,
 ): AsyncGenerator<Page<Row, CsvCursor>, void, void> {
   let bytes = tail;
@@ -17,10 +17,11 @@ export async function* pagesOf<Row>(
     const chunk = await body.next();
     const failure = await failureOf(chunk ? parser.write(chunk) : parser.end());
     if (chunk) bytes = Buffer.concat([bytes.subarray(-KEPT_BYTES), chunk]);
+    if (chunk) head.add(chunk, end);
     end += chunk?.length ?? 0;
     const records = parser.take();
     const count = countUpTo(until, records.offsets);
-    if (count > 0) yield page(records, { count, mark, bytes, start: end - bytes.length });
+    if (count > 0) yield page(records, { count, mark: head.mark, bytes, start: end - bytes.length });
     if (count < records.items.length || records.offsets.at(-1) === until) return;
     if (failure) throw failure.error; // only now: the records before the broken one can be finished
     if (!chunk) return;

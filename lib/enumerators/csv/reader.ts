@@ -1,8 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The longest BOM. */
+const FIRST_BYTES = 4;
+
 /** Chunks that can be looked into before they are taken. */
 export class ByteReader {
   readonly #chunks: AsyncGenerator<Buffer, void, void>;
   readonly #ahead: Buffer[] = [];
   #aheadBytes = 0;
+  /** A chunk that was asked for, and had not come when it was last waited for. */
+  #coming: Promise<IteratorResult<Buffer, void>> | undefined;
 
   constructor(chunks: AsyncGenerator<Buffer, void, void>) {
     this.#chunks = chunks;
@@ -12,18 +19,26 @@ export class ByteReader {
   async next(): Promise<Buffer | undefined> {
     const chunk = this.#ahead.shift();
     this.#aheadBytes -= chunk?.length ?? 0;
-    return chunk ?? (await this.#chunks.next()).value ?? undefined;
+    return chunk ?? (await this.#read()).value ?? undefined;
   }
 
   /** The next `count` bytes without taking them; fewer at the end. */
   async peek(count: number): Promise<Buffer> {
-    while (this.#aheadBytes < count) {
-      const { value } = await this.#chunks.next();
-      if (!value) break;
-      this.#ahead.push(value);
-      this.#aheadBytes += value.length;
-    }
+    while (this.#aheadBytes < count && (await this.#readAhead()));
     return Buffer.concat(this.#ahead).subarray(0, count);
+  }
+
+  /** As {@link peek}, but after the first bytes came it waits no longer than `ms` for the others. */
+  async peekWithin(ms: number, count: number): Promise<Buffer> {
+    await this.peek(Math.min(FIRST_BYTES, count));
+    const ended = new AbortController();
+    const late = delay(ms, false, { ref: false, signal: ended.signal }).catch(() => false);
+    try {
+      while (this.#aheadBytes < count && (await Promise.race([this.#readAhead(), late])));
+    } finally {
+      ended.abort();
+    }
+    return this.peek(Math.min(this.#aheadBytes, count));
   }
 
   /** The next `count` bytes; fewer at the end. */
@@ -38,6 +53,25 @@ export class ByteReader {
       left -= Math.min(left, chunk.length);
     }
     return taken;
+  }
+
+  /** Whether there was a chunk more. */
+  async #readAhead(): Promise<boolean> {
+    this.#coming ??= this.#chunks.next();
+    const coming = this.#coming;
+    const { value } = await coming;
+    if (!value) return false;
+    if (this.#coming !== coming) return true; // somebody else took it meanwhile
+    this.#coming = undefined;
+    this.#ahead.push(value);
+    this.#aheadBytes += value.length;
+    return true;
+  }
+
+  #read(): Promise<IteratorResult<Buffer, void>> {
+    const coming = this.#coming ?? this.#chunks.next();
+    this.#coming = undefined;
+    return coming;
   }
 
   async close(): Promise<void> {

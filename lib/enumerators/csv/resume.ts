@@ -1,16 +1,7 @@
 import { InvalidCursorError } from '../../iteration.errors.js';
 import type { CsvBytes } from './bytes.js';
 import { bomOf } from './encoding.js';
-import {
-  type CsvCursor,
-  changed,
-  checkFile,
-  checkTail,
-  type FileMark,
-  fileMark,
-  HEAD_BYTES,
-  TAIL_BYTES,
-} from './fingerprint.js';
+import { type CsvCursor, changed, checkFile, checkTail, FileHead, HEAD_BYTES, TAIL_BYTES } from './fingerprint.js';
 import { delimiterAt, delimiterBefore, isNewline, lineEnds } from './line-end.js';
 import type { ParserOptions } from './options.js';
 import { CsvParser, type Learned, type loadCsvParse } from './parser.js';
@@ -28,17 +19,27 @@ export interface OpenCsv {
 export interface Stretch<Row> {
   readonly body: ByteReader;
   readonly parser: CsvParser<Row>;
-  readonly mark: FileMark;
+  readonly head: FileHead;
   /** The bytes before `body`, {@link TAIL_BYTES} or a little more; they end at the byte `offset`. */
   readonly tail: Buffer;
   readonly offset: number;
 }
 
+/** How long a slow stream is waited for until what has come is handed out: a cursor knows the rest of the head later. */
+const HEAD_MS = 200;
+
 /** The whole file. */
-export async function begin<Row>({ bytes, csv, options }: OpenCsv): Promise<Stretch<Row>> {
+export async function begin<Row>({ name, bytes, csv, options }: OpenCsv): Promise<Stretch<Row>> {
   const body = new ByteReader(bytes.from(0));
-  const mark = fileMark(await body.peek(HEAD_BYTES), bytes.size);
-  return { body, parser: new CsvParser(csv, options), mark, tail: Buffer.alloc(0), offset: 0 };
+  try {
+    const head = await body.peekWithin(HEAD_MS, HEAD_BYTES);
+    bomOf(name, head, options);
+    const parser = new CsvParser<Row>(csv, options);
+    return { body, parser, head: new FileHead(head, bytes.size), tail: Buffer.alloc(0), offset: 0 };
+  } catch (error) {
+    await body.close();
+    throw error;
+  }
 }
 
 /**
@@ -48,18 +49,18 @@ export async function begin<Row>({ bytes, csv, options }: OpenCsv): Promise<Stre
  */
 export async function resume<Row>(open: OpenCsv, cursor: CsvCursor): Promise<Stretch<Row>> {
   const { name, bytes, csv, options } = open;
-  const { mark, learned, bom } = await readHead(open, cursor);
+  const { head, learned, bom } = await readHead(open, cursor);
   const body = new ByteReader(bytes.from(Math.max(0, cursor.offset - TAIL_BYTES)));
   try {
     const tail = await body.take(Math.min(TAIL_BYTES, cursor.offset));
-    checkTail(name, cursor, tail);
+    checkTail(name, cursor, { tail, ...(bytes.size === undefined && { opened: head }) });
     const before = delimiterBefore(tail, learned.delimiters);
     const lineEnd = await takeLineEnd(open.name, { body, cursor, before, learned });
     const end = before ?? lineEnd;
     const offset = cursor.offset + lineEnd.length;
     const at = { offset, row: cursor.row, line: cursor.line + (isNewline(end) ? 1 : 0) };
     const parser = new CsvParser<Row>(csv, options, { learned, at, bom });
-    return { body, parser, mark, tail: Buffer.concat([tail, lineEnd]), offset };
+    return { body, parser, head, tail: Buffer.concat([tail, lineEnd]), offset };
   } catch (error) {
     await body.close();
     throw error;
@@ -67,7 +68,7 @@ export async function resume<Row>(open: OpenCsv, cursor: CsvCursor): Promise<Str
 }
 
 interface Head {
-  readonly mark: FileMark;
+  readonly head: FileHead;
   readonly learned: Learned;
   readonly bom: Buffer;
 }
@@ -75,12 +76,13 @@ interface Head {
 async function readHead({ name, bytes, csv, options }: OpenCsv, cursor: CsvCursor): Promise<Head> {
   const reader = new ByteReader(bytes.from(0));
   try {
-    const head = await reader.peek(HEAD_BYTES);
+    await reader.peek(cursor.headBytes);
+    const head = await reader.peekWithin(HEAD_MS, HEAD_BYTES);
     checkFile(name, cursor, { head, size: bytes.size });
+    const bom = bomOf(name, head, options);
     const parser = new CsvParser(csv, { ...options, from: 1, to: 1, on_record: undefined, on_skip: undefined });
     const hasRecord = await readRecord(parser, { reader, limit: cursor.offset });
-    const mark = fileMark(head, bytes.size);
-    if (hasRecord) return { mark, learned: parser.learned, bom: options.bom ? bomOf(head) : Buffer.alloc(0) };
+    if (hasRecord) return { head: new FileHead(head, bytes.size), learned: parser.learned, bom };
   } finally {
     await reader.close();
   }
