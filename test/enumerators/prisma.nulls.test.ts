@@ -124,6 +124,6 @@ describe('nullable keys of Prisma', () => {
 
   it('a cursor with a null is refused where no null can be', () => {
     const build = (cursor: Cursor) => builder.records(prisma.keyRow, {}, { cursor, key: 'rank' });
-    expect(() => build([null, 3])).toThrow('has null for "rank", which is no Int');
+    expect(() => build([null, 3])).toThrow('has null for "rank", which is not an Int');
   });
 });

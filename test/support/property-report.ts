@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,4 +16,10 @@ export default function setup(): () => void {
     console.log('\nRandom cases that resumed exactly:');
     console.table(rows.sort((one, other) => (order(one) < order(other) ? -1 : 1)));
   };
+}
+
+/** Adds a line to the table. */
+export function reportProperty(line: Readonly<Record<string, string | number>>): void {
+  const path = process.env.PROPERTY_REPORT;
+  if (path) appendFileSync(path, `${JSON.stringify(line)}\n`);
 }

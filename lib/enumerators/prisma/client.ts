@@ -15,6 +15,10 @@ export interface ModelDelegate {
 
 /** What is used of the client that a delegate belongs to; within a transaction, the transaction's. */
 export interface ModelClient {
+  /** Of an extended client, the one that it extends; of a client as it was generated, the client itself. */
+  readonly $parent?: ModelClient;
+  readonly _extensions?: { isEmpty?(): boolean };
+  readonly _clientVersion?: string;
   $queryRawUnsafe(sql: string, ...values: unknown[]): PromiseLike<unknown>;
   $executeRawUnsafe(sql: string): PromiseLike<number>;
   $transaction?(statements: readonly PromiseLike<unknown>[]): Promise<readonly unknown[]>;
@@ -29,6 +33,12 @@ export interface OpenedModel {
   /** What reads it, for error messages: `prisma.records`. */
   readonly source: string;
   readonly delegate: ModelDelegate;
+  /** The client without extensions: what it reads is what the database has. */
+  readonly base: ModelClient;
+  /** The model's delegate of `base`. */
+  readonly plain: ModelDelegate;
+  /** Whether the delegate may be of an extended client; within a transaction nobody can say that it is not. */
+  readonly isExtended: boolean;
   readonly model: PrismaModel;
   /** The database's schema of tables whose model names none. */
   readonly schema: string;
@@ -58,14 +68,30 @@ export function openModel(value: unknown, source: string): OpenedModel {
     );
   }
   const name = delegate.$name;
+  const base = baseOf(client);
+  const plain = delegateOf(base, name);
   const omit = client._globalOmit?.[name.charAt(0).toLowerCase() + name.slice(1)] ?? {};
   return {
     source,
     delegate,
+    base,
+    plain,
+    isExtended: delegateOf(client, name) !== delegate,
     model: parseModel(inlineSchema, name),
     schema: adapter?.options?.schema ?? 'public',
     omitted: Object.keys(omit).filter((field) => omit[field]),
   };
+}
+
+function delegateOf(client: ModelClient, name: string): ModelDelegate {
+  const delegates = client as unknown as Readonly<Record<string, ModelDelegate>>;
+  return delegates[name.charAt(0).toLowerCase() + name.slice(1)] as ModelDelegate;
+}
+
+function baseOf(client: ModelClient): ModelClient {
+  let base = client;
+  while (base.$parent && base._extensions?.isEmpty?.() === false) base = base.$parent;
+  return base;
 }
 
 function describe(value: unknown): string {

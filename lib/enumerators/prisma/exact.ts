@@ -40,11 +40,11 @@ export class ExactKeys {
 
   /** @throws InvalidOptionsError when the model has no unique fields that a row can be found by. */
   constructor(opened: OpenedModel, key: readonly KeyField[]) {
-    this.#client = opened.delegate.$parent;
+    this.#client = opened.base;
     this.#key = key;
     this.#rounded = key.filter(({ rounded }) => rounded);
     this.#table = tableOf(opened);
-    this.identity = identityOf(opened);
+    this.identity = identityOf(opened, this.#rounded.length > 0);
   }
 
   /** How many rows can be named in one `where`. */
@@ -148,15 +148,17 @@ export class ExactKeys {
   }
 }
 
-function identityOf({ model, source }: OpenedModel): readonly KeyField[] {
+function identityOf({ model, source }: OpenedModel, hasMoments: boolean): readonly KeyField[] {
   const identifies = (name: string) => IDENTIFYING.includes(model.fields.get(name)?.type ?? '');
   const names = model.uniques.find((unique) => unique.every(identifies));
   if (names) {
     return names.map((name) => ({ field: model.fields.get(name) as PrismaField, order: 'asc', rounded: false }));
   }
+  const why = hasMoments
+    ? `the key of ${model.name} has a DateTime, of which Prisma tells only milliseconds. The rest is read by`
+    : `${model.name} is read through an extended client or in a transaction, where its rows are found by`;
   throw new InvalidOptionsError(
-    `${source}: the key of ${model.name} has a DateTime, of which Prisma tells only milliseconds. The rest is read by ` +
-      'a primary key or unique constraint of required Int, BigInt or String fields, and there is none. ' +
+    `${source}: ${why} a primary key or unique constraint of required Int, BigInt or String fields, and there is none. ` +
       'Add one, use other fields: { key: [...] }, or a generator of your own',
   );
 }

@@ -3,6 +3,9 @@ import type { KeyColumn, KeyValues } from '../contract/index.js';
 import type { OpenedModel } from './client.js';
 import type { PrismaField } from './model.js';
 
+/** The databases whose catalogue is asked what a column really is. */
+const CHECKED = ['postgresql', 'postgres', 'mysql', 'sqlite'];
+
 /** One field of the key a model is read by. */
 export interface KeyField {
   readonly field: PrismaField;
@@ -13,6 +16,8 @@ export interface KeyField {
   readonly rounded: boolean;
   /** An enum's values in the database's order; known once reading has begun. */
   readonly values?: readonly string[];
+  /** How many characters of a text the database sorts by, where it may be longer; known once reading has begun. */
+  readonly sorted?: number;
 }
 
 /**
@@ -39,14 +44,15 @@ export function firstRounded(key: readonly KeyField[], values: KeyValues): numbe
   return key.findIndex(({ rounded }, index) => rounded && values[index] !== null);
 }
 
-function keyField({ model, source }: OpenedModel, { column, order, nulls }: KeyColumn): KeyField {
+function keyField(opened: OpenedModel, { column, order, nulls }: KeyColumn): KeyField {
+  const { model, source } = opened;
   const field = model.fields.get(column);
   const where = `${source}: the key field "${column}" of ${model.name}`;
   if (!field) {
-    const known = [...model.fields.values()].filter((other) => !refusal(other, model.provider));
+    const known = [...model.fields.values()].filter((other) => !refusal(other, opened));
     throw new InvalidOptionsError(`${where} is unknown. Fields: ${known.map(({ name }) => name).join(', ')}`);
   }
-  const refused = refusal(field, model.provider);
+  const refused = refusal(field, opened);
   if (refused) throw new InvalidOptionsError(`${where} ${refused}. Use other fields: { key: [...] }`);
   if (field.nullable && !nulls) {
     throw new InvalidOptionsError(
@@ -57,19 +63,38 @@ function keyField({ model, source }: OpenedModel, { column, order, nulls }: KeyC
   return { field, order, rounded: isMoment(field), ...(field.nullable && { nulls }) };
 }
 
-function refusal(field: PrismaField, provider: string): string | undefined {
+function refusal(field: PrismaField, { model: { provider }, base }: OpenedModel): string | undefined {
   if (field.kind === 'other') return `is of type ${field.type}, a relation or a type without an order`;
   if (field.list) return 'is a list, which has no order';
+  if (field.type === 'Int' || field.type === 'BigInt') return undefined;
+  if (!CHECKED.includes(provider)) {
+    return `is ${field.type}, and on ${provider} only Int and BigInt are followed: its catalogue is not asked for the rest`;
+  }
   if (field.kind === 'enum' && !provider.startsWith('postgres')) {
     return `is an enum, whose order can be learnt on PostgreSQL, not on ${provider}`;
   }
   if (field.type === 'Json' || field.type === 'Bytes') return `is ${field.type}, which Prisma cannot compare`;
   if (field.native?.startsWith('Time') && !field.native.startsWith('Timestamp')) return `is ${field.native}`;
   if (field.native === 'Real') return 'is Real, whose values Prisma rounds';
-  if (isMoment(field) && !provider.startsWith('postgres')) {
-    return `is a DateTime, of which Prisma tells only milliseconds; the rest can be learnt on PostgreSQL, not on ${provider}`;
+  if (!provider.startsWith('postgres')) return elsewhere(field, provider);
+  if (field.type === 'Float' && !comparesFloats(base._clientVersion)) {
+    return `is a Float, which Prisma ${base._clientVersion} rounds in comparisons; 7.4 and later do not`;
   }
   return undefined;
+}
+
+/** What is exact on PostgreSQL alone. */
+function elsewhere(field: PrismaField, provider: string): string | undefined {
+  if (field.type === 'DateTime') {
+    return `is a DateTime, which Prisma rounds to milliseconds; the rest is read on PostgreSQL, not on ${provider}`;
+  }
+  if (field.type !== 'Float' && field.type !== 'Decimal') return undefined;
+  return `is a ${field.type}, which is followed exactly on PostgreSQL, not on ${provider}`;
+}
+
+function comparesFloats(version = ''): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 7 || (major === 7 && minor >= 4);
 }
 
 function isMoment({ type, native }: PrismaField): boolean {

@@ -30,8 +30,10 @@ export class PrismaEnumeratorBuilder {
    * pages and between runs no other row is lost or repeated. Rows that are inserted behind the cursor, or moved there by
    * a change of their key, are not seen.
    *
-   * An enum goes by the database's order and a DateTime to the microsecond, on PostgreSQL; elsewhere both are refused.
-   * Prisma rounds a DateTime to the millisecond, so the rest is read by SQL on the delegate's client: a short query more a
+   * Before the first page the key is compared with the table, and a column that does not fit the model is refused. An enum is
+   * in the database's order and a DateTime exact to the microsecond, on PostgreSQL; elsewhere both are refused, as are Float
+   * and Decimal. Of an extended client the keys are read by the client without extensions.
+   * Prisma rounds a DateTime to the millisecond, so the rest is read by SQL on the client without extensions: a short query more a
    * page, or three where rows share the millisecond at its end. That SQL must see the rows that Prisma sees, in a session
    * whose time zone is UTC, and find them by unique fields of Int, BigInt or String; anything else is an error, and loses
    * nothing.

@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from '../../iteration.errors.js';
-import type { OpenedModel, PrismaValues } from './client.js';
+import type { ModelDelegate, OpenedModel, PrismaValues } from './client.js';
 import type { Where } from './compare.js';
 import type { KeyField } from './key.js';
 import { sizeOf } from './size.js';
@@ -17,6 +17,7 @@ export class PrismaQuery {
   /** For error messages: `User by (createdAt, id)`. */
   readonly name: string;
   readonly #opened: OpenedModel;
+  readonly #delegate: ModelDelegate;
   readonly #args: FindManyArgs;
   readonly #shape: FindManyArgs;
   readonly #hidden: readonly string[];
@@ -25,17 +26,24 @@ export class PrismaQuery {
   /**
    * @param options.fields What is read of every row.
    * @param options.alone Whether nothing else is read.
+   * @param options.delegate What reads; by default the one that was opened.
    * @throws InvalidOptionsError for arguments that the source itself sets.
    */
   constructor(
     opened: OpenedModel,
     args: object,
-    options: { readonly key: readonly KeyField[]; readonly fields: readonly string[]; readonly alone?: boolean },
+    options: {
+      readonly key: readonly KeyField[];
+      readonly fields: readonly string[];
+      readonly alone?: boolean;
+      readonly delegate?: ModelDelegate;
+    },
   ) {
     refuseOwned(args, opened);
     if (options.alone) refuseShapes(args, opened);
     this.name = `${opened.model.name} by (${options.key.map(({ field }) => field.name).join(', ')})`;
     this.#opened = opened;
+    this.#delegate = options.delegate ?? opened.delegate;
     this.#args = options.alone ? { ...args, select: flags(options.fields, true) } : { ...args };
     const { select, omit } = this.#args;
     const given = (field: string) =>
@@ -51,8 +59,7 @@ export class PrismaQuery {
 
   /** The first rows of the user's that are also in all of `wheres`, in the order of the key; a negative `take`: the last. */
   async find(wheres: readonly Where[], slice: { take: number; skip?: number }): Promise<readonly PrismaValues[]> {
-    const { delegate } = this.#opened;
-    return delegate.findMany({
+    return this.#delegate.findMany({
       ...this.#args,
       ...this.#shape,
       ...this.#filter(wheres),
@@ -74,7 +81,7 @@ export class PrismaQuery {
 
   /** How many rows of the user's are also in all of `wheres`. */
   async count(wheres: readonly Where[]): Promise<number> {
-    return this.#opened.delegate.count(this.#filter(wheres));
+    return this.#delegate.count(this.#filter(wheres));
   }
 
   /** How many rows the user's `where` has, as far as that can be said soon. */

@@ -9,7 +9,9 @@ import {
   type Source,
 } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
+import { ExtendedKeyset } from './extended.js';
 import { PrismaKeyset } from './keyset.js';
+import { ordersOf } from './order.js';
 import type { Reading } from './reading.js';
 import { cursorValues } from './value.js';
 import { comparable, upTo } from './where.js';
@@ -46,9 +48,12 @@ export class PrismaRecords implements Source<PrismaValues> {
   }
 
   private async *pages(bounds: Bounds): AsyncGenerator<Page<PrismaValues>, void, void> {
-    const { query, columns, exact } = this.reading;
-    const keyset = new PrismaKeyset(query, await this.reading.key(), exact);
+    const { query, columns, exact, extended } = this.reading;
+    const key = await this.reading.key();
+    const keyset = extended
+      ? new ExtendedKeyset({ query, key, exact, ...extended })
+      : new PrismaKeyset(query, key, exact);
     const fetch: KeysetQuery<PrismaValues>['fetch'] = (between, limit) => keyset.fetch(between, limit);
-    yield* keysetPages({ name: query.name, columns, pageSize: this.pageSize, fetch }, bounds);
+    yield* keysetPages({ name: query.name, columns, pageSize: this.pageSize, orders: ordersOf(key), fetch }, bounds);
   }
 }

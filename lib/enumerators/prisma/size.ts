@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ModelClient, ModelDelegate, OpenedModel } from './client.js';
+import type { ModelClient, OpenedModel } from './client.js';
 import type { Where } from './compare.js';
 import { tableOf } from './sql.js';
 
@@ -26,11 +26,9 @@ export async function sizeOf(opened: OpenedModel, where: Where = {}): Promise<nu
 }
 
 /** The client, where a transaction of our own can be had and the delegate is the client's as it was generated. */
-function clientOf({ delegate, model }: OpenedModel): Required<ModelClient> | undefined {
+function clientOf({ delegate, model, isExtended }: OpenedModel): Required<ModelClient> | undefined {
   const client = delegate.$parent;
-  const name = delegate.$name.charAt(0).toLowerCase() + delegate.$name.slice(1);
-  const isPlain = (client as unknown as Record<string, ModelDelegate>)[name] === delegate;
-  return isPlain && client.$transaction && model.provider.startsWith('postgres')
+  return !isExtended && client.$transaction && model.provider.startsWith('postgres')
     ? (client as Required<ModelClient>)
     : undefined;
 }

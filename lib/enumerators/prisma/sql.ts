@@ -61,8 +61,15 @@ export function column({ column }: PrismaField): string {
   return quote(column);
 }
 
+/** A column as the model's database quotes it. */
+export function columnOf({ model }: OpenedModel, { column }: PrismaField): string {
+  return model.provider === 'mysql' ? backquote(column) : quote(column);
+}
+
 /** The model's table, whatever the session's search_path is. */
 export function tableOf({ model, schema }: OpenedModel): string {
+  if (model.provider === 'mysql') return backquote(model.table.name);
+  if (model.provider === 'sqlite') return quote(model.table.name);
   return `${quote(model.table.schema ?? schema)}.${quote(model.table.name)}`;
 }
 
@@ -75,4 +82,8 @@ function beyond({ field, order, nulls }: KeyField, parameter: string): string {
 
 function quote(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
+}
+
+function backquote(identifier: string): string {
+  return `\`${identifier.replaceAll('`', '``')}\``;
 }

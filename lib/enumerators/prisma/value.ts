@@ -5,12 +5,18 @@ import type { KeyField } from './key.js';
 import type { PrismaField } from './model.js';
 
 /** A key value of a row as JSON; a timestamp comes from the database itself. */
-export function fromPrisma({ field, nulls }: KeyField, value: unknown): Json {
+export function fromPrisma({ field, nulls, sorted }: KeyField, value: unknown): Json {
   if (value === null && nulls) return null;
   const json = jsonOf(field, value);
+  if (sorted !== undefined && typeof json === 'string' && json.length > sorted) {
+    throw new InvalidEnumeratorError(
+      `The rows hold a text of ${json.length} characters as "${field.name}", and the database sorts long texts by their ` +
+        `beginning only, so no more than ${sorted} characters can be followed. Choose another key field`,
+    );
+  }
   if (json !== undefined) return json;
   throw new InvalidEnumeratorError(
-    `The rows hold ${String(value)} as "${field.name}", which is no ${field.type} that a cursor could hold. ` +
+    `The rows hold ${String(value)} as "${field.name}", which is not ${withArticle(field.type)} that a cursor can hold. ` +
       'Does an extension of the client compute a field of that name?',
   );
 }
@@ -18,7 +24,7 @@ export function fromPrisma({ field, nulls }: KeyField, value: unknown): Json {
 function jsonOf({ type }: PrismaField, value: unknown): Json | undefined {
   switch (type) {
     case 'Int':
-      return typeof value === 'number' ? value : undefined;
+      return Number.isSafeInteger(value) ? (value as number) : undefined;
     case 'Float':
       return Number.isFinite(value) ? (value as number) + 0 : undefined; // + 0: JSON has no -0
     case 'BigInt':
@@ -32,7 +38,9 @@ function jsonOf({ type }: PrismaField, value: unknown): Json | undefined {
   }
 }
 
+/** A number has `toFixed` too, which rounds. */
 function decimalText(value: unknown): string | undefined {
+  if (typeof value !== 'object') return undefined;
   const text = (value as { toFixed?(): string } | null)?.toFixed?.();
   return text === 'NaN' ? undefined : text;
 }
@@ -76,7 +84,7 @@ export function checkCursor(name: string, key: readonly KeyField[], cursor: Curs
     if (isPossible(part, values[index])) continue;
     throw new InvalidCursorError(
       `${name}: the cursor ${JSON.stringify(cursor)} has ${JSON.stringify(values[index])} for "${part.field.name}", ` +
-        `which is no ${part.field.type}. Was the key changed? Then raise the processor's "version"`,
+        `which is not ${withArticle(part.field.type)}. Was the key changed? Then raise the processor's "version"`,
       'cursor',
     );
   }
@@ -84,11 +92,16 @@ export function checkCursor(name: string, key: readonly KeyField[], cursor: Curs
 
 function isPossible({ field: { type, values }, nulls }: KeyField, value: Json | undefined): boolean {
   if (value === null) return nulls !== undefined;
-  if (type === 'Int' || type === 'Float') return typeof value === 'number';
+  if (type === 'Int') return Number.isSafeInteger(value);
+  if (type === 'Float') return Number.isFinite(value);
   if (type === 'Boolean') return typeof value === 'boolean';
   if (typeof value !== 'string') return false;
   if (values) return values.has(value);
   if (type === 'BigInt') return /^-?\d+$/.test(value);
   if (type === 'Decimal') return /^-?\d+(\.\d+)?$/.test(value);
   return type !== 'DateTime' || !Number.isNaN(Date.parse(value));
+}
+
+function withArticle(type: string): string {
+  return `${/^[AEIOU]/.test(type) ? 'an' : 'a'} ${type}`;
 }

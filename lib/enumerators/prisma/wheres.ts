@@ -1,4 +1,5 @@
 import type { Cursor } from '../../cursor.js';
+import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import {
   type Bounds,
   type Enumerator,
@@ -11,7 +12,10 @@ import {
   type Source,
 } from '../contract/index.js';
 import type { Where } from './compare.js';
+import type { KeyField } from './key.js';
 import { PrismaKeyset } from './keyset.js';
+import { ordersOf } from './order.js';
+import type { PrismaQuery } from './query.js';
 import { RangeCutter } from './ranges.js';
 import type { Reading } from './reading.js';
 
@@ -38,7 +42,9 @@ export class PrismaWheres implements Source<Where> {
   }
 
   async halve(where: Where, before: Cursor, cursor: Cursor): ReturnType<NonNullable<Enumerator<Where>['halve']>> {
-    const rows = await this.#reading.query.count([where]);
+    const { query, extended } = this.#reading;
+    const counted = await query.count([where]);
+    const rows = extended ? Math.max(counted, await extended.keys.count([where])) : counted;
     if (rows < 2) return undefined;
     const first = await this.#first({ after: before, until: cursor }, Math.ceil(rows / 2));
     if (!first) return undefined;
@@ -54,19 +60,48 @@ export class PrismaWheres implements Source<Where> {
   /** One batch a page: what is read ahead is the next batch's key. */
   async *#batches(bounds: Bounds, size: number): AsyncGenerator<Page<Where>, void, void> {
     const { query, columns } = this.#reading;
+    const key = await this.#reading.key();
     const cut = await this.#cutter();
     const fetch: KeysetQuery<Where>['fetch'] = (between) => cut(between, size);
-    yield* keysetPages({ name: query.name, columns, pageSize: 1, fetch }, bounds);
+    yield* keysetPages({ name: query.name, columns, pageSize: 1, orders: ordersOf(key), fetch }, bounds);
   }
 
+  /** Cuts by the client without extensions, which sees every row; where it sees none, by the extended one. */
   async #cutter(): Promise<Cut> {
-    const { query, exact } = this.#reading;
+    const { query, extended } = this.#reading;
     const key = await this.#reading.key();
+    const own = this.#cutterBy(query, key);
+    if (!extended) return own;
+    const plain = this.#cutterBy(extended.keys, key);
+    let sees = false;
+    let alone = false;
+    return async (between, size) => {
+      if (alone) return own(between, size);
+      const cut = await plain(between, size);
+      if (cut.keys.length > 0) sees = true;
+      if (cut.keys.length > 0 || (await own(between, 1)).keys.length === 0) return cut;
+      if (!sees) alone = true;
+      return sees ? this.#cutAgain(plain, between, size) : own(between, size);
+    };
+  }
+
+  /** A row that came in between the two queries is there by now. */
+  async #cutAgain(cut: Cut, between: Between, size: number): Promise<KeyedRows<Where>> {
+    const again = await cut(between, size);
+    if (again.keys.length > 0) return again;
+    throw new InvalidEnumeratorError(
+      `${this.#reading.query.name}: the extended client gives rows that the client without extensions does not see, so ` +
+        'they cannot be cut into batches. Does an extension set row-level security, or rewrite the "where"?',
+    );
+  }
+
+  #cutterBy(query: PrismaQuery, key: readonly KeyField[]): Cut {
+    const { exact } = this.#reading;
     if (!exact) {
       const ranges = new RangeCutter(query, key);
       return (between, size) => ranges.cut(between, size);
     }
-    // Prisma cannot say which rows of a millisecond are meant: the batch is told by what identifies its rows.
+    // Prisma cannot say which rows of a millisecond are meant: the batch is named by what identifies its rows.
     const keyset = new PrismaKeyset(query, key, exact);
     return async (between, size) => {
       const { rows, keys } = await keyset.fetch(between, size);

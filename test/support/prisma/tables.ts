@@ -5,7 +5,7 @@ import { PrismaClient } from './generated/client.js';
 
 /** A database with the tables of the schema, and clients of it. */
 export class PrismaTables {
-  /** The SQL that Prisma made of its calls. */
+  /** The SQL that Prisma made of its calls, but for what a source asks the catalogue once. */
   queries: string[] = [];
   readonly #clients: { $disconnect(): Promise<void> }[] = [];
 
@@ -26,7 +26,9 @@ export class PrismaTables {
       adapter: this.adapter(options),
       log: [{ emit: 'event', level: 'query' }],
     });
-    client.$on('query', ({ query }) => this.queries.push(query));
+    client.$on('query', ({ query }) => {
+      if (!query.includes('pg_attribute')) this.queries.push(query);
+    });
     this.#clients.push(client);
     return client;
   }

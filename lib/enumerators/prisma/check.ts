@@ -1,0 +1,100 @@
+import { InvalidEnumeratorError } from '../../iteration.errors.js';
+import type { OpenedModel } from './client.js';
+import type { KeyField } from './key.js';
+import { matchOf } from './real.types.js';
+import { columnOf, tableOf } from './sql.js';
+import { type RealColumn, realColumns } from './table.js';
+
+/**
+ * Compares what the model says of its key with what the database says, before the first page: what the table is, is the
+ * truth.
+ *
+ * @param options.isRead Whether each row's key is read; else only the last one of a batch.
+ * @returns The key with what the database knows of it: the order of enums, and how much of a text it sorts by.
+ * @throws InvalidEnumeratorError for a column that the table does not have, whose type is another than the model's, that
+ * can hold NULL and is not said to, or that holds values which cannot be followed.
+ */
+export async function checkedKey(
+  opened: OpenedModel,
+  key: readonly KeyField[],
+  { isRead }: { readonly isRead: boolean },
+): Promise<readonly KeyField[]> {
+  const columns = await realColumns(opened);
+  if (!columns) return key;
+  const checked: KeyField[] = [];
+  for (const part of key) checked.push(await checkedField(opened, part, { columns, isRead }));
+  return checked;
+}
+
+interface Looked {
+  readonly columns: ReadonlyMap<string, RealColumn>;
+  readonly isRead: boolean;
+}
+
+async function checkedField(opened: OpenedModel, part: KeyField, { columns, isRead }: Looked): Promise<KeyField> {
+  const { model, source } = opened;
+  const { field } = part;
+  const found = columns.get(field.column);
+  const where = `${source}: the key field "${field.name}" of ${model.name}`;
+  if (!found) {
+    throw new InvalidEnumeratorError(
+      `${where}: the database shows no column "${field.column}" in the table "${model.table.name}". ` +
+        'Does it exist, and may this user see it?',
+    );
+  }
+  const declared = field.native ? `${field.type} @db.${field.native}` : field.type;
+  const match = matchOf(model.provider, field, found, columnOf(opened, field));
+  if (match.mismatch) {
+    throw new InvalidEnumeratorError(
+      `${where} is ${declared} in the model, and the column "${field.column}" is ${found.shown} in the table: ` +
+        `${match.mismatch}. Change one of the two, or choose another key field: { key: [...] }`,
+    );
+  }
+  if (!part.nulls) await refuseNulls(opened, part, { where, found });
+  if (match.strange && (await holds(opened, match.strange))) {
+    throw new InvalidEnumeratorError(
+      `${where} is ${declared}, and the column "${field.column}" (${found.shown}) holds values that are not sorted as they ` +
+        `are compared or read: SELECT * FROM ${tableOf(opened)} WHERE ${match.strange}. Mend them, or choose another key field`,
+    );
+  }
+  if (match.sorted && !isRead) await refuseLongTexts(opened, part, { where, sorted: match.sorted });
+  return { ...part, ...(match.sorted && { sorted: match.sorted }), ...valuesOf(part, found) };
+}
+
+async function refuseNulls(
+  opened: OpenedModel,
+  { field, order }: KeyField,
+  { where, found }: { where: string; found: RealColumn },
+): Promise<void> {
+  if (found.nullable === false) return;
+  if (found.nullable === undefined && !(await holds(opened, `${columnOf(opened, field)} IS NULL`))) return;
+  throw new InvalidEnumeratorError(
+    `${where} is required in the model, and the column "${field.column}" ${found.nullable ? 'may hold' : 'holds'} NULL in ` +
+      'the table, whose rows would be lost. Make it NOT NULL there, or make the field optional and say where its rows ' +
+      `stand: { key: [{ column: '${field.name}', order: '${order}', nulls: 'last' }] }`,
+  );
+}
+
+async function refuseLongTexts(
+  opened: OpenedModel,
+  { field }: KeyField,
+  { where, sorted }: { where: string; sorted: number },
+): Promise<void> {
+  if (!(await holds(opened, `CHAR_LENGTH(${columnOf(opened, field)}) > ${sorted}`))) return;
+  throw new InvalidEnumeratorError(
+    `${where} holds texts of more than ${sorted} characters, and the database sorts long texts by their beginning only. ` +
+      'Choose another key field',
+  );
+}
+
+/** An enum's values in the database's order, which the schema's need not be. */
+function valuesOf({ field }: KeyField, { labels }: RealColumn): { readonly values?: readonly string[] } {
+  if (!field.values) return {};
+  const names = new Map([...field.values].map(([name, label]) => [label, name]));
+  return { values: (labels ?? []).map((label) => names.get(label) ?? label) };
+}
+
+async function holds(opened: OpenedModel, condition: string): Promise<boolean> {
+  const sql = `SELECT 1 AS one FROM ${tableOf(opened)} WHERE ${condition} LIMIT 1`;
+  return ((await opened.base.$queryRawUnsafe(sql)) as readonly unknown[]).length > 0;
+}
