@@ -2,6 +2,7 @@ import { type Cursor, checkJson, isSameJson, type Json } from '../cursor.js';
 import { InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
 import {
   type Bounds,
+  called,
   checkForward,
   checkOptions,
   count,
@@ -76,13 +77,13 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
 
   async #fetch(after: K | null): Promise<KeyedRows<Row, K>> {
     const { fetch, key, pageSize } = this.query;
-    const rows: unknown = await fetch(after, pageSize);
+    const rows: unknown = await called('fetch of keyset', () => fetch(after, pageSize));
     if (!Array.isArray(rows)) {
       throw new InvalidEnumeratorError(
         `keyset: fetch(${JSON.stringify(after)}, ${pageSize}) gave ${String(rows)}; it must give an array of rows`,
       );
     }
-    const keys = rows.map((row: Row) => key(row));
+    const keys = await called('key of keyset', () => rows.map((row: Row) => key(row)));
     const without = keys.findIndex((key) => key === null || key === undefined);
     if (without >= 0) {
       throw new InvalidEnumeratorError(

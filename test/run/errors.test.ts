@@ -55,6 +55,8 @@ describeQueues('errors', BOTH, (queues) => {
   it.each<[string, Parameters<typeof storyProcessor>[0]]>([
     ['Story.build', { build: thrower }],
     ['fetch of pages', { build: ({ cursor }, build) => build.pages({ cursor, fetch: thrower }) }],
+    ['fetch of keyset', { build: ({ cursor }, build) => build.keyset({ cursor, fetch: thrower, key: String }) }],
+    ['key of keyset', { build: ({ cursor }, build) => build.keyset({ cursor, fetch: async () => [1], key: thrower }) }],
     ['fetch of poll', { build: (_, build) => build.poll(thrower) }],
     ['ack of poll', { build: (_, build) => build.poll(async () => 'a', { ack: thrower }) }],
     [
