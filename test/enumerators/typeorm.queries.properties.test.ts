@@ -66,6 +66,7 @@ describe.each(Object.entries(DRIVERS))('typeorm.queries, by any key on %s', (nam
     for (const batchSize of [1, 7, 1_000]) {
       itKeepsTheEnumeratorContract(`typeorm.queries on ${database}, batches of ${batchSize}`, {
         build: (at) => idsIn(typeorm.queries(table.rows, { ...at, key, batchSize }), key),
+        stretches: 6,
         expected: async () => {
           const ids: number[] = [];
           for await (const [{ id }] of typeorm.records(table.rows, { cursor: null, key })) ids.push(id);

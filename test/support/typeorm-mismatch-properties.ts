@@ -56,7 +56,10 @@ const TYPES = [
 ];
 
 function verdictOf({ ids, error }: Followed, expected: readonly number[]): Verdict {
-  expect(ids).toEqual(expected.slice(0, ids.length)); // in order, none twice, and none left out so far
+  expect(new Set(ids).size).toBe(ids.length);
+  // MariaDB itself sorts texts with a character of code 0 at their end in one order with a limit, and in another without.
+  const isAmbiguous = error?.message.includes('no text with a character of code 0');
+  if (!isAmbiguous) expect(ids).toEqual(expected.slice(0, ids.length)); // in order, and none left out so far
   if (!error) {
     expect(ids).toEqual(expected);
     return 'exact';
