@@ -52,7 +52,10 @@ class Started {
           if (letter === 'c' && fails) throw new UnrecoverableError('it cannot be');
         },
         hook: (event, { job }) => {
-          if (event === 'start') this.#starts.push(job.id as string);
+          if (event === 'start') {
+            this.#starts.push(job.id as string);
+            this.#handled.push({ id: job.id as string, letter: '^' });
+          }
           if (event === 'complete' || event.startsWith('fail'))
             this.#handled.push({ id: job.id as string, letter: '|' });
         },
@@ -61,19 +64,21 @@ class Started {
     );
   }
 
-  /** What was handled, in order, and `|` where a job ended: of this job, or of the others up to its end and after it. */
+  /** What was handled, in order, `^` where a job began and `|` where it ended: of this job, or of the others up to its end and after it. */
   get own(): string {
     return this.#handled
-      .filter(({ id }) => id === this.job.id)
+      .filter(({ id, letter }) => id === this.job.id && letter !== '^')
       .map(({ letter }) => letter)
       .join('');
   }
 
   get others(): { readonly beside: readonly string[]; readonly afterwards: readonly string[] } {
     const end = this.#handled.findIndex(({ id, letter }) => id === this.job.id && letter === '|');
-    const lettersOf = (entries: readonly Handled[]) =>
-      entries.filter(({ id, letter }) => id !== this.job.id && letter !== '|').map(({ letter }) => letter);
-    return { beside: lettersOf(this.#handled.slice(0, end)), afterwards: lettersOf(this.#handled.slice(end)) };
+    const begun = new Set(this.#handled.slice(0, end).map(({ id }) => id));
+    const others = this.#handled.filter(({ id, letter }) => id !== this.job.id && !'^|'.includes(letter));
+    const lettersOf = (isBeside: boolean) =>
+      others.filter(({ id }) => begun.has(id) === isBeside).map(({ letter }) => letter);
+    return { beside: lettersOf(true), afterwards: lettersOf(false) };
   }
 
   /** Adds the job by `add`, and gives the application to work on it with. */
@@ -96,10 +101,14 @@ class Started {
     if (this.place === 'parked') await this.job.promote();
     if (this.place === 'interrupted') this.#app = await this.queues.start({ processors: [this.processor.type] });
     const queue = this.#app.queue();
+    // In the order in which a job moves: one that is in between is seen.
     await until('all that may run beside it has been started', async () => {
-      const { waiting = 0, prioritized = 0 } = await queue.getJobCounts('waiting', 'prioritized');
       const delayed = (await queue.getDelayed()) as Job[];
-      return waiting + prioritized === 0 && delayed.every(({ attemptsStarted }) => attemptsStarted > 0);
+      const { waiting = 0, prioritized = 0 } = await queue.getJobCounts('waiting', 'prioritized');
+      const active = (await queue.getActive()) as Job[];
+      const begun = active.every(({ id }) => this.#starts.includes(id as string));
+      const isLater = ({ attemptsStarted, delay }: Job) => attemptsStarted > 0 || delay > LONG_MS / 2;
+      return waiting + prioritized === 0 && begun && delayed.every(isLater);
     });
     this.#last.open();
     await this.#app.settled(this.job);
