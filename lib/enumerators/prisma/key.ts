@@ -21,13 +21,17 @@ export interface KeyField {
 }
 
 /**
- * The key's fields, completed by the model's primary key.
+ * The key's fields, completed by the model's primary key, or by another unique key where the primary key cannot be followed.
  *
  * @throws InvalidOptionsError for a field that no order without losses can be built on.
  */
 export function keyFields(opened: OpenedModel, key: readonly KeyColumn[]): readonly KeyField[] {
   const { model, source } = opened;
-  const [identity] = model.uniques;
+  const canFollow = (name: string) => {
+    const field = model.fields.get(name);
+    return field !== undefined && refusal(field, opened) === undefined;
+  };
+  const identity = model.uniques.find((unique) => unique.every(canFollow)) ?? model.uniques[0];
   if (!identity) {
     throw new InvalidOptionsError(
       `${source}: ${model.name} has neither a primary key nor a unique constraint of required fields, so its rows cannot be told ` +
@@ -53,7 +57,12 @@ function keyField(opened: OpenedModel, { column, order, nulls }: KeyColumn): Key
     throw new InvalidOptionsError(`${where} is unknown. Fields: ${known.map(({ name }) => name).join(', ')}`);
   }
   const refused = refusal(field, opened);
-  if (refused) throw new InvalidOptionsError(`${where} ${refused}. Use other fields: { key: [...] }`);
+  if (refused) {
+    const instead = model.uniques.some((names) => names.includes(column))
+      ? 'Give the model a unique constraint of other required fields, which then identifies its rows'
+      : 'Use other fields: { key: [...] }';
+    throw new InvalidOptionsError(`${where} ${refused}. ${instead}`);
+  }
   if (field.nullable && !nulls) {
     throw new InvalidOptionsError(
       `${where} may be null, and it is not said where its nulls stand: their rows would be lost. ` +

@@ -77,13 +77,13 @@ function parseField(line: string, schema: string): { field: PrismaField; flags: 
 
 function enumValues(schema: string, name: string): ReadonlyMap<string, string> | undefined {
   const body = bodyOf(schema, 'enum', name);
-  const lines = body?.split('\n').map((line) => line.trim().split(/\s+(?=@)/));
+  const lines = body?.split('\n').map((line) => /^(\w+)(.*)$/.exec(line.trim()) ?? []);
   return (
     lines &&
     new Map(
       lines
-        .filter(([value]) => value && !value.startsWith('@@'))
-        .map(([value = '', ...attributes]) => [value, quoted(attributes, '@map') ?? value]),
+        .filter(([, value]) => value)
+        .map(([, value = '', attributes = '']) => [value, quoted([attributes], '@map') ?? value]),
     )
   );
 }

@@ -26,4 +26,9 @@ CREATE TABLE "Entry" (
   id int PRIMARY KEY, name text NOT NULL, "createdAt" timestamptz(6) NOT NULL, done boolean NOT NULL DEFAULT false,
   touched int NOT NULL DEFAULT 0
 );
+CREATE TYPE "Place" AS ENUM ('office @work', 'home');
+CREATE TABLE "Blob" (
+  id bytea PRIMARY KEY, code text NOT NULL UNIQUE, rank int NOT NULL, place "Place" NOT NULL DEFAULT 'home'
+);
+CREATE TABLE "Opaque" (id bytea PRIMARY KEY, rank int NOT NULL);
 CREATE VIEW "Tally" AS SELECT count(*)::int AS total FROM "Post";
