@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { KeyColumn } from '../../../lib/enumerators/contract/index.js';
+import { PrismaEnumeratorBuilder } from '../../../lib/enumerators/prisma/prisma.enumerator.js';
+import { itFollowsAnyKey, type KeyName, type KeyRow } from '../keyset-properties.js';
+import type { Prisma, PrismaClient } from './mysql/generated/client.js';
+
+/** A client with an empty table of the model `KeyRow`. */
+export interface OpenKeyRows {
+  readonly client: PrismaClient;
+  close(): Promise<void>;
+}
+
+/** What may be in a key there. */
+const COLUMNS: readonly KeyName[] = ['id', 'rank', 'maybe', 'name', 'note', 'big'];
+
+const inOrder = ({ column, order, nulls }: KeyColumn) => ({ [column]: nulls ? { sort: order, nulls } : order });
+
+/** R1 over random keys, by the three sources over the model `KeyRow` of a database that is not PostgreSQL. */
+export function describeAnyKey(database: string, open: () => Promise<OpenKeyRows>): void {
+  describe(`prisma by any key on ${database}`, () => {
+    const builder = new PrismaEnumeratorBuilder();
+    let opened: OpenKeyRows;
+
+    beforeAll(async () => {
+      opened = await open();
+    }, 60_000);
+
+    afterAll(() => opened.close());
+
+    async function insert(rows: readonly KeyRow[]): Promise<void> {
+      const data = rows.map(({ id, rank, maybe, name, note, big }) => ({
+        id,
+        rank,
+        maybe,
+        name,
+        note,
+        big: BigInt(big),
+      }));
+      await opened.client.keyRow.createMany({ data });
+    }
+
+    const world = {
+      database,
+      columns: COLUMNS,
+      async reset(rows: readonly KeyRow[]): Promise<void> {
+        await opened.client.keyRow.deleteMany({});
+        if (rows.length > 0) await insert(rows);
+      },
+      insert,
+      async remove(ids: readonly number[]): Promise<void> {
+        await opened.client.keyRow.deleteMany({ where: { id: { in: [...ids] } } });
+      },
+    };
+
+    itFollowsAnyKey({
+      ...world,
+      source: 'prisma.records',
+      build: (at, { key, rows }) => builder.records(opened.client.keyRow, {}, { ...at, key, pageSize: rows }),
+      records: ({ id }) => [id],
+    });
+
+    itFollowsAnyKey({
+      ...world,
+      source: 'prisma.batches',
+      build: (at, { key, rows }) => builder.batches(opened.client.keyRow, {}, { ...at, key, batchSize: rows }),
+      records: (batch) => batch.map(({ id }) => id),
+    });
+
+    let orderBy: Prisma.KeyRowOrderByWithRelationInput[] = [];
+
+    itFollowsAnyKey({
+      ...world,
+      source: 'prisma.wheres',
+      build(at, { key = [], rows }) {
+        orderBy = [...key.map(inOrder), { id: key.at(-1)?.order ?? 'asc' }];
+        return builder.wheres(opened.client.keyRow, {}, { ...at, batchSize: rows, ...(key.length > 0 && { key }) });
+      },
+      records: async (where) =>
+        (await opened.client.keyRow.findMany({ where, orderBy, select: { id: true } })).map(({ id }) => id),
+    });
+  });
+}
