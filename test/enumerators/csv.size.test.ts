@@ -92,6 +92,16 @@ describe('the size of a CSV', () => {
       expect(Math.abs(size - expected)).toBeLessThanOrEqual(expected < 100 ? 1 : 20);
     });
 
+    it('is unknown when it must be exact, unless an option ends the file within the megabyte', async () => {
+      const exact = (options: Options) =>
+        sourceOf(csv.rows(large, { cursor: null, ...options })).source.size?.({ exact: true });
+      expect(await exact({})).toBeUndefined();
+      expect(await exact({ to: 30_000 })).toBeUndefined();
+      expect(await exact({ to: 30 })).toBe(30);
+      const batches = sourceOf(csv.batches(fileOf(large), { cursor: null, batchSize: 7 })).source;
+      expect(await batches.size?.({ exact: true })).toBeUndefined();
+    });
+
     it('reads no more than a megabyte', async () => {
       const broken = Buffer.concat([large, Buffer.from('"')]); // an error, for who reads it
       expect(await sizeOf(broken)).toBeGreaterThan(39_000);

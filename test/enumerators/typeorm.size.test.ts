@@ -1,5 +1,6 @@
 import { Column, DataSource, type DataSourceOptions, Entity, PrimaryColumn } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sourceOf } from '../../lib/enumerators/contract/index.js';
 import { TypeOrmEnumeratorBuilder } from '../../lib/enumerators/typeorm/typeorm.enumerator.js';
 import { createDatabase, createMariaDatabase, type TestDatabase, type TestMariaDatabase } from '../support/database.js';
 import { Lateness } from '../support/lateness.js';
@@ -47,6 +48,18 @@ describe('the size of typeorm.records on PostgreSQL', () => {
     lateness.expectWithin(BOUND_MS, 'that the count is given up');
     expect(await dataSource.query('SHOW statement_timeout')).toEqual([{ statement_timeout: '77s' }]);
     expect(await dataSource.query('SELECT now() = statement_timestamp() AS "isAlone"')).toEqual([{ isAlone: true }]);
+  });
+
+  it('is unknown when it must be exact and counting takes more than two seconds, and is not estimated', async () => {
+    const slow = dataSource.getRepository(Entry).createQueryBuilder('e').where("pg_sleep(0.1)::text = ''");
+    const sources = [
+      sourceOf(typeorm.records(slow, { cursor: null })).source,
+      sourceOf(typeorm.batches(slow, { cursor: null })).source,
+      sourceOf(typeorm.queries(slow, { cursor: null })).source,
+    ];
+    for (const source of sources) expect(await source.size?.({ exact: true })).toBeUndefined();
+    const whole = sourceOf(typeorm.records(dataSource.getRepository(Entry), { cursor: null })).source;
+    expect(await whole.size?.({ exact: true })).toBe(ROWS);
   });
 
   it('is estimated within a transaction of the user, which stays as it is', async () => {

@@ -94,7 +94,7 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
   ) {
     this.#name = nameOf(source, call);
     if (typeof source !== 'function' && isCountable(options)) {
-      this.size = () => this.#size();
+      this.size = (asked) => this.#size(asked);
     }
   }
 
@@ -114,11 +114,11 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
     return this.options.on_record ? undefined : row - countedBefore(this.options);
   }
 
-  async #size(): Promise<number | undefined> {
+  async #size(asked?: { readonly exact: boolean }): Promise<number | undefined> {
     const csv = await loadCsvParse(this.call);
     const bytes = await openBytes(this.source, { call: this.call, signal: new AbortController().signal });
     try {
-      return await sizeOf({ name: this.#name, bytes, csv, options: this.options });
+      return await sizeOf({ name: this.#name, bytes, csv, options: this.options }, asked);
     } finally {
       await bytes.close();
     }

@@ -25,8 +25,13 @@ export function countedBefore({ from }: ParserOptions): number {
 /**
  * How many records a file has: exact when it has at most {@link SAMPLE_BYTES}, or ends there by an option; else an estimate
  * by what is in them. Undefined when csv-parse refuses them, or they hold too few records to tell.
+ *
+ * @param asked.exact Whether an estimate will not do: it is undefined then.
  */
-export async function sizeOf({ bytes, csv, options }: OpenCsv): Promise<number | undefined> {
+export async function sizeOf(
+  { bytes, csv, options }: OpenCsv,
+  asked?: { readonly exact: boolean },
+): Promise<number | undefined> {
   const reader = new ByteReader(bytes.from(0));
   const parser = new CsvParser(csv, countingOptions(options));
   const before = countedBefore(options);
@@ -36,8 +41,10 @@ export async function sizeOf({ bytes, csv, options }: OpenCsv): Promise<number |
     for (let read = 0; ; ) {
       const chunk = await reader.next();
       read += chunk?.length ?? 0;
-      if (chunk && read > SAMPLE_BYTES)
-        return first && last && estimate({ first, last, size: bytes.size ?? 0, options });
+      if (chunk && read > SAMPLE_BYTES) {
+        if (asked?.exact || !first || !last) return undefined;
+        return estimate({ first, last, size: bytes.size ?? 0, options });
+      }
       if (!(await isParsed(chunk ? parser.write(chunk) : parser.end()))) return undefined;
       const records = parser.take();
       first ??= placeOf(records, 0);

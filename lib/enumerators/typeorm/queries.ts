@@ -56,8 +56,8 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
     return readPages(keysetPages(this, bounds));
   }
 
-  async size(): Promise<number | undefined> {
-    const records = await sizeOf(this.query);
+  async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
+    const records = await sizeOf(this.query, options);
     return records === undefined ? undefined : Math.ceil(records / this.batchSize);
   }
 

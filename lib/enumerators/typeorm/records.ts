@@ -55,8 +55,8 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
     return readPages(keysetPages(this, bounds));
   }
 
-  size(): Promise<number | undefined> {
-    return sizeOf(this.#query);
+  size(options?: { readonly exact: boolean }): Promise<number | undefined> {
+    return sizeOf(this.#query, options);
   }
 
   async count(cursor: Cursor): Promise<number> {

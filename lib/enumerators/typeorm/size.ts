@@ -5,17 +5,41 @@ import { type ServerVersion, serverVersion } from './version.js';
 /** How long a size is counted, in seconds, before it is estimated. */
 const BOUND_S = 2;
 
-/** How many entities a query has; see `TypeOrmEnumeratorBuilder.records` for what is bounded and how. */
-export async function sizeOf(query: Query<unknown>): Promise<number | undefined> {
+/**
+ * How many entities a query has; see `TypeOrmEnumeratorBuilder.records` for what is bounded and how.
+ *
+ * @param options.exact Whether an estimate will not do: what cannot be counted in time is undefined.
+ */
+export async function sizeOf(query: Query<unknown>, options?: SizeOptions): Promise<number | undefined> {
+  return (await countOf(query)) ?? (options?.exact ? undefined : estimateOf(query));
+}
+
+interface SizeOptions {
+  readonly exact: boolean;
+}
+
+async function countOf(query: Query<unknown>): Promise<number | undefined> {
   switch (databaseOf(query.dataSource)?.name) {
     case 'postgres':
       // Counting for a while needs a transaction, and on a connection of the user's it would take the handler's writes in.
-      return (givenRunner(query) ? undefined : await postgresCount(query)) ?? (await postgresEstimate(query));
+      return givenRunner(query) ? undefined : postgresCount(query);
     case 'mariadb':
-      return mariaDbSize(query);
+      return mariaDbCount(query, await mariaDbVersion(query));
     case 'sqlite':
     case undefined:
       return copyOf(query).getCount();
+  }
+}
+
+async function estimateOf(query: Query<unknown>): Promise<number | undefined> {
+  switch (databaseOf(query.dataSource)?.name) {
+    case 'postgres':
+      return postgresEstimate(query);
+    case 'mariadb':
+      return mariaDbEstimate(query, await mariaDbVersion(query));
+    case 'sqlite':
+    case undefined:
+      return undefined;
   }
 }
 
@@ -48,12 +72,11 @@ async function postgresEstimate(query: Query<unknown>): Promise<number | undefin
   return rows[0]?.['QUERY PLAN'][0]?.Plan['Plan Rows'];
 }
 
-async function mariaDbSize(query: Query<unknown>): Promise<number | undefined> {
+async function mariaDbVersion(query: Query<unknown>): Promise<ServerVersion> {
   const rows = (await executorOf(query).query('SELECT VERSION() AS version')) as readonly {
     readonly version: string;
   }[];
-  const server = serverVersion(rows[0]?.version ?? '');
-  return (await mariaDbCount(query, server)) ?? (await mariaDbEstimate(query, server));
+  return serverVersion(rows[0]?.version ?? '');
 }
 
 /** MariaDB and MySQL bound a statement each in its own words; MySQL before 5.7 cannot, and there nothing is counted. */
