@@ -49,14 +49,19 @@ describeQueues('lost locks', BOTH, (queues) => {
 
   it('R20: a worker that takes a job again keeps its new lock when the run before ends', async () => {
     const gates = [new Gate(), new Gate()];
+    const signals: AbortSignal[] = [];
     const { type, story } = storyProcessor({
-      each: (letter, { run }) => (letter === 'c' ? gates[run - 1]?.wait() : undefined),
+      each: (letter, { run, signal }) => {
+        signals[run - 1] = signal;
+        return letter === 'c' ? gates[run - 1]?.wait() : undefined;
+      },
     });
     const app = await queues.start({ processors: [type], iteration: { worker: { ...WORKER, concurrency: 2 } } });
     const job = await app.queue().add('story', {});
     await gates[0]?.reached;
     await stealLock(queues, job.id as string);
     await gates[1]?.reached;
+    await until('the run before knows that its lock is lost', () => signals[0]?.aborted);
     let renewedAt = 0;
     workers[0]?.on('locksRenewed', ({ jobIds }) => {
       if (jobIds.includes(job.id as string)) renewedAt = Date.now();
