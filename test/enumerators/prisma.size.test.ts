@@ -78,6 +78,17 @@ describe('sizes of Prisma', () => {
       expect(ms).toBeGreaterThan(1_900);
     });
 
+    it('it is unknown when it must be exact', async () => {
+      const exact = (enumerator: Enumerator<unknown>) => sourceOf(enumerator).source.size?.({ exact: true });
+      const { result } = await timed(() =>
+        Promise.all([
+          exact(builder.records(prisma.entry, {}, { cursor: null })),
+          exact(builder.wheres(prisma.entry, {}, { cursor: null })),
+        ]),
+      );
+      expect(result).toEqual([undefined, undefined]);
+    });
+
     it('it is unknown for a part of a table, and batches and wheres have none either', async () => {
       const where = { done: true };
       const { result } = await timed(() =>

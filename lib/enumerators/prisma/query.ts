@@ -85,8 +85,8 @@ export class PrismaQuery {
   }
 
   /** How many rows the user's `where` has, as far as that can be said soon. */
-  async size(): Promise<number | undefined> {
-    return sizeOf(this.#opened, this.#args.where);
+  async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
+    return sizeOf(this.#opened, this.#args.where, options);
   }
 
   #filter(wheres: readonly Where[]): { readonly where?: Where } {

@@ -29,8 +29,8 @@ export class PrismaRecords implements Source<PrismaValues> {
     return readPages(this.pages(bounds));
   }
 
-  size(): Promise<number | undefined> {
-    return this.reading.query.size();
+  size(options?: { readonly exact: boolean }): Promise<number | undefined> {
+    return this.reading.query.size(options);
   }
 
   async count(cursor: Cursor): Promise<number> {

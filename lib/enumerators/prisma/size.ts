@@ -16,12 +16,16 @@ const ESTIMATE = 'SELECT CAST(reltuples AS float8) AS rows FROM pg_class WHERE o
  * which that would end, through an extension of the client, which may do anything, and in other databases nobody waits for
  * the count any longer.
  */
-export async function sizeOf(opened: OpenedModel, where: Where = {}): Promise<number | undefined> {
+export async function sizeOf(
+  opened: OpenedModel,
+  where: Where = {},
+  options?: { readonly exact: boolean },
+): Promise<number | undefined> {
   const client = clientOf(opened);
   const count = opened.delegate.count({ where });
   if (!client) return inTime(count, PATIENCE_MS);
-  const isWhole = Object.keys(where).length === 0;
-  const size = givenUp(client, count).then((rows) => rows ?? (isWhole ? estimate(opened) : undefined));
+  const mayEstimate = !options?.exact && Object.keys(where).length === 0;
+  const size = givenUp(client, count).then((rows) => rows ?? (mayEstimate ? estimate(opened) : undefined));
   return inTime(size, 2 * PATIENCE_MS);
 }
 

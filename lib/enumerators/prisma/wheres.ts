@@ -36,8 +36,8 @@ export class PrismaWheres implements Source<Where> {
     return readPages(this.#batches(bounds, this.#batchSize));
   }
 
-  async size(): Promise<number | undefined> {
-    const rows = await this.#reading.query.size();
+  async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
+    const rows = await this.#reading.query.size(options);
     return rows === undefined ? undefined : Math.ceil(rows / this.#batchSize);
   }
 
