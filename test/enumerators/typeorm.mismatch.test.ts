@@ -84,6 +84,14 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
+    name: 'R1: a BIT, the boolean of many old tables, is followed as a number',
+    drivers: MARIA,
+    sql: table('c bit(1) NOT NULL', ["b'1'", "b'0'", "b'1'", "b'0'"]),
+    columns: of('bit'),
+    key: 'c',
+    order: 'c, id',
+  },
+  {
     name: 'R1: a double over a DECIMAL is followed by all its digits',
     drivers: MARIA,
     sql: table(

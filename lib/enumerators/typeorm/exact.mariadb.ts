@@ -46,10 +46,10 @@ export function mariaDbValue({ base, declared, isNoPad }: TableColumn, sql: stri
   if (date) return { expression: text, read: readText, accepts: isLike(date), compare: compareLike(date) };
   if (base === 'time') return { expression: text, read: readText, accepts: isLike(TIME) };
   if (base === 'uuid') return { expression: text, read: readText, accepts: isText };
-  // By its position among the values, as MariaDB sorts it; its text would be compared as a text.
-  if (base === 'enum') {
-    const position = `(${sql} + 0)`;
-    return { expression: position, compared: position, read: readInteger, accepts: isInteger, compare: compareNumbers };
+  // By its number, as MariaDB sorts it: an enum's position among its values, whose text would be compared as a text.
+  if (base === 'enum' || base === 'bit') {
+    const number = `(${sql} + 0)`;
+    return { expression: number, compared: number, read: readInteger, accepts: isInteger, compare: compareNumbers };
   }
   if (BINARIES.has(base)) {
     const because = sortedBy(`${SORTED_BYTES} bytes`);
