@@ -8,10 +8,20 @@ describe('array', () => {
   const hundreds = Array.from({ length: 25_000 }, (_, index) => index);
   const letters = ['a', 'b', 'c', 'd', 'e'];
 
-  itKeepsTheEnumeratorContract('array', { build: (at) => arrayEnumerator(letters, at), expected: letters });
-  itKeepsTheEnumeratorContract('empty array', { build: (at) => arrayEnumerator([], at), expected: [] });
+  itKeepsTheEnumeratorContract('array', {
+    size: 'exact',
+    build: (at) => arrayEnumerator(letters, at),
+    expected: letters,
+  });
+  itKeepsTheEnumeratorContract('empty array', {
+    size: 'exact',
+    isEmpty: true,
+    build: (at) => arrayEnumerator([], at),
+    expected: [],
+  });
 
   itKeepsTheEnumeratorContract('array of several pages', {
+    size: 'exact',
     build: (at) => arrayEnumerator(hundreds, at),
     expected: hundreds,
     stretches: 5,

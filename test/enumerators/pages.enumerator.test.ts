@@ -18,16 +18,20 @@ function api(pages: Readonly<Record<string, readonly number[]>>, asked: (string 
 
 describe('pages', () => {
   itKeepsTheEnumeratorContract('pages of several lengths, some of them empty', {
+    size: 'none',
     build: (at) => build.pages({ ...at, fetch: api({ a: [], b: [1, 2, 3], c: [], d: [4], e: [5, 6], f: [] }) }),
     expected: [1, 2, 3, 4, 5, 6],
   });
 
   itKeepsTheEnumeratorContract('no items at all', {
+    size: 'none',
+    isEmpty: true,
     build: (at) => build.pages({ ...at, fetch: api({ a: [], b: [] }) }),
     expected: [],
   });
 
   itKeepsTheEnumeratorContract('tokens that are objects', {
+    size: 'none',
     build: (at) =>
       build.pages({
         ...at,

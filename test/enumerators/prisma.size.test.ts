@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
-import { type KeyColumn, type KeysetOptions, sourceOf } from '../../lib/enumerators/contract/index.js';
+import { type Enumerator, type KeyColumn, type KeysetOptions, sourceOf } from '../../lib/enumerators/contract/index.js';
 import { PrismaEnumeratorBuilder } from '../../lib/enumerators/prisma/prisma.enumerator.js';
 import { Lateness } from '../support/lateness.js';
 import { PrismaTables } from '../support/prisma/tables.js';

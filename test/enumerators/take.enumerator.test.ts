@@ -11,23 +11,28 @@ const csv = Buffer.from('n\n1\n2\n3\n4\n5\n');
 describe('take', () => {
   for (const count of [0, 1, 3, 5]) {
     itKeepsTheEnumeratorContract(`the first ${count} of five`, {
+      size: 'exact',
+      isEmpty: count === 0,
       build: (at) => build.take(build.array(letters, at), count),
       expected: letters.slice(0, count),
     });
   }
 
   itKeepsTheEnumeratorContract('more than there are', {
+    size: 'exact',
     build: (at) => build.take(build.array(letters, at), 99),
     expected: letters,
   });
 
   itKeepsTheEnumeratorContract('rows of a CSV', {
+    size: 'exact',
     build: ({ cursor }) => build.take(build.csv.rows(csv, { cursor }), 3),
     identify: ({ n }: Record<string, string>) => n,
     expected: ['1', '2', '3'],
   });
 
   itKeepsTheEnumeratorContract('a take of a throttled take', {
+    size: 'exact',
     build: (at) =>
       build.take(build.throttle(build.take(build.times(9, at), 4), { when: () => false, retryInMs: 0 }), 3),
     expected: [0, 1, 2],

@@ -119,7 +119,7 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
     stretches: 4,
   });
 
-  itKeepsTheEnumeratorContract('an unsigned bigint beyond 2^63', { ...records(), expected: by('id') });
+  itKeepsTheEnumeratorContract('an unsigned bigint beyond 2^63', { size: 'exact', ...records(), expected: by('id') });
   for (const name of [
     ...[
       'tiny',
@@ -139,15 +139,18 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
     ...['day', 'moment', 'second', 'clock', 'level', 'single', 'ratio', 'bytes', 'fixed', 'year'],
   ]) {
     itKeepsTheEnumeratorContract(`a column of another type: ${name}`, {
+      size: 'exact',
       ...records(name),
       expected: by(`\`${name}\`, id`),
     });
   }
   itKeepsTheEnumeratorContract('mixed directions', {
+    size: 'exact',
     ...records([{ column: 'folded', order: 'desc' }, 'level', { column: 'moment', order: 'desc' }]),
     expected: by('folded DESC, level, moment DESC, id DESC'),
   });
   itKeepsTheEnumeratorContract('columns with NULLs', {
+    size: 'exact',
     ...records([
       { column: 'nickname', order: 'desc', nulls: 'first' },
       { column: 'seen', order: 'asc', nulls: 'last' },
@@ -155,6 +158,7 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
     expected: by('nickname IS NULL DESC, nickname DESC, seen IS NULL, seen, id'),
   });
   itKeepsTheEnumeratorContract('batches', {
+    size: 'exact',
     build: (where) => typeorm.batches(things(), { ...where, key: 'folded', batchSize: 7 }),
     identify: (batch: MariaThing[]) => batch.map(({ id }) => id),
     records: (batch) => batch.map(({ id }) => id),
@@ -162,6 +166,7 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
     stretches: 4,
   });
   itKeepsTheEnumeratorContract('a left join that multiplies rows', {
+    size: 'exact',
     build: (where) =>
       typeorm.records(things().leftJoinAndSelect('t.parts', 'p').where('t.level <> :level', { level: 'zero' }), {
         ...where,
@@ -314,7 +319,7 @@ describe('typeorm on SQLite', () => {
     stretches: 4,
   });
 
-  itKeepsTheEnumeratorContract('a bigint beyond 2^53', { ...records(), expected: by('id') });
+  itKeepsTheEnumeratorContract('a bigint beyond 2^53', { size: 'exact', ...records(), expected: by('id') });
   for (const name of [
     ...[
       'plain',
@@ -334,15 +339,18 @@ describe('typeorm on SQLite', () => {
     ...['level', 'bytes', 'mixed'],
   ]) {
     itKeepsTheEnumeratorContract(`a column of another type: ${name}`, {
+      size: 'exact',
       ...records(name),
       expected: by(`${name}, id`),
     });
   }
   itKeepsTheEnumeratorContract('mixed directions', {
+    size: 'exact',
     ...records([{ column: 'folded', order: 'desc' }, 'level', { column: 'mixed', order: 'desc' }]),
     expected: by('folded DESC, level, mixed DESC, id DESC'),
   });
   itKeepsTheEnumeratorContract('columns with NULLs', {
+    size: 'exact',
     ...records([
       { column: 'nickname', order: 'desc', nulls: 'first' },
       { column: 'seen', order: 'asc', nulls: 'last' },
@@ -350,6 +358,7 @@ describe('typeorm on SQLite', () => {
     expected: by('nickname DESC NULLS FIRST, seen NULLS LAST, id'),
   });
   itKeepsTheEnumeratorContract('batches', {
+    size: 'exact',
     build: (where) => typeorm.batches(things(), { ...where, key: 'folded', batchSize: 7 }),
     identify: (batch: SqliteThing[]) => batch.map(({ id }) => Number(id)),
     records: (batch) => batch.map(({ id }) => id),
@@ -357,6 +366,7 @@ describe('typeorm on SQLite', () => {
     stretches: 4,
   });
   itKeepsTheEnumeratorContract('a left join that multiplies rows', {
+    size: 'exact',
     build: (where) =>
       typeorm.records(things().leftJoinAndSelect('t.parts', 'p').where('t.level <> :level', { level: 'zero' }), {
         ...where,

@@ -177,6 +177,7 @@ for (const [name, isThere, start] of SERVERS) {
     );
 
     itKeepsTheEnumeratorContract('rows that are unique without a constraint', {
+      size: 'exact',
       build: (at: At) =>
         typeorm.records(dataSource.getRepository(LooseView).createQueryBuilder('v').where("v.name <> 'e'"), {
           ...at,
@@ -221,6 +222,7 @@ for (const [name, isThere, start] of SERVERS) {
     });
 
     itKeepsTheEnumeratorContract('a column that is NOT NULL in the entity only, whose NULLs have their place', {
+      size: 'exact',
       build: (at: At) =>
         records(DriftedView, { ...at, key: [{ column: 'name', order: 'desc', nulls: 'first' }], pageSize: 2 }),
       identify: ({ id }) => id,
