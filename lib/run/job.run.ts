@@ -179,7 +179,7 @@ class JobRun {
       careful: this.restored.careful === true,
       suspicion: { crashes: this.#checkpoint.current.crashes?.length ?? 0, suspects: this.parts.suspects },
       save: (running) => {
-        size.checkNotEndless();
+        void size.checkNotEndless();
         return this.#checkpoint.save(running);
       },
     });

@@ -13,9 +13,9 @@ const CLEARLY_FEWER = 0.9;
 const VISITED_TWICE = 2;
 const A_FEW = 10;
 
-/** What a run makes of the size of its source: asks for it once in a job's life, and compares it with what was handled. */
+/** The size of a run's source: asked for once in a job's life, and compared with what was handled. */
 export class JobSize {
-  #hasWarned = false;
+  #isSuspected = false;
 
   constructor(
     private readonly enumerator: EnumeratorLike<unknown>,
@@ -46,12 +46,14 @@ export class JobSize {
     }
   }
 
-  /** Says once in a run that the job may never end. */
-  checkNotEndless(): void {
+  /** Says once in a run that the job may never end, unless the source has grown, or its size was only estimated. */
+  async checkNotEndless(): Promise<void> {
     const { checkpoint, log, position } = this.parts;
-    const { size } = checkpoint.current;
-    if (this.#hasWarned || typeof size !== 'number' || position.passed < VISITED_TWICE * size + A_FEW) return;
-    this.#hasWarned = true;
+    const isBeyond = (size: unknown) => typeof size === 'number' && position.passed >= VISITED_TWICE * size + A_FEW;
+    if (this.#isSuspected || !isBeyond(checkpoint.current.size)) return;
+    this.#isSuspected = true;
+    const size = await this.#exact();
+    if (!isBeyond(size)) return;
     log.warn(
       `it has handled ${position.passed} items, and its source counted ${size}. Items that a handler moves ahead in the order ` +
         'of the source come again, so it may never end: order by a key that the handler leaves alone (the primary key), ' +
@@ -61,21 +63,27 @@ export class JobSize {
 
   /** At the end of the source: says when it clearly gave fewer items than it counted, and still has. */
   async checkComplete(): Promise<void> {
-    const { checkpoint, interruption, job, log, position } = this.parts;
+    const { checkpoint, job, log, position } = this.parts;
     const { size } = checkpoint.current;
     const isWhole = !(INITIAL_CURSOR in job.opts);
     if (!isWhole || typeof size !== 'number' || position.passed >= CLEARLY_FEWER * size) return;
+    const left = await this.#exact();
+    if (left === undefined || position.passed >= CLEARLY_FEWER * left) return; // deleted, or not known
+    log.warn(
+      `its source ended, and not all of its items were handled: counted ${Math.min(size, left)}, handled ${position.passed}. ` +
+        'Something between the source and its rows leaves items out',
+    );
+  }
+
+  /** The size now, if the source knows it exactly. */
+  async #exact(): Promise<number | undefined> {
+    const { interruption, log } = this.parts;
     try {
-      const left = await interruption.untilAbandoned(
-        Promise.resolve(sourceOf(this.enumerator).source.size?.({ exact: true })),
-      );
-      if (left === undefined || position.passed >= CLEARLY_FEWER * left) return; // deleted, or not known
-      log.warn(
-        `its source ended, and not all of its items were handled: counted ${Math.min(size, left)}, handled ${position.passed}. ` +
-          'Something between the source and its rows leaves items out',
-      );
+      const { source } = sourceOf(this.enumerator);
+      return await interruption.untilAbandoned(Promise.resolve(source.size?.({ exact: true })));
     } catch (error) {
-      log.warn(`its source could not be counted again at its end: ${toError(error, 'size').message}`);
+      log.warn(`its source could not be counted again: ${toError(error, 'size').message}`);
+      return undefined;
     }
   }
 }

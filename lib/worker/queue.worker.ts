@@ -29,7 +29,7 @@ const LAST_MOVE_MS = 1_000;
 /** How often a stopping worker looks whether its last run has ended. */
 const LOOK_MS = 50;
 /** So long a worker without a job may take to close. */
-const GOODBYE_MS = 1_000;
+const CLOSE_MS = 1_000;
 /** How long after a failed look for a job the next one follows: BullMQ itself would not wait at all. */
 const FETCH_AGAIN_MS = 500;
 
@@ -101,16 +101,19 @@ export class QueueWorker {
     await this.#deadLetters?.close();
   }
 
-  /** BullMQ says goodbye to Redis before it lets go, and waits for its answer without limit; with no job left it need not. */
+  /** BullMQ waits for Redis without limit before it closes a connection; with no job left there is nothing to wait for. */
   async #disconnectWhenIdle(closed: Promise<void>): Promise<void> {
-    const isClosed = closed.then(() => true);
-    while (this.#active.size > 0) if (await Promise.race([isClosed, delay(LOOK_MS, false)])) return;
-    if (await Promise.race([isClosed, delay(GOODBYE_MS, false)])) return;
+    const closing = new AbortController();
+    closed.catch(() => {}).finally(() => closing.abort());
+    const wait = (ms: number) => delay(ms, undefined, { signal: closing.signal }).catch(() => {}); // closed
+    while (this.#active.size > 0 && !closing.signal.aborted) await wait(LOOK_MS);
+    await wait(CLOSE_MS);
+    if (closing.signal.aborted) return;
     this.#logger.warn(
       `Worker of ${this.#worker.name}: no job runs, and its backend does not answer; it is disconnected`,
     );
     const disconnect = (own: Pick<Worker, 'getBackend'>) =>
-      Promise.race([own.getBackend().disconnect(), delay(GOODBYE_MS)]).catch(() => {});
+      Promise.race([own.getBackend().disconnect(), delay(CLOSE_MS, undefined, { ref: false })]).catch(() => {});
     const { queue } = this.processors.queue;
     queue.close = () => disconnect(queue); // BullModule closes it next, and would wait as well
     await disconnect(this.#worker);

@@ -1,7 +1,9 @@
 import { createRedisBackend, setDefaultBackendFactory } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OneShotConfig } from '../processes/one-shot.js';
 import { BOTH, describeQueues, Queues, type TestApp } from '../support/app.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { WorkerProcess } from '../support/processes.js';
 import { hasRedisServer } from '../support/redis-server.js';
 import { type Script, storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
@@ -82,6 +84,15 @@ describeQueues('app.close() within a hook', BOTH, (queues) => {
     app = await queues.start({ processors: [type], iteration });
     const job = await producer.settled(await producer.queue().add('story', { letters: 'ab' }));
     expect(job.returnvalue).toEqual({ kept: true });
+  });
+});
+
+describeQueues('app.close() when the jobs are done', ['redis'], (queues) => {
+  it('R15: leaves no timer that would keep the process from exiting', async () => {
+    const { connection, prefix } = queues.place as OneShotConfig;
+    const worker = new WorkerProcess<OneShotConfig>({ connection, prefix }, 'one-shot');
+    expect(await worker.exited).toEqual({ code: 0, signal: null });
+    expect(worker.lines).toEqual(['left open: ']);
   });
 });
 

@@ -14,7 +14,7 @@ export type Place = {
   readonly at: Cursor;
   /** How many outer items stand before it. */
   readonly finished: number;
-  /** The item's fingerprint, where `at` is only a place in a list. Cursors made before release 0.2 have none. */
+  /** The item's fingerprint, where `at` is only a place in a list. Older cursors have none. */
   readonly item?: string;
 };
 

@@ -3,7 +3,7 @@ import { SourceChangedError } from '../../iteration.errors.js';
 import type { Place } from './cursor.js';
 
 /**
- * Tells an item of a list from the others: by its `id` where it is an object that has one, as its other columns may change
+ * Distinguishes an item of a list from the others: by its `id` where it is an object that has one, as its other columns may change
  * while it is handled, else by all that JSON holds of it. Undefined when JSON cannot hold it.
  */
 export function fingerprintOf(item: unknown): string | undefined {
