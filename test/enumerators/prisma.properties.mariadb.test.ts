@@ -1,11 +1,11 @@
 import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import { describe } from 'vitest';
 import { createMariaDatabase } from '../support/database.js';
-import { describeAnyKey, type OpenKeyRows } from '../support/prisma/any-key.js';
+import { describeAnyKey, type OpenKeyRows, PORTABLE_COLUMNS } from '../support/prisma/any-key.js';
 import { PrismaClient } from '../support/prisma/mysql/generated/client.js';
 
 describe.runIf(process.env.MARIADB_URL)('with @prisma/adapter-mariadb', () => {
-  describeAnyKey('mariadb', openMariaDb);
+  describeAnyKey('mariadb', { columns: PORTABLE_COLUMNS, open: openMariaDb });
 });
 
 async function openMariaDb(): Promise<OpenKeyRows> {

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
-import { describeAnyKey, type OpenKeyRows } from '../support/prisma/any-key.js';
+import { describeAnyKey, type OpenKeyRows, PORTABLE_COLUMNS } from '../support/prisma/any-key.js';
 import type { PrismaClient as MySqlClient } from '../support/prisma/mysql/generated/client.js';
 import { PrismaClient } from '../support/prisma/sqlite/generated/client.js';
 
-describeAnyKey('sqlite', openSqlite);
+describeAnyKey('sqlite', { columns: PORTABLE_COLUMNS, open: openSqlite });
 
 async function openSqlite(): Promise<OpenKeyRows> {
   const folder = mkdtempSync(join(tmpdir(), 'iteration-prisma-'));
