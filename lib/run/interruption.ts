@@ -67,7 +67,7 @@ export class InterruptionRequest {
 
   /**
    * What a hook gives; undefined when it waits for the shutdown that it has begun itself, as `await app.close()` does: the
-   * shutdown waits for this run, so the run goes on without it.
+   * shutdown waits for this run, so the run continues without it.
    */
   async callHook<T>(hook: () => T | Promise<T>): Promise<T | undefined> {
     let leave!: () => void;

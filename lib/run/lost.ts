@@ -8,7 +8,7 @@ interface LossParts {
   readonly log: Pick<RunLog, 'lost'>;
 }
 
-/** Says of a run that has lost its lock what became of the job: it is not always another worker's. */
+/** Reports, of a run that has lost its lock, what became of the job: it is not always another worker's. */
 export async function tellOfLoss({ interruption, job, log }: LossParts, cursor: unknown): Promise<void> {
   log.lost(cursor, (await interruption.untilAbandoned(whatBecameOf(job))) ?? UNKNOWN);
 }

@@ -321,7 +321,7 @@ describe('csv.rows', () => {
       }
     });
 
-    it('R10: is refused when its last line end goes on in what was appended', async () => {
+    it('R10: is refused when its last line end continues in what was appended', async () => {
       const path = fileOf('a\r\n1\r');
       const settings = { record_delimiter: ['\r\n', '\r'] };
       const cursor = (await all(csv.rows(path, { cursor: null, ...settings }))).at(-1)?.[1] as Cursor;

@@ -610,7 +610,7 @@ describe('prisma.records', () => {
 
     it('a DateTime in the only unique constraint is refused at once', () => {
       expect(() => prismaRecords.records(prisma.reading, {}, { cursor: null })).toThrow(
-        'the key of Reading has a DateTime, of which Prisma tells only milliseconds',
+        'the key of Reading has a DateTime, of which Prisma has only milliseconds',
       );
     });
 

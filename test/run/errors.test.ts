@@ -45,7 +45,7 @@ describeQueues('errors', BOTH, (queues) => {
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
     expect(job.failedReason).toBe(
-      `Story.each threw ${String(thrown)}, which is not an Error: throw one, so that it can be told apart`,
+      `Story.each threw ${String(thrown)}, which is not an Error. Throw an Error, which has a message and a stack`,
     );
   });
 
@@ -86,7 +86,9 @@ describeQueues('errors', BOTH, (queues) => {
     const { type } = storyProcessor(steps);
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
-    expect(job.failedReason).toBe(`${name} threw oops, which is not an Error: throw one, so that it can be told apart`);
+    expect(job.failedReason).toBe(
+      `${name} threw oops, which is not an Error. Throw an Error, which has a message and a stack`,
+    );
   });
 
   it('R22: a handler that throws an object without a prototype fails its job, and says so', async () => {
@@ -97,7 +99,7 @@ describeQueues('errors', BOTH, (queues) => {
     });
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
-    expect(job.failedReason).toContain('which is not an Error: throw one');
+    expect(job.failedReason).toContain('which is not an Error. Throw an Error');
     expect(story.at(-1)).toBe('end fail');
   });
 

@@ -7,9 +7,12 @@ export function toError(thrown: unknown, by: string): Error {
   if (typeof thrown === 'object' && thrown !== null && typeof (thrown as Error).message === 'string')
     return thrown as Error;
   const shown = typeof thrown === 'object' && thrown !== null ? inspect(thrown) : String(thrown);
-  return new IterationError(`${by} threw ${shown}, which is not an Error: throw one, so that it can be told apart`, {
-    cause: thrown,
-  });
+  return new IterationError(
+    `${by} threw ${shown}, which is not an Error. Throw an Error, which has a message and a stack`,
+    {
+      cause: thrown,
+    },
+  );
 }
 
 /**

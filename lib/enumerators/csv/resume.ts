@@ -121,7 +121,7 @@ interface LineEnd {
 /**
  * Takes the line end of a record that ended with the file, which was appended to since; empty for none.
  *
- * @throws SourceChangedError when the record, or the line end before the cursor, goes on in what was appended.
+ * @throws SourceChangedError when the record, or the line end before the cursor, continues in what was appended.
  */
 async function takeLineEnd(name: string, { body, cursor, before, learned }: LineEnd): Promise<Buffer> {
   const { delimiters, encoding } = learned;
@@ -131,9 +131,9 @@ async function takeLineEnd(name: string, { body, cursor, before, learned }: Line
   if (before) {
     const now = delimiterAt(Buffer.concat([before, next]), ends);
     if (now?.equals(before)) return Buffer.alloc(0);
-    throw changed(name, cursor, 'the line end before the cursor goes on in what was appended');
+    throw changed(name, cursor, 'the line end before the cursor continues in what was appended');
   }
   const end = delimiterAt(next, ends);
-  if (!end) throw changed(name, cursor, 'its last record, which had no line end, now goes on');
+  if (!end) throw changed(name, cursor, 'its last record, which had no line end, now continues');
   return body.take(end.length);
 }

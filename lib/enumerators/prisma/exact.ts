@@ -155,7 +155,7 @@ function identityOf({ model, source }: OpenedModel, hasMoments: boolean): readon
     return names.map((name) => ({ field: model.fields.get(name) as PrismaField, order: 'asc', rounded: false }));
   }
   const why = hasMoments
-    ? `the key of ${model.name} has a DateTime, of which Prisma tells only milliseconds. The rest is read by`
+    ? `the key of ${model.name} has a DateTime, of which Prisma has only milliseconds. The rest is read by`
     : `${model.name} is read through an extended client or in a transaction, where its rows are found by`;
   throw new InvalidOptionsError(
     `${source}: ${why} a primary key or unique constraint of required Int, BigInt or String fields, and there is none. ` +
