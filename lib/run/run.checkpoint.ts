@@ -1,15 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Job } from 'bullmq';
+import type { Clock } from '../clock.js';
 import { type Cursor, checkJson, type Json } from '../cursor.js';
 import { InvalidCursorError } from '../iteration.errors.js';
 import type { Checkpoint, Running } from './checkpoint.js';
-import type { SaveOptions } from './checkpoint.store.js';
+import type { CheckpointStore, SaveOptions } from './checkpoint.store.js';
+import type { InterruptionRequest } from './interruption.js';
+import type { Lock } from './lock.js';
 import { nextPace } from './pace.js';
 import type { Position, Progress } from './position.js';
-import type { RunParts } from './run.parts.js';
 
 /** How long a run that was abandoned may still take to save its last checkpoint. */
 const LAST_SAVE_MS = 2_000;
 const SAVE_AGAIN_MS = 250;
+
+interface SavingParts {
+  readonly job: Job;
+  readonly lock: Lock;
+  readonly interruption: InterruptionRequest;
+  readonly store: CheckpointStore;
+  readonly clock: Clock;
+  readonly log: { warn(message: string): void };
+}
 
 /** A run's own checkpoint: what it began with, brought up to date and saved as the run goes on. */
 export class RunCheckpoint {
@@ -20,7 +32,7 @@ export class RunCheckpoint {
   #storing: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly parts: RunParts,
+    private readonly parts: SavingParts,
     restored: Checkpoint,
     private readonly position: Position,
     private readonly user: { state: Json },

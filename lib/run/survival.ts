@@ -1,5 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RunParts } from './run.parts.js';
+import type { Job } from 'bullmq';
+import type { Clock } from '../clock.js';
+import type { CheckpointStore } from './checkpoint.store.js';
+import type { InterruptionRequest } from './interruption.js';
+
+interface SurvivorParts {
+  readonly job: Job;
+  readonly interruption: InterruptionRequest;
+  readonly store: CheckpointStore;
+  readonly clock: Clock;
+}
 
 /** For so long is a backend that is away told again. */
 const TELL_MS = 60_000;
@@ -9,7 +19,7 @@ const TELL_AGAIN_MS = 500;
  * R19: a run has lost its lock and its process is alive, so its item did not end it. Told beside the checkpoint, which is
  * another run's by now.
  */
-export async function tellOfSurvival(run: number, { clock, interruption, job, store }: RunParts): Promise<void> {
+export async function tellOfSurvival(run: number, { clock, interruption, job, store }: SurvivorParts): Promise<void> {
   const until = clock.now() + TELL_MS;
   while (!interruption.isAbandoned && clock.now() < until) {
     try {
