@@ -3,14 +3,15 @@ import { defineConfig } from 'vitest/config';
 
 const SOURCES = [
   'test/{docs,enumerators}/**/*.test.ts',
-  'test/transactions/*.host.test.ts',
-  'test/transactions/hosts.test.ts',
+  'test/exactly-once/*.host.test.ts',
+  'test/exactly-once/hosts.test.ts',
 ];
 
 /** They hold times. */
 const TIMED = [
-  'test/run/{composed,loop}.test.ts',
-  'test/worker/{outage,shutdown}.test.ts',
+  'test/run/{composed,sequential.loop}.test.ts',
+  'test/worker/shutdown.test.ts',
+  'test/interruption/outage.test.ts',
   'test/control/iteration.service.test.ts',
 ];
 

@@ -2,7 +2,7 @@ import { BullModule, getQueueToken } from '@nestjs/bullmq';
 import { Module, type Provider } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type JobsOptions, Queue, QueueEvents } from 'bullmq';
-import { DEAD_LETTERS } from '../lib/dead-letters/dead.letters.js';
+import { DEAD_LETTERS } from '../lib/dead-letters/dead-letter.queue.js';
 import { IterationModule, type IterationOptions } from '../lib/index.js';
 import { redisConnection } from '../test/support/app.js';
 

@@ -1,13 +1,33 @@
-export { type EnqueueOptions, IterationService, type JobRef } from './control/iteration.service.js';
-export type { IterationState, IterationStatus } from './control/status.js';
+export {
+  type EnqueueOptions,
+  IterationService,
+  type IterationState,
+  type IterationStatus,
+  type JobRef,
+} from './control/index.js';
 export type { Cursor, Json } from './cursor.js';
-export type { DeadLetter } from './dead-letters/letter.js';
-export { AroundIteration } from './decorators/around-iteration.decorator.js';
-export { BuildEnumerator } from './decorators/build-enumerator.decorator.js';
-export { EachIteration } from './decorators/each-iteration.decorator.js';
-export { IterativeProcessor } from './decorators/iterative-processor.decorator.js';
-export { OnIteration } from './decorators/on-iteration.decorator.js';
-export type { DataOf, ItemOf } from './decorators/processor.types.js';
+export type { DeadLetter } from './dead-letters/index.js';
+export {
+  AroundIteration,
+  BuildEnumerator,
+  type DataOf,
+  EachIteration,
+  type ItemOf,
+  IterativeProcessor,
+  OnIteration,
+} from './decorators/index.js';
+export type {
+  BuildContext,
+  CheckpointKey,
+  Committed,
+  Holder,
+  IterationContext,
+  IterationEvent,
+  IterationEvents,
+  IterationResult,
+  RunEnd,
+  TransactionHost,
+} from './definition/index.js';
 export type {
   At,
   BatchOptions,
@@ -25,6 +45,23 @@ export {
   type TypeOrmRepository,
   type TypeOrmSelect,
 } from './enumerators/typeorm/typeorm.enumerator.js';
+export {
+  type PrismaProvider,
+  type PrismaTransaction,
+  type PrismaTransactionClient,
+  PrismaTransactionHost,
+  type PrismaTransactionOf,
+  type PrismaTransactionOptions,
+  prismaMigration,
+  prismaModel,
+} from './exactly-once/prisma/index.js';
+export {
+  CreateIterationCheckpoint1795305600000,
+  type MigrationRunner,
+  TypeOrmTransactionHost,
+  type TypeOrmTransactionOptions,
+} from './exactly-once/typeorm/index.js';
+export type { Interruption } from './interruption/index.js';
 export * from './iteration.errors.js';
 export { type IterationAsyncOptions, IterationModule } from './iteration.module.js';
 export type {
@@ -37,23 +74,3 @@ export type {
   RunOptions,
 } from './iteration.options.js';
 export { ITERATION_OPTIONS } from './iteration.tokens.js';
-export type { Interruption } from './run/interruption.js';
-export type {
-  BuildContext,
-  IterationContext,
-  IterationEvent,
-  IterationEvents,
-  IterationResult,
-  RunEnd,
-} from './run/iteration.context.js';
-export {
-  CreateIterationCheckpoint1795305600000,
-  type MigrationRunner,
-  type PrismaProvider,
-  prismaMigration,
-  prismaModel,
-} from './transactions/migration.js';
-export type { PrismaTransaction, PrismaTransactionClient, PrismaTransactionOf } from './transactions/prisma.client.js';
-export { PrismaTransactionHost, type PrismaTransactionOptions } from './transactions/prisma.host.js';
-export type { CheckpointKey, Committed, Holder, TransactionHost } from './transactions/transaction.host.js';
-export { TypeOrmTransactionHost, type TypeOrmTransactionOptions } from './transactions/typeorm.host.js';

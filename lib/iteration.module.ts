@@ -7,10 +7,8 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { IterationService } from './control/iteration.service.js';
-import type { NestModule } from './discovery/nest.js';
-import { ProcessorExplorer } from './discovery/processor.explorer.js';
-import { QueueFinder } from './discovery/queue.finder.js';
+import { IterationService } from './control/index.js';
+import { type NestModule, ProcessorExplorer, QueueFinder } from './discovery/index.js';
 import { CsvEnumeratorBuilder } from './enumerators/csv/csv.enumerator.js';
 import { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
 import { PrismaEnumeratorBuilder } from './enumerators/prisma/prisma.enumerator.js';
@@ -19,7 +17,7 @@ import { InvalidOptionsError } from './iteration.errors.js';
 import type { IterationOptions } from './iteration.options.js';
 import { ITERATION_OPTIONS } from './iteration.tokens.js';
 import { checkIterationOptions } from './options.check.js';
-import { WorkerRegistrar } from './worker/worker.registrar.js';
+import { WorkerRegistrar } from './worker/index.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<IterationOptions>({
   moduleName: 'Iteration',

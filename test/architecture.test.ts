@@ -3,46 +3,56 @@ import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-/** What the files of each station may import, besides their own station. Downward only; a new folder takes its place here. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  index: [
-    'module',
-    'control',
-    'transactions',
-    'dead-letters',
-    'worker',
-    'discovery',
-    'decorators',
-    'run',
-    'sources',
-    'contract',
-    'base',
-  ],
-  module: ['control', 'worker', 'discovery', 'sources', 'base'],
-  control: ['worker', 'discovery', 'decorators', 'run', 'dead-letters', 'base'],
-  worker: ['discovery', 'run', 'dead-letters', 'base'],
-  discovery: ['decorators', 'run', 'transactions', 'base'],
-  decorators: ['run', 'transactions', 'contract', 'base'],
-  run: ['transactions', 'dead-letters', 'contract', 'base'],
-  transactions: ['base'],
-  'dead-letters': ['base'],
-  sources: ['contract', 'base'],
-  contract: ['base'],
-  base: [],
-};
+/** The rooms of lib, top to bottom: a file imports its own room and rooms below it. A new room takes its place here. */
+const ROOMS = [
+  'index',
+  'iteration.module',
+  'board',
+  'testing',
+  'control',
+  'worker',
+  'discovery',
+  'decorators',
+  'run',
+  'failures',
+  'exactly-once',
+  'runtime',
+  'crashes',
+  'parts',
+  'checkpoint',
+  'dead-letters',
+  'definition',
+  'enumerators',
+  'enumerators/contract',
+  'interruption',
+  'base',
+];
+
+/** Rooms of exactly-once, one for each kind of database client, which share its table. */
+const HOSTS = /^exactly-once\/(?!table)/;
 
 /** Files of `lib` itself that import nothing above them. */
-const BASE = ['clock', 'cursor', 'iteration.errors', 'iteration.options', 'iteration.tokens', 'options.check', 'rules'];
+const BASE = [
+  'clock',
+  'cursor',
+  'is.promise',
+  'iteration.errors',
+  'iteration.options',
+  'iteration.tokens',
+  'options.check',
+  'rules',
+];
 
 const BUILDER = 'enumerators/enumerator.builder';
-const CONTRACT = 'enumerators/contract/index';
-const MAX_LINES = 400;
+const MAX_LINES = 250;
 
 interface Import {
   readonly from: string;
   /** A file of `lib` without its ending, or a package. */
   readonly to: string;
   readonly kind: 'type' | 'value' | 'dynamic';
+  /** Under which the exporting file knows them. */
+  readonly names: readonly string[];
 }
 
 const lib = new URL('../lib/', import.meta.url);
@@ -59,46 +69,70 @@ const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.
   peerDependenciesMeta: Record<string, { optional?: boolean }>;
 };
 
-describe('the layers of lib', () => {
+describe('the rooms of lib', () => {
   it('are read: each relative import names a file', () => {
     expect(imports.length).toBeGreaterThan(files.length);
     expect(allImports.filter(({ to }) => to.startsWith('.')).map(describeImport)).toEqual([]);
   });
 
-  it('hold every file: each belongs to a station', () => {
-    expect(files.filter((file) => stationOf(file) === undefined)).toEqual([]);
+  it('hold every file', () => {
+    expect(files.filter((file) => !ROOMS.includes(roomOf(file)))).toEqual([]);
   });
 
-  it('import downward only', () => {
-    const upward = imports.filter(({ from, to }) => {
-      const [station, target] = [stationOf(from) as string, stationOf(to) as string];
-      return station !== target && !MAY_IMPORT[station]?.includes(target);
-    });
-    expect(upward.map(describeImport)).toEqual([]);
+  it('import downwards only', () => {
+    const upwards = imports.filter(({ from, to }) => ROOMS.indexOf(roomOf(from)) > ROOMS.indexOf(roomOf(to)));
+    expect(upwards.map(describeImport)).toEqual([]);
+  });
+
+  it('have one door, index.ts, which other rooms enter by', () => {
+    const doorless = ['index', 'iteration.module', 'enumerators', 'base'];
+    const around = imports.filter(
+      ({ from, to }) => doorOf(to) !== to && folderOf(from) !== folderOf(to) && !doorless.includes(roomOf(to)),
+    );
+    expect(around.map(describeImport)).toEqual([]);
+  });
+
+  it('open their doors only to what another room imports', () => {
+    const used = new Set(
+      imports.flatMap(({ from, to, names }) =>
+        doorOf(to) === to && folderOf(from) !== folderOf(to) ? names.map((name) => `${to} ${name}`) : [],
+      ),
+    );
+    const unused = imports
+      .filter(({ from }) => from.endsWith('/index'))
+      .flatMap(({ from, names }) => names.map((name) => `${from} ${name}`))
+      .filter((name) => !used.has(name));
+    expect(unused).toEqual([]);
   });
 
   it('have no cycle, not even of types', () => {
     expect(cycles()).toEqual([]);
   });
 
-  it('leave the running to others: decorators import a run and the contract as types only', () => {
+  it('leave the running to others: decorators import what runs as types only', () => {
     const running = imports.filter(
       ({ from, to, kind }) =>
-        stationOf(from) === 'decorators' && ['run', 'contract'].includes(stationOf(to) as string) && kind !== 'type',
+        roomOf(from) === 'decorators' && !['decorators', 'base'].includes(roomOf(to)) && kind !== 'type',
     );
     expect(running.map(describeImport)).toEqual([]);
   });
+});
 
-  it("have one door to the contract's files: contract/index", () => {
-    const around = imports.filter(
-      ({ from, to }) => stationOf(to) === 'contract' && to !== CONTRACT && stationOf(from) !== 'contract',
+describe('a host of transactions', () => {
+  it("imports the table's room and what lies below, never another host's room", () => {
+    const across = imports.filter(
+      ({ from, to }) =>
+        HOSTS.test(from) &&
+        roomOf(to) === 'exactly-once' &&
+        folderOf(to) !== folderOf(from) &&
+        to !== 'exactly-once/table/index',
     );
-    expect(around.map(describeImport)).toEqual([]);
+    expect(across.map(describeImport)).toEqual([]);
   });
 });
 
 describe('a source', () => {
-  const sources = files.filter((file) => stationOf(file) === 'sources' && file !== BUILDER);
+  const sources = files.filter((file) => roomOf(file) === 'enumerators' && file !== BUILDER);
 
   it('is one file, <source>.enumerator.ts, or a folder of its name that has this file', () => {
     const doors = (file: string) => [sourceOf(file), `${sourceOf(file)}/${sourceOf(file)}`];
@@ -109,8 +143,8 @@ describe('a source', () => {
   it('imports the contract, cursors, errors and its own files, never a sibling or the builder', () => {
     const others = imports
       .filter(({ from }) => sources.includes(from))
-      .filter(({ to }) => ![CONTRACT, 'cursor', 'iteration.errors'].includes(to))
-      .filter(({ from, to }) => to === BUILDER || stationOf(to) !== 'sources' || sourceOf(from) !== sourceOf(to));
+      .filter(({ to }) => !['enumerators/contract/index', 'cursor', 'iteration.errors', 'is.promise'].includes(to))
+      .filter(({ from, to }) => to === BUILDER || roomOf(to) !== 'enumerators' || sourceOf(from) !== sourceOf(to));
     expect(others.map(describeImport)).toEqual([]);
   });
 
@@ -155,14 +189,20 @@ describe('a file of lib', () => {
   });
 });
 
-function stationOf(file: string): string | undefined {
+/** `enumerators/contract` of its files, `exactly-once` of exactly-once/table/turns, `base` of clock. */
+function roomOf(file: string): string {
   if (BASE.includes(file)) return 'base';
-  if (file === 'index') return 'index';
-  if (file === 'iteration.module') return 'module';
-  if (file.startsWith('enumerators/contract/')) return 'contract';
-  if (file.startsWith('enumerators/')) return 'sources';
-  const folder = file.includes('/') ? (file.split('/')[0] as string) : '';
-  return folder in MAY_IMPORT ? folder : undefined;
+  if (file.startsWith('enumerators/contract/')) return 'enumerators/contract';
+  return file.split('/')[0] as string;
+}
+
+/** A room of hosts within exactly-once has a door of its own. */
+function folderOf(file: string): string {
+  return posix.dirname(file);
+}
+
+function doorOf(file: string): string {
+  return posix.join(folderOf(file), 'index');
 }
 
 /** `csv` of enumerators/csv/bytes, `array` of enumerators/array.enumerator. */
@@ -177,15 +217,29 @@ function importsOf(from: string): Import[] {
   return [
     ...[...text.matchAll(statements)].map(([, type, names, specifier]): Import => {
       const kind = type || isTypesOnly(names) ? 'type' : 'value';
-      return { from, to: resolve(from, specifier as string), kind };
+      return { from, to: resolve(from, specifier as string), kind, names: namesIn(names) };
     }),
     ...[...text.matchAll(calls)].map(
-      ([, specifier]): Import => ({ from, to: resolve(from, specifier as string), kind: 'dynamic' }),
+      ([, specifier]): Import => ({ from, to: resolve(from, specifier as string), kind: 'dynamic', names: [] }),
     ),
   ];
 }
 
-/** Of `{ type A, type B }`; TypeScript leaves such an import out. */
+/** `{ type A, b as c }` gives A and b. */
+function namesIn(names = ''): string[] {
+  const list = /^\{(.*)\}$/s.exec(names.trim())?.[1] ?? '';
+  return list
+    .split(',')
+    .map((name) =>
+      name
+        .trim()
+        .replace(/^type /, '')
+        .replace(/ as .*/, ''),
+    )
+    .filter(Boolean);
+}
+
+/** `{ type A, type B }`: TypeScript leaves such an import out. */
 function isTypesOnly(names = ''): boolean {
   const list = /^\{(.*)\}$/s
     .exec(names.trim())?.[1]

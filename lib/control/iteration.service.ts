@@ -1,14 +1,13 @@
 import { Injectable, Logger, type Type } from '@nestjs/common';
 import type { Job, JobsOptions } from 'bullmq';
+import { INITIAL_CURSOR } from '../checkpoint/index.js';
 import { type Cursor, checkJson } from '../cursor.js';
-import type { DeadLetter } from '../dead-letters/letter.js';
-import { processorOptionsOf } from '../decorators/marks.js';
-import type { DataOf } from '../decorators/processor.types.js';
-import { QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/queue.finder.js';
+import type { DeadLetter } from '../dead-letters/index.js';
+import { type DataOf, processorOptionsOf } from '../decorators/index.js';
+import { QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/index.js';
 import { InvalidOptionsError, InvalidProcessorError, JobNotFoundError } from '../iteration.errors.js';
-import { INITIAL_CURSOR } from '../run/checkpoint.js';
-import { WorkerRegistrar } from '../worker/worker.registrar.js';
-import { listDeadLetters, redrive } from './dead-letter.desk.js';
+import { WorkerRegistrar } from '../worker/index.js';
+import { listDeadLetters, redrive } from './dead-letters.js';
 import { type IterationStatus, statusOf } from './status.js';
 
 /** A job, or where it is. */

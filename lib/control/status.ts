@@ -1,8 +1,7 @@
 import type { Job, JobState } from 'bullmq';
+import { type Checkpoint, itemsPerSecond, readCheckpoint, restoreCheckpoint } from '../checkpoint/index.js';
 import type { Cursor } from '../cursor.js';
-import { type Checkpoint, readCheckpoint, restoreCheckpoint } from '../run/checkpoint.js';
-import type { Interruption } from '../run/interruption.js';
-import { itemsPerSecond } from '../run/pace.js';
+import type { Interruption } from '../interruption/index.js';
 
 /** `pausing`, `paused` and `cancelling` cannot be reached yet. */
 export type IterationState =

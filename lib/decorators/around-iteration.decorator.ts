@@ -1,4 +1,4 @@
-import { mark } from './marks.js';
+import { mark } from './metadata.js';
 import type { Around } from './processor.types.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { Built } from '../enumerators/contract/index.js';
-import { mark } from './marks.js';
+import { mark } from './metadata.js';
 
 /**
  * The method that says what to iterate over. It is called at the beginning of each run with the cursor of the last

@@ -1,8 +1,8 @@
 import type { Abstract, InjectionToken, Type } from '@nestjs/common';
+import type { TransactionHost } from '../definition/index.js';
+import type { PrismaTransactionHost } from '../exactly-once/prisma/index.js';
 import type { ProcessorOptions } from '../iteration.options.js';
-import type { PrismaTransactionHost } from '../transactions/prisma.host.js';
-import type { TransactionHost } from '../transactions/transaction.host.js';
-import { markProcessor } from './marks.js';
+import { markProcessor } from './metadata.js';
 import type { Uses, UsesPrisma } from './processor.types.js';
 
 /** The class of a processor. */

@@ -1,5 +1,5 @@
-import type { IterationEvent, IterationEvents } from '../run/iteration.context.js';
-import { mark } from './marks.js';
+import type { IterationEvent, IterationEvents } from '../definition/index.js';
+import { mark } from './metadata.js';
 import type { HookOf } from './processor.types.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Cursor } from '../cursor.js';
-import type { IterationContext } from '../run/iteration.context.js';
-import type { PrismaTransaction } from '../transactions/prisma.client.js';
+import type { IterationContext } from '../definition/index.js';
+import type { PrismaTransaction } from '../exactly-once/prisma/index.js';
 
 /** The context of a method that builds: it returns an enumerator and its first parameter is a BuildContext. */
 type Source = AsyncIterable<readonly [unknown, unknown]> | Iterable<readonly [unknown, unknown]>;

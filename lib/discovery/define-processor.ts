@@ -1,13 +1,17 @@
 import type { InjectionToken, Type } from '@nestjs/common';
-import { type Mark, marksOf, type Role } from '../decorators/marks.js';
+import { type Mark, marksOf, type Role } from '../decorators/index.js';
+import type {
+  Hook,
+  IterationContext,
+  IterationEvent,
+  ProcessorDefinition,
+  TransactionHost,
+} from '../definition/index.js';
+import { isPromise } from '../is.promise.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
 import { type ProcessorOptions, type ResolvedIterationOptions, resolveRunOptions } from '../iteration.options.js';
 import { checkProcessorOptions, checkWorkerOptions } from '../options.check.js';
 import { nearest } from '../rules.js';
-import { isPromise } from '../run/is.promise.js';
-import type { IterationContext, IterationEvent } from '../run/iteration.context.js';
-import type { Hook, ProcessorDefinition } from '../run/processor.definition.js';
-import type { TransactionHost } from '../transactions/transaction.host.js';
 
 type Method = (...args: unknown[]) => unknown;
 

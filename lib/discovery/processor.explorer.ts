@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import { Injectable, Logger, type Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { processorOptionsOf } from '../decorators/marks.js';
+import { processorOptionsOf } from '../decorators/index.js';
+import type { ProcessorDefinition } from '../definition/index.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
 import { type ProcessorOptions, type ResolvedIterationOptions, sameWorkerOptions } from '../iteration.options.js';
-import type { ProcessorDefinition } from '../run/processor.definition.js';
 import { defineProcessor } from './define-processor.js';
 import { classOf, type NestModule, type NestProvider } from './nest.js';
 import { QueueFinder, type RegisteredQueue, sameQueue } from './queue.finder.js';

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import type { InjectionToken, Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
+import type { TransactionHost } from '../definition/index.js';
+import { PrismaTransactionHost } from '../exactly-once/prisma/index.js';
+import { TypeOrmTransactionHost } from '../exactly-once/typeorm/index.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
-import { PrismaTransactionHost } from '../transactions/prisma.host.js';
-import type { TransactionHost } from '../transactions/transaction.host.js';
-import { TypeOrmTransactionHost } from '../transactions/typeorm.host.js';
 import { findProvider, type NestModule } from './nest.js';
 
 const METHODS: readonly (keyof TransactionHost<unknown>)[] = ['run', 'claim', 'save', 'read', 'remove', 'isTransient'];

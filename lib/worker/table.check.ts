@@ -1,4 +1,4 @@
-import type { QueueProcessors } from '../discovery/processor.explorer.js';
+import type { QueueProcessors } from '../discovery/index.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
 
 /** A database that does not answer keeps no application from starting. */

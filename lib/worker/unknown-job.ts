@@ -1,10 +1,10 @@
 import type { Job } from 'bullmq';
+import type { CheckpointStore } from '../checkpoint/index.js';
+import type { ProcessorDefinition } from '../definition/index.js';
+import type { Lock } from '../interruption/index.js';
 import { UnknownJobError } from '../iteration.errors.js';
-import type { CheckpointStore } from '../run/checkpoint.store.js';
-import type { Lock } from '../run/lock.js';
-import type { ProcessorDefinition } from '../run/processor.definition.js';
-import type { RunLog } from '../run/run.log.js';
-import type { Settlement } from '../run/settlement.js';
+import type { Settlement } from '../run/index.js';
+import type { RunLog } from '../runtime/index.js';
 
 /** A job of an unknown name is looked at again after so long. */
 const LOOK_AGAIN_MS = 5_000;

@@ -1,7 +1,6 @@
 import type { Job, Worker } from 'bullmq';
 import type { Clock } from '../clock.js';
-import type { InterruptionRequest } from '../run/interruption.js';
-import type { Lock } from '../run/lock.js';
+import type { InterruptionRequest, Lock } from '../interruption/index.js';
 
 /** A job that a worker runs, and what it holds it by. */
 export interface ActiveRun {

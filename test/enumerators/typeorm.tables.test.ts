@@ -10,8 +10,7 @@ import {
 } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
-import type { At, Enumerator, KeysetOptions } from '../../lib/enumerators/contract/index.js';
-import { sourceOf } from '../../lib/enumerators/contract/index.js';
+import { type At, type Enumerator, type KeysetOptions, sourceOf } from '../../lib/enumerators/contract/index.js';
 import { TypeOrmEnumeratorBuilder } from '../../lib/enumerators/typeorm/typeorm.enumerator.js';
 import { InvalidEnumeratorError } from '../../lib/iteration.errors.js';
 import { createDatabase, createMariaDatabase } from '../support/database.js';

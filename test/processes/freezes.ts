@@ -3,6 +3,9 @@ import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { createPostgresBackend, type Job, setDefaultBackendFactory, WaitingError, Worker } from 'bullmq';
+import type { Checkpoint } from '../../lib/checkpoint/checkpoint.js';
+import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.postgres.js';
+import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.redis.js';
 import {
   type BuildContext,
   BuildEnumerator,
@@ -15,9 +18,6 @@ import {
   OnIteration,
   type RunEnd,
 } from '../../lib/index.js';
-import type { Checkpoint } from '../../lib/run/checkpoint.js';
-import { PostgresCheckpointStore } from '../../lib/run/checkpoint.postgres.js';
-import { RedisCheckpointStore } from '../../lib/run/checkpoint.redis.js';
 import {
   CLAIMED,
   CLAIMER,

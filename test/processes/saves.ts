@@ -1,6 +1,6 @@
-import type { Checkpoint, Running } from '../../lib/run/checkpoint.js';
-import { PostgresCheckpointStore } from '../../lib/run/checkpoint.postgres.js';
-import { RedisCheckpointStore } from '../../lib/run/checkpoint.redis.js';
+import type { Checkpoint, Running } from '../../lib/checkpoint/checkpoint.js';
+import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.postgres.js';
+import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.redis.js';
 
 interface Store {
   save(job: { id?: string }, token: string, document: Checkpoint, options?: object): Promise<boolean>;

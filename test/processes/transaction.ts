@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { DataSource } from 'typeorm';
-import { PrismaTransactionHost } from '../../lib/transactions/prisma.host.js';
-import type { CheckpointKey, Holder, TransactionHost } from '../../lib/transactions/transaction.host.js';
-import { TypeOrmTransactionHost } from '../../lib/transactions/typeorm.host.js';
+import type { CheckpointKey, Holder, TransactionHost } from '../../lib/definition/transaction.host.js';
+import { PrismaTransactionHost } from '../../lib/exactly-once/prisma/prisma.host.js';
+import { TypeOrmTransactionHost } from '../../lib/exactly-once/typeorm/typeorm.host.js';
 import { PrismaClient } from '../support/prisma/generated/client.js';
 
 export interface TransactionProcessConfig {

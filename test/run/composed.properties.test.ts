@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Position } from '../../lib/checkpoint/progress.js';
 import type { Cursor } from '../../lib/cursor.js';
 import {
   type At,
@@ -10,9 +11,8 @@ import {
   type Source,
   SourceEnumerator,
 } from '../../lib/enumerators/contract/index.js';
-import { InterruptionRequest } from '../../lib/run/interruption.js';
-import type { LoopEnd } from '../../lib/run/page.feed.js';
-import { Position } from '../../lib/run/position.js';
+import { InterruptionRequest } from '../../lib/interruption/interruption.js';
+import type { LoopEnd } from '../../lib/runtime/page.reader.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';

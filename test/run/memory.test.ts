@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { Position } from '../../lib/checkpoint/progress.js';
 import { type At, type EnumeratorLike, readerOf } from '../../lib/enumerators/contract/index.js';
-import { InterruptionRequest } from '../../lib/run/interruption.js';
-import { Position } from '../../lib/run/position.js';
+import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';
 

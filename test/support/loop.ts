@@ -1,13 +1,13 @@
+import type { Running } from '../../lib/checkpoint/checkpoint.js';
+import type { Position } from '../../lib/checkpoint/progress.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Page, RunReader } from '../../lib/enumerators/contract/index.js';
+import type { InterruptionRequest } from '../../lib/interruption/interruption.js';
+import { Lock } from '../../lib/interruption/lock.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
-import type { Running } from '../../lib/run/checkpoint.js';
-import type { InterruptionRequest } from '../../lib/run/interruption.js';
-import { loopOverItems } from '../../lib/run/item.loop.js';
-import { Lock } from '../../lib/run/lock.js';
-import { type LoopEnd, PageFeed } from '../../lib/run/page.feed.js';
-import type { Position } from '../../lib/run/position.js';
-import { RunWatch } from '../../lib/run/run.watch.js';
+import { loopOverItems } from '../../lib/run/sequential.loop.js';
+import { type LoopEnd, PageFeed } from '../../lib/runtime/page.reader.js';
+import { RunWatch } from '../../lib/runtime/run.timer.js';
 
 interface LoopOptions {
   readonly reader: RunReader<unknown>;

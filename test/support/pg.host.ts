@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { CheckpointKey, Committed, Holder, TransactionHost } from '../../lib/transactions/transaction.host.js';
+import type { CheckpointKey, Committed, Holder, TransactionHost } from '../../lib/definition/transaction.host.js';
 
 /** A transaction host of a user's own, over node-postgres. */
 export class PgTransactionHost implements TransactionHost<pg.PoolClient> {

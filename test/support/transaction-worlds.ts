@@ -1,8 +1,9 @@
 import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
-import { CreateIterationCheckpoint1795305600000, prismaMigration } from '../../lib/transactions/migration.js';
-import { PrismaTransactionHost } from '../../lib/transactions/prisma.host.js';
-import type { TransactionHost } from '../../lib/transactions/transaction.host.js';
-import { TypeOrmTransactionHost } from '../../lib/transactions/typeorm.host.js';
+import type { TransactionHost } from '../../lib/definition/transaction.host.js';
+import { PrismaTransactionHost } from '../../lib/exactly-once/prisma/prisma.host.js';
+import { prismaMigration } from '../../lib/exactly-once/prisma/prisma.migration.js';
+import { TypeOrmTransactionHost } from '../../lib/exactly-once/typeorm/typeorm.host.js';
+import { CreateIterationCheckpoint1795305600000 } from '../../lib/exactly-once/typeorm/typeorm.migration.js';
 import { createDatabase, createMariaDatabase } from './database.js';
 import type { PrismaClient } from './prisma/generated/client.js';
 import { PrismaTables } from './prisma/tables.js';

@@ -1,4 +1,6 @@
+export { halvesOf, type Outcome, type Piece, type Place } from './batch.split.js';
 export { batchesOf } from './batches.js';
+export { Rounds } from './cycle.detector.js';
 export type { At, Built, Enumerator, EnumeratorLike } from './enumerator.js';
 export { indexCursor } from './index-cursor.js';
 export { type ColumnOrder, compareNumbers, type KeyValues } from './key-order.js';
@@ -24,7 +26,6 @@ export {
 export { isAt, isThrottled, type Next, type Page, pageSlice, type Throttled } from './page.js';
 export type { RunReader } from './read-ahead.js';
 export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';
-export { Rounds } from './rounds.js';
 export { type Bounds, type PageReader, readPages, type Source, sourceLike } from './source.js';
 export { SourceEnumerator } from './source-enumerator.js';
 export { called, toError } from './thrown.js';

@@ -2,8 +2,7 @@ import { InvalidOptionsError } from '../../iteration.errors.js';
 import { mariaDbValue } from './exact.mariadb.js';
 import { postgresValue } from './exact.postgres.js';
 import { sqliteValue } from './exact.sqlite.js';
-import type { ExactValue, Inexact } from './exact.value.js';
-import { readInteger } from './exact.value.js';
+import { type ExactValue, type Inexact, readInteger } from './exact.value.js';
 import { type ExactPart, isDeclaredInteger, type KeyPart } from './key.part.js';
 import { columnIn, type Table, type TableColumn } from './table.js';
 

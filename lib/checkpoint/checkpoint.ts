@@ -1,0 +1,169 @@
+import type { Job } from 'bullmq';
+import type { Cursor, Json } from '../cursor.js';
+import type { Letter } from '../dead-letters/index.js';
+import type { Interruption } from '../interruption/index.js';
+import { IterationError } from '../iteration.errors.js';
+
+/** The version of the document below that this library writes. */
+const DOCUMENT_VERSION = 1;
+
+/**
+ * A job's saved state: BullMQ's `progress` field, written by the checkpoint store alone. Unknown fields are kept.
+ *
+ * `progress` is the percentage, by the name that Bull Board draws its ring from.
+ */
+export interface Checkpoint {
+  readonly iteration: typeof DOCUMENT_VERSION;
+  readonly progress: number;
+  /** Of the last finished item. */
+  readonly cursor: Cursor;
+  /** Items finished in the job's life. */
+  readonly processed: number;
+  /** Dead letters written in the job's life. */
+  readonly skipped: number;
+  /** Items of the source up to the cursor: a batch is one, however many of its records were skipped. */
+  readonly passed: number;
+  /** `null`: asked, and unknown. */
+  readonly size?: number | null;
+  /** The user's own. */
+  readonly state?: Json;
+  /** The processor's `version` that the cursor was made with. */
+  readonly version: string | number | null;
+  /** Whether the `start` hook has returned. */
+  readonly started: boolean;
+  /** How often the job was started anew after its end. */
+  readonly life: number;
+  /** The last run; 0 before the first. */
+  readonly run: number;
+  /** A run is under way, and where; it is gone when a run has ended with a word (R19). */
+  readonly running?: Running;
+  /** Runs that ended without a word in the item behind the cursor, in careful mode (R19). */
+  readonly crashes?: readonly number[];
+  /** A skipped item whose dead letter may not have been written yet. */
+  readonly letter?: Letter;
+  readonly interruptions: number;
+  /** Consecutive failures without a finished item between them (R23). */
+  readonly failures: number;
+  /** All runs together, in milliseconds. */
+  readonly runtimeMs: number;
+  /** Host and process of the last run. */
+  readonly worker?: string;
+  readonly lastInterruption?: Interruption;
+  /** Recent `[runtimeMs, passed]`, oldest first, for the rate. */
+  readonly pace?: readonly (readonly [number, number])[];
+  readonly ended?: Ended;
+  /** The user finished the job early: no further item is handled, also when its end fails and is tried again. */
+  readonly stopped?: { readonly silent: boolean };
+  /** Since when no worker knew the job's name, in milliseconds since 1970. */
+  readonly unknownSince?: number;
+  readonly [unknownField: string]: unknown;
+}
+
+/** In careful mode a crash is counted only where a handler was at work: `careful item`, the item behind the cursor. */
+export type Running = 'items' | 'careful' | 'careful item';
+
+/** How the last run of a job ended it, saved just before BullMQ is told. */
+interface Ended {
+  readonly outcome: 'complete' | 'fail' | 'cancel';
+  /** What BullMQ had counted then. It counts an attempt when it is told, a stall when it never was. */
+  readonly attempts: number;
+  readonly stalls: number;
+  readonly traces: number;
+}
+
+/** What a run begins with. */
+export interface Restored {
+  readonly checkpoint: Checkpoint;
+  /** Progress of another kind, which is dropped: from before the library was adopted. */
+  readonly foreign?: unknown;
+  /** A cancellation that was saved, but that BullMQ was never told. */
+  readonly cancelled?: boolean;
+  /** The run before ended without a word, or an item is under suspicion: this one is careful (R19). */
+  readonly careful?: boolean;
+}
+
+/** Reads a job's checkpoint, and what became of the job since it was saved. */
+export function restoreCheckpoint(job: Job): Restored {
+  const saved = readCheckpoint(job.progress);
+  if (!saved) return { checkpoint: firstCheckpoint(job), ...(isEmpty(job.progress) ? {} : { foreign: job.progress }) };
+
+  const { ended, unknownSince: _, ...checkpoint } = saved;
+  if (!ended) return restoreUnended(checkpoint);
+  // A worker may have died since it was retried by hand, before it saved anything.
+  const told = job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts;
+  switch (ended.outcome) {
+    case 'complete': // retried by hand when BullMQ was told and did not refuse, else not yet known as complete
+      if (!told || (job.stacktrace?.length ?? 0) > ended.traces) return { checkpoint };
+      return { checkpoint: { ...firstCheckpoint(job), life: checkpoint.life + 1 } };
+    case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
+      return { checkpoint: told ? { ...checkpoint, failures: 0, crashes: undefined } : checkpoint };
+    case 'cancel':
+      return told
+        ? { checkpoint: { ...checkpoint, failures: 0, crashes: undefined } }
+        : { checkpoint, cancelled: true };
+  }
+}
+
+function restoreUnended({ running, ...checkpoint }: Checkpoint): Restored {
+  const { crashes, run } = checkpoint;
+  if (running === undefined && crashes === undefined) return { checkpoint };
+  const careful: Checkpoint = { ...checkpoint, running: 'careful' };
+  if (running !== 'careful item' || crashes?.includes(run)) return { checkpoint: careful, careful: true };
+  return { checkpoint: { ...careful, crashes: [...(crashes ?? []), run] }, careful: true };
+}
+
+/** The checkpoint in a job's `progress`; undefined when it holds none. */
+export function readCheckpoint(progress: unknown): Checkpoint | undefined {
+  if (typeof progress !== 'object' || progress === null || !('iteration' in progress)) return undefined;
+  const { iteration } = progress;
+  if (iteration === DOCUMENT_VERSION) return withDefaults(progress as Checkpoint);
+  if (typeof iteration !== 'number') return undefined;
+  throw new IterationError(
+    `The job's checkpoint is of version ${iteration}, made by a newer nestjs-iteration; this one reads version ` +
+      `${DOCUMENT_VERSION}. Let a worker of the newer release run it`,
+  );
+}
+
+/** For documents of a release that did not know these fields yet. */
+function withDefaults(document: Checkpoint): Checkpoint {
+  const { life = 0, processed, skipped } = document;
+  return { ...document, life, passed: document.passed ?? processed + skipped };
+}
+
+/** How a run ends its job, as the checkpoint remembers it. */
+export function endedNow(outcome: Ended['outcome'], job: Job): Ended {
+  return { outcome, attempts: job.attemptsMade, stalls: job.stalledCounter, traces: job.stacktrace?.length ?? 0 };
+}
+
+/** Before the first run: at the cursor that `enqueue` was given, if any. */
+function firstCheckpoint(job: Job): Checkpoint {
+  return {
+    iteration: DOCUMENT_VERSION,
+    progress: 0,
+    cursor: initialCursor(job),
+    processed: 0,
+    skipped: 0,
+    passed: 0,
+    version: null,
+    started: false,
+    life: 0,
+    run: 0,
+    interruptions: 0,
+    failures: 0,
+    runtimeMs: 0,
+  };
+}
+
+/** The job option that carries `enqueue`'s cursor: added with the job in one step, before a worker can take it. */
+export const INITIAL_CURSOR = 'iterationCursor';
+
+function initialCursor(job: Job): Cursor {
+  return (job.opts as { [INITIAL_CURSOR]?: Cursor })[INITIAL_CURSOR] ?? null;
+}
+
+function isEmpty(progress: unknown): boolean {
+  if (typeof progress === 'object' && progress !== null) {
+    return Object.keys(progress).every((name) => name === 'unknownSince' || name === 'progress');
+  }
+  return !progress;
+}

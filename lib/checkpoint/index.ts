@@ -1,0 +1,15 @@
+export {
+  type Checkpoint,
+  endedNow,
+  INITIAL_CURSOR,
+  type Restored,
+  type Running,
+  readCheckpoint,
+  restoreCheckpoint,
+} from './checkpoint.js';
+export { type CheckpointStore, checkpointStoreOf } from './checkpoint.store.js';
+export { RunCheckpoint } from './checkpoint.writer.js';
+export { cursorAfter, versionChange } from './cursor.compatibility.js';
+export { Position, type Progress } from './progress.js';
+export { hasStarted, type JobReferences, keepingLast } from './references.js';
+export { itemsPerSecond } from './throughput.js';

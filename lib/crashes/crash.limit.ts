@@ -1,0 +1,19 @@
+import type { Job } from 'bullmq';
+import type { Checkpoint, CheckpointStore } from '../checkpoint/index.js';
+import { CrashLoopError } from '../iteration.errors.js';
+
+/** Whether the item behind the cursor has ended its process too often (R19); runs whose process survived do not count. */
+export async function crashLoop(
+  { crashes = [], cursor }: Checkpoint,
+  { job, store, limit }: { job: Job; store: CheckpointStore; limit: number },
+): Promise<CrashLoopError | undefined> {
+  if (crashes.length < limit) return undefined;
+  const survivors = await store.survivors(job);
+  const crashed = crashes.filter((run) => !survivors.includes(run));
+  if (crashed.length < limit) return undefined;
+  return new CrashLoopError(
+    `The process ended ${crashed.length} times (runs ${crashed.join(', ')}) while the item behind the cursor ${JSON.stringify(cursor)} ` +
+      'was handled, and nothing else. Look for what it does there: memory, native code, process.exit, an error that nobody catches',
+    crashed.length,
+  );
+}

@@ -1,0 +1,3 @@
+export { crashLoop } from './crash.limit.js';
+export { Suspects } from './quarantine.js';
+export { tellOfSurvival } from './survivors.js';

@@ -1,0 +1,62 @@
+import type { Job, JobType, Queue } from 'bullmq';
+import { isBefore, type Letter } from './dead-letter.js';
+
+/** Stands behind the name of a queue in that of its dead letters' queue. */
+export const DEAD_LETTERS = '-dead-letters';
+
+/** What a letter's BullMQ job holds. */
+export interface LetterData extends Letter {
+  /** Of the job whose item it was: that job may be removed before the letter. */
+  readonly data: unknown;
+}
+
+/** Where nobody is to work, letters wait; one that a worker of the user's has completed is done with. */
+const STATES: readonly JobType[] = ['waiting', 'prioritized', 'delayed', 'active', 'failed'];
+const PAGE = 1_000;
+
+/** The dead letters of a queue: a BullMQ queue beside it. */
+export class DeadLetters {
+  readonly #queue: Queue;
+
+  /** @param queue Whose letters they are: theirs stands in the same place. */
+  constructor(queue: Queue) {
+    const Type = queue.constructor as new (name: string, options: Queue['opts']) => Queue;
+    const { connection, prefix } = queue.opts;
+    this.#queue = new Type(`${queue.name}${DEAD_LETTERS}`, { connection, prefix });
+    this.#queue.on('error', () => {}); // each call reports its own
+  }
+
+  /** Writes a letter, or writes it anew. */
+  async put(letter: Letter, data: unknown): Promise<void> {
+    const { id, jobName } = letter;
+    const kept: LetterData = { ...letter, data };
+    const known = (await this.#queue.getJob(id)) as Job | undefined;
+    if (known) await known.updateData(kept);
+    else await this.#queue.add(jobName, kept, { jobId: id });
+  }
+
+  /** The letters of a job, in the order in which its items were skipped. */
+  async of(jobId: string): Promise<readonly LetterData[]> {
+    const letters = new Map<string, LetterData>(); // one that is written meanwhile moves others to the next page
+    for (const state of STATES) {
+      for (let start = 0; ; start += PAGE) {
+        const jobs: readonly (Job<LetterData> | undefined)[] = await this.#queue.getJobs(
+          state,
+          start,
+          start + PAGE - 1,
+        );
+        for (const job of jobs) if (job?.data.job?.id === jobId) letters.set(job.data.id, job.data);
+        if (jobs.length < PAGE) break;
+      }
+    }
+    return [...letters.values()].sort(({ order: one }, { order: other }) => (isBefore(one, other) ? -1 : 1));
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#queue.remove(id);
+  }
+
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+}

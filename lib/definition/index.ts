@@ -1,0 +1,10 @@
+export type {
+  BuildContext,
+  IterationContext,
+  IterationEvent,
+  IterationEvents,
+  IterationResult,
+  RunEnd,
+} from './iteration.context.js';
+export type { Hook, ProcessorDefinition } from './processor.definition.js';
+export type { CheckpointKey, Committed, Holder, TransactionHost } from './transaction.host.js';

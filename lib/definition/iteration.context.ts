@@ -1,0 +1,72 @@
+import type { Job } from 'bullmq';
+import type { Cursor, Json } from '../cursor.js';
+import type { Interruption } from '../interruption/index.js';
+
+/** What `@BuildEnumerator` is given. */
+export interface BuildContext<Data = unknown, C extends Cursor = Cursor> {
+  readonly data: Data;
+  readonly job: Job<Data>;
+  /** Of the last finished item; `null` at the beginning. */
+  readonly cursor: C | null;
+  /** Work must stop now: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
+  readonly signal: AbortSignal;
+}
+
+/** What handlers and hooks are given: one object for the whole run, always current. */
+export interface IterationContext<Data = unknown, Transaction = never, State extends Json = Json, Item = unknown> {
+  readonly data: Data;
+  readonly job: Job<Data>;
+  /** The current item, in hooks and around. */
+  readonly item: Item;
+  /** Of the last finished item. */
+  readonly cursor: Cursor;
+  /** Items finished in the job's life. */
+  readonly processed: number;
+  /** 1 for the first. */
+  readonly run: number;
+  readonly interruptions: number;
+  /** Why this run is about to end. */
+  readonly interruption: Interruption | undefined;
+  /** Work must stop now: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
+  readonly signal: AbortSignal;
+  readonly transaction: Transaction;
+  /** The user's own: JSON, small (16 KB at most), saved with the cursor. `null` at first. */
+  state: State;
+  /** Finishes the job after this item, as complete. `silent`: without the `complete` hook. */
+  stop(options?: { silent?: boolean }): void;
+  /** Puts the job back after this item; it resumes in `ms` milliseconds. */
+  retryIn(ms: number): void;
+}
+
+/** How a run ended. */
+export interface RunEnd {
+  /** `retry`: it failed, and BullMQ will try again; `fail`: it failed for good. */
+  readonly outcome: 'complete' | 'interrupt' | 'retry' | 'cancel' | 'fail';
+  readonly error?: unknown;
+}
+
+/** Each event of `@OnIteration`, and what its hooks are given besides the context. */
+export interface IterationEvents {
+  /** Once in a job's life, before its first item. */
+  start: undefined;
+  /** At each later run, before its first item. */
+  resume: undefined;
+  /** Once, before the job settles. What it returns becomes the job's return value. */
+  complete: undefined;
+  /** When any run ends, after the other hooks. */
+  end: RunEnd;
+  /** When a run ends before its job does. */
+  interrupt: Interruption;
+  skip: { readonly error: unknown; readonly item: unknown; readonly cursor: Cursor };
+  /** When the job has failed for good. */
+  fail: { readonly error: unknown };
+  /** Instead of `complete`, when the job was cancelled: today by `cancelJob` of BullMQ's worker alone. */
+  cancel: { readonly error: unknown };
+}
+export type IterationEvent = keyof IterationEvents;
+
+/** What the job returns in BullMQ, unless the `complete` hook returns something else. */
+export interface IterationResult {
+  readonly processed: number;
+  readonly skipped: number;
+}

@@ -1,0 +1,3 @@
+export type { NestModule } from './nest.js';
+export { ProcessorExplorer, type QueueProcessors } from './processor.explorer.js';
+export { QueueFinder, type RegisteredQueue, sameQueue } from './queue.finder.js';

@@ -1,0 +1,3 @@
+export { claimRow } from './acquire.row.js';
+export { CommittedProgress } from './transactional.checkpoint.js';
+export { TransactionalWork } from './transactional.executor.js';

@@ -1,0 +1,22 @@
+import { InvalidOptionsError } from '../../iteration.errors.js';
+import { createTable, type Dialect, modelOf } from '../table/index.js';
+
+/** The `provider` of the datasource in schema.prisma; MariaDB's is `mysql`. */
+export type PrismaProvider = Exclude<Dialect, 'sqlite'>;
+
+/** The SQL of the table `iteration_checkpoint`: the text of a `migration.sql` of Prisma's. */
+export function prismaMigration(provider: PrismaProvider): string {
+  return `${createTable(known(provider))};\n`;
+}
+
+/** The model of the table, for schema.prisma: with it `prisma migrate` does not want to drop the table. */
+export function prismaModel(provider: PrismaProvider): string {
+  return modelOf(known(provider));
+}
+
+function known(provider: PrismaProvider): PrismaProvider {
+  if (provider === 'postgresql' || provider === 'mysql') return provider;
+  throw new InvalidOptionsError(
+    `There is no migration for the provider ${JSON.stringify(provider)}: exactly once with Prisma works on "postgresql" and "mysql"`,
+  );
+}

@@ -1,0 +1,2 @@
+export { TypeOrmTransactionHost, type TypeOrmTransactionOptions } from './typeorm.host.js';
+export { CreateIterationCheckpoint1795305600000, type MigrationRunner } from './typeorm.migration.js';

@@ -1,0 +1,23 @@
+import { createTable, dropTable } from '../table/index.js';
+import { databaseOfTypeOrm, type TypeOrmOptions } from './typeorm.database.js';
+
+/** What is used of TypeORM's QueryRunner. */
+export interface MigrationRunner {
+  readonly dataSource: { readonly options: TypeOrmOptions };
+  query(sql: string): Promise<unknown>;
+}
+
+/** The TypeORM migration of the table `iteration_checkpoint`: list it in the data source's `migrations`. */
+export class CreateIterationCheckpoint1795305600000 {
+  readonly name = 'CreateIterationCheckpoint1795305600000';
+
+  async up(runner: MigrationRunner): Promise<void> {
+    const { dialect, schema } = databaseOfTypeOrm(runner.dataSource.options, this.name);
+    await runner.query(createTable(dialect, schema));
+  }
+
+  async down(runner: MigrationRunner): Promise<void> {
+    const { schema } = databaseOfTypeOrm(runner.dataSource.options, this.name);
+    await runner.query(dropTable(schema));
+  }
+}

@@ -1,0 +1,2 @@
+export { Failed, ItemFailure } from './item.failure.js';
+export { Skips } from './item.skip.js';

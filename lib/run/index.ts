@@ -1,0 +1,2 @@
+export { type Settlement, settle } from './report.js';
+export { runJob } from './run.js';

@@ -1,0 +1,1 @@
+export { WorkerRegistrar } from './worker.registrar.js';

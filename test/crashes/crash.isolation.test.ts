@@ -1,0 +1,102 @@
+import type { Job } from 'bullmq';
+import { expect, it } from 'vitest';
+import { type Checkpoint, restoreCheckpoint } from '../../lib/checkpoint/checkpoint.js';
+import { Suspects } from '../../lib/crashes/quarantine.js';
+
+const SAVED: Checkpoint = {
+  iteration: 1,
+  progress: 0,
+  cursor: 7,
+  processed: 8,
+  skipped: 0,
+  passed: 8,
+  version: null,
+  started: true,
+  life: 0,
+  run: 4,
+  interruptions: 0,
+  failures: 0,
+  runtimeMs: 0,
+};
+
+/** What the next run begins with, of what R19 goes by. */
+function restored(saved: Partial<Checkpoint>, job: Partial<Job> = {}) {
+  const progress = { ...SAVED, ...saved };
+  const { checkpoint, careful = false } = restoreCheckpoint({
+    progress,
+    attemptsMade: 0,
+    stalledCounter: 0,
+    ...job,
+  } as Job);
+  return { careful, crashes: checkpoint.crashes, running: checkpoint.running };
+}
+
+it.each<[string, Partial<Checkpoint>, ReturnType<typeof restored>]>([
+  ['it ended with a word', {}, { careful: false, crashes: undefined, running: undefined }],
+  ['it died, not being careful', { running: 'items' }, { careful: true, crashes: undefined, running: 'careful' }],
+  ['it died between two items', { running: 'careful' }, { careful: true, crashes: undefined, running: 'careful' }],
+  ['it died in an item', { running: 'careful item' }, { careful: true, crashes: [4], running: 'careful' }],
+  [
+    'it died in an item, as another before',
+    { running: 'careful item', crashes: [2] },
+    { careful: true, crashes: [2, 4], running: 'careful' },
+  ],
+  [
+    'it died where it builds, behind one in an item',
+    { running: 'careful', crashes: [2] },
+    { careful: true, crashes: [2], running: 'careful' },
+  ],
+  [
+    'it ended with a word, behind one that died in this item',
+    { crashes: [2] },
+    { careful: true, crashes: [2], running: 'careful' },
+  ],
+])('R19: what a run that finds the one before makes of it: %s', (_, saved, expected) => {
+  expect(restored(saved)).toEqual(expected);
+});
+
+it('R19: to restore again, nothing having been saved, counts once', () => {
+  const saved = { running: 'careful item', crashes: [4] } as const;
+  expect(restored(saved).crashes).toEqual([4]);
+});
+
+it('R19: a job that failed and is retried by hand has a fresh budget, and one whose failure BullMQ was never told has not', () => {
+  const ended = { outcome: 'fail', attempts: 0, stalls: 2, traces: 0 } as const;
+  const saved = { ended, crashes: [1, 2, 3] };
+  expect(restored(saved, { attemptsMade: 1, stalledCounter: 2 }).crashes).toBeUndefined();
+  expect(restored(saved, { attemptsMade: 0, stalledCounter: 3 }).crashes).toEqual([1, 2, 3]);
+});
+
+it('R19: of the suspects of a process one at a time has its turn, and who crashed least has it first', async () => {
+  const suspects = new Suspects();
+  const never = new Promise<void>(() => {});
+  const order: string[] = [];
+  const ask = async (name: string, crashes: number) => {
+    const end = await suspects.turn(crashes, never);
+    order.push(`${name} begins`);
+    await new Promise((resolve) => setImmediate(resolve));
+    order.push(`${name} ends`);
+    end();
+  };
+  await Promise.all([ask('guilty', 2), ask('innocent', 1), ask('another', 1)]);
+  expect(order).toEqual([
+    'innocent begins',
+    'innocent ends',
+    'another begins',
+    'another ends',
+    'guilty begins',
+    'guilty ends',
+  ]);
+});
+
+it('R19: a suspect waits a second before its item, and no longer than its run', async () => {
+  const suspects = new Suspects();
+  const begin = performance.now();
+  const end = await suspects.turn(1, new Promise(() => {}));
+  expect(performance.now() - begin).toBeGreaterThan(990);
+  const interrupted = await suspects.turn(0, Promise.resolve());
+  interrupted();
+  end();
+  end();
+  (await suspects.turn(1, new Promise(() => {})))();
+});

@@ -1,0 +1,240 @@
+import { expect, it } from 'vitest';
+import { Position } from '../../lib/checkpoint/progress.js';
+import { readerOf } from '../../lib/enumerators/contract/index.js';
+import { InterruptionRequest } from '../../lib/interruption/interruption.js';
+import { Lock } from '../../lib/interruption/lock.js';
+import { resolveRunOptions } from '../../lib/iteration.options.js';
+import { type FlightParts, ItemsInFlight } from '../../lib/run/concurrent.loop.js';
+import { PageFeed } from '../../lib/runtime/page.reader.js';
+import type { RunContext } from '../../lib/runtime/run.context.js';
+import { RunWatch } from '../../lib/runtime/run.timer.js';
+import { describeQueues } from '../support/app.js';
+import { numbers } from '../support/csv.js';
+import { AT_THE_BEGINNING } from '../support/loop.js';
+import { interrupted, storyProcessor } from '../support/story.js';
+import { Gate, until } from '../support/until.js';
+
+const done = (story: readonly string[]) => story.filter((event) => event.length === 1).join('');
+
+describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
+  it('stop() holds also when a younger item waits for its next try at a shutdown', async () => {
+    const gate = new Gate();
+    const begun: string[] = [];
+    const { type, story } = storyProcessor(
+      {
+        each: async (letter, context) => {
+          begun.push(letter);
+          if (letter === 'b') {
+            if (begun.length === 2) throw new Error('flaky');
+            return;
+          }
+          if (letter === 'a') {
+            await gate.wait();
+            context.stop();
+          }
+        },
+      },
+      { itemConcurrency: 2, itemFailure: { attempts: 2, backoffMs: () => 600_000 }, checkpoint: { everyItems: 1 } },
+    );
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', {});
+    await until('b has failed', () => begun.length === 2);
+    gate.open();
+    await until('the position is behind a', async () => (await app.iterations.status(job)).cursor === 0);
+    await app.close();
+    const next = await queues.start({ processors: [type] });
+    await next.settled(job);
+    expect(done(story)).not.toContain('c');
+  });
+
+  it('stop() holds also when a younger item outlives the shutdown deadline', async () => {
+    const gate = new Gate();
+    const { type, story, script } = storyProcessor(
+      {
+        each: async (letter, context) => {
+          if (letter === 'b') await gate.wait();
+          if (letter === 'a') {
+            await gate.reached;
+            context.stop();
+          }
+        },
+      },
+      { itemConcurrency: 2, checkpoint: { everyItems: 1 } },
+    );
+    const app = await queues.start({ processors: [type], iteration: { shutdown: { deadlineMs: 50 } } });
+    const job = await app.queue().add('story', {});
+    await until('the position is behind a', async () => (await app.iterations.status(job)).cursor === 0);
+    await app.close();
+    gate.open();
+    script.each = undefined;
+    const next = await queues.start({ processors: [type] });
+    await next.settled(job);
+    expect(done(story)).not.toContain('c');
+  });
+
+  it('R18: the checkpoint that moves behind the item that stopped says so: a kill then loses no stop', async () => {
+    const gate = new Gate();
+    const { type } = storyProcessor(
+      {
+        each: async (letter, context) => {
+          if (letter === 'b') await gate.wait();
+          if (letter === 'a') {
+            await gate.reached;
+            context.stop();
+          }
+        },
+      },
+      { itemConcurrency: 2, checkpoint: { everyItems: 1 } },
+    );
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', {});
+    await until('the position is behind a', async () => (await app.iterations.status(job)).cursor === 0);
+    const saved = await app.queue().getJob(job.id as string);
+    gate.open();
+    expect(saved?.progress).toMatchObject({ cursor: 0, stopped: { silent: false } });
+  });
+
+  it('poll without ack: a stop() loses nothing that was taken', async () => {
+    const queue = [...'abcdef'];
+    const gate = new Gate();
+    const { type, story } = storyProcessor(
+      {
+        build: (_, enumerators) => enumerators.poll(async () => queue.shift()),
+        each: async (letter, context) => {
+          if (letter === 'b') await gate.wait();
+          if (letter === 'a') {
+            await gate.reached;
+            await new Promise(setImmediate);
+            context.stop();
+            gate.open();
+          }
+        },
+      },
+      { itemConcurrency: 2 },
+    );
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}));
+    expect([...done(story)].sort().join('') + queue.join('')).toBe('abcdef');
+  });
+
+  it('poll without ack: a failure loses nothing that was taken, but what failed', async () => {
+    const queue = [...'abcdef'];
+    const gate = new Gate();
+    const begun: string[] = [];
+    const { type } = storyProcessor(
+      {
+        build: (_, enumerators) => enumerators.poll(async () => queue.shift()),
+        each: async (letter) => {
+          begun.push(letter);
+          if (letter === 'b') await gate.wait();
+          if (letter === 'a') {
+            await gate.reached;
+            await new Promise(setImmediate);
+            gate.open();
+            throw new Error('bad');
+          }
+        },
+      },
+      { itemConcurrency: 2 },
+    );
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', {}));
+    expect(begun.join('') + queue.join('')).toBe('abcdef');
+  });
+
+  it('stop() of a part of a batch holds also when a younger batch fails', async () => {
+    const csv = Buffer.from(numbers(6));
+    const gate = new Gate();
+    const { type, story } = storyProcessor(
+      {
+        build: ({ cursor }, enumerators) => enumerators.csv.batches(csv, { cursor, batchSize: 2 }),
+        each: async (rows, context) => {
+          const call = (rows as unknown as { n: string }[]).map(({ n }) => n).join();
+          if (call === '1,2') {
+            await gate.reached;
+            throw new Error('bad 1,2');
+          }
+          if (call === '1') context.stop();
+          if (call === '3,4') {
+            await gate.wait();
+            throw new Error('bad 3,4');
+          }
+          if (call === '2') gate.open();
+        },
+      },
+      { itemConcurrency: 2, itemFailure: { then: 'skip', when: (error) => !(error as Error).message.includes('3,4') } },
+    );
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    expect([job.failedReason, story.at(-1)]).toEqual([undefined, 'end complete']);
+  });
+
+  it('nested: a polled item that waits for its next try is not left when the source has moved on', async () => {
+    const queue = ['p'];
+    const begun: string[] = [];
+    const { type, story } = storyProcessor(
+      {
+        build: ({ cursor }, enumerators) =>
+          enumerators.nested<string>(
+            [
+              (at: { cursor: never }) => enumerators.array(['queue', 'list'], { cursor: at.cursor }),
+              (outer: string, at: { cursor: never }) =>
+                outer === 'queue'
+                  ? enumerators.poll(async () => queue.shift())
+                  : enumerators.array([...'xyz'], { cursor: at.cursor }),
+            ] as never,
+            { cursor },
+          ),
+        each: async (letter, context) => {
+          begun.push(letter);
+          if (letter === 'p' && begun.filter((one) => one === 'p').length === 1) throw new Error('flaky');
+          if (letter === 'x' && context.run === 1) await interrupted(context);
+        },
+      },
+      { itemConcurrency: 3, itemFailure: { attempts: 2, backoffMs: () => 600_000 } },
+    );
+    const app = await queues.start({ processors: [type] });
+    const job = await app.queue().add('story', {});
+    await until('x has begun', () => begun.includes('x'));
+    await app.close();
+    const next = await queues.start({ processors: [type] });
+    await next.settled(job);
+    expect(done(story)).toContain('p');
+  });
+});
+
+it('R19: in careful mode a source is asked for its next item when none is marked as being handled', async () => {
+  let marked = '';
+  const asked: string[] = [];
+  async function* items() {
+    for (let item = 0; item < 3; item++) {
+      asked.push(marked);
+      yield [item, item] as const;
+    }
+  }
+  const interruption = new InterruptionRequest();
+  const position = new Position(AT_THE_BEGINNING);
+  const watch = new RunWatch({
+    position,
+    interruption,
+    lock: new Lock('token', Date.now(), 600_000, interruption),
+    clock: Date,
+    options: resolveRunOptions({}, {}),
+    careful: true,
+    save: async (running) => {
+      marked = running;
+    },
+  });
+  const warn = (message: string) => {
+    throw new Error(message);
+  };
+  const feed = new PageFeed({ reader: readerOf(items()), interruption, watch, warn });
+  const context = { stopped: undefined, hasStopped: false } as RunContext;
+  const common = { context, feed, interruption, position, warn, watch } as unknown as FlightParts;
+  const slot = () => ({ context, handle: () => new Promise(setImmediate) });
+  const end = await new ItemsInFlight({ ...common, most: 3, slot }).run();
+  await feed.close();
+
+  expect([end.type, position.finished]).toEqual(['complete', 3]);
+  expect(asked).toEqual(['', 'careful', 'careful']);
+});
