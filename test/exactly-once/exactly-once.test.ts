@@ -16,6 +16,7 @@ import {
 } from '../../lib/index.js';
 import { describeQueues, type TestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { endLocks } from '../support/dead-locks.js';
 import { PgTransactionHost } from '../support/pg.host.js';
 import { Gate, until } from '../support/until.js';
 import { NEVER_RENEWS, recordWorkers } from '../support/workers.js';
@@ -199,7 +200,7 @@ describeQueues('transactions', ['redis'], (queues) => {
 
   it('R25: a run that died after a commit, and before any checkpoint, is followed where it was committed', async () => {
     const [reached, release] = [new Gate(), new Gate()];
-    const options = { checkpoint: { everyMs: 600_000 }, worker: { lockDuration: 500, name: NEVER_RENEWS } };
+    const options = { checkpoint: { everyMs: 600_000 }, worker: { lockDuration: 60_000, name: NEVER_RENEWS } };
     const script = {
       each: async (item: unknown, { run: number }: Context) => {
         if (item !== 6 || number > 1) return;
@@ -210,6 +211,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     const first = await start(processor(script, options));
     const job = await first.queue().add('effects', {});
     await reached.reached;
+    await endLocks(queues);
     const second = await start(processor({}, { worker: { stalledInterval: 100 } }));
     await second.settled(job);
     release.open();
@@ -236,10 +238,11 @@ describeQueues('transactions', ['redis'], (queues) => {
       if (++saves === 4) await hold();
       return save.apply(host, args);
     };
-    const worker = { lockDuration: 500, name: NEVER_RENEWS, stalledInterval: 100 };
+    const worker = { lockDuration: 60_000, name: NEVER_RENEWS };
     const first = await start(processor(script, { worker }));
     const job = await first.queue().add('effects', {});
     await reached.reached;
+    await endLocks(queues);
     const second = await start(processor(script, { worker: { stalledInterval: 100 } }));
     await second.settled(job);
     release.open();

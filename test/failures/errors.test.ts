@@ -141,7 +141,7 @@ describeQueues('errors', BOTH, (queues) => {
 
     it('DelayedError, after job.moveToDelayed', async () => {
       const { type, story } = throwing(async (job) => {
-        await job.moveToDelayed(Date.now() + 50, job.token);
+        await job.moveToDelayed(Date.now() + 600_000, job.token);
         throw new DelayedError();
       });
       const app = await queues.start({ processors: [type] });
@@ -152,6 +152,7 @@ describeQueues('errors', BOTH, (queues) => {
         cursor: 0,
         lastInterruption: { reason: 'bullmq' },
       });
+      await job.promote();
       const done = await app.settled(job);
       expect(story).toEqual(['start', 'a', ...outcome, 'b', 'c', 'complete', 'end complete']);
       expect([done.failedReason, done.attemptsMade]).toEqual([undefined, 1]);

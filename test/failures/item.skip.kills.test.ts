@@ -7,6 +7,7 @@ import type { CheckpointStore } from '../../lib/checkpoint/checkpoint.store.js';
 import { DeadLetters } from '../../lib/dead-letters/dead-letter.queue.js';
 import { batchesOf, SourceEnumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
 import { BOTH, describeQueues } from '../support/app.js';
+import { endLocks } from '../support/dead-locks.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
@@ -22,8 +23,7 @@ const STEPS = [
 ] as const;
 type Step = (typeof STEPS)[number];
 
-/** Short, so that another worker soon takes over. */
-const LOCK = { lockDuration: 400, stalledInterval: 100, lockRenewTime: 100 };
+const WORKER = { lockDuration: 60_000, stalledInterval: 100 };
 
 describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
   const workers = recordWorkers();
@@ -79,13 +79,14 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
         },
         { itemFailure: { then: 'skip' } },
       );
-      const options = { processors: [type], iteration: { worker: LOCK, shutdown: { deadlineMs: 500 } } };
+      const options = { processors: [type], iteration: { worker: WORKER, shutdown: { deadlineMs: 500 } } };
       const frozen = await queues.start(options);
       const job = await frozen.queue().add('story', { letters: 'abcd' });
       await gate.reached;
       const [zombie] = workers as [Worker];
       zombie.extendJobLocks = async () => []; // a frozen process renews nothing
       await zombie.pause(true);
+      await endLocks(queues);
 
       const other = await queues.start(options);
       const done = await other.settled(job);
@@ -196,13 +197,14 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       },
       { itemFailure: { attempts: 2, backoffMs: () => 600_000 } },
     );
-    const options = { processors: [told.type], iteration: { worker: LOCK } };
+    const options = { processors: [told.type], iteration: { worker: WORKER } };
     const frozen = await queues.start(options);
     const job = await frozen.queue().add('story', { letters: 'abc' });
     await gate.reached;
     const [zombie] = workers as [Worker];
     zombie.extendJobLocks = async () => [];
     await zombie.pause(true);
+    await endLocks(queues);
     const careful = await queues.start(options);
     const saved = await until('the next run waits', async () => {
       const { progress } = (await careful.queue().getJob(job.id as string)) as { progress: Checkpoint };
@@ -222,13 +224,14 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       await gate.wait();
       throw new Error('bad b');
     };
-    const options = { processors: [told.type], iteration: { worker: LOCK } };
+    const options = { processors: [told.type], iteration: { worker: WORKER } };
     const frozen = await queues.start(options);
     const job = await frozen.queue().add('story', { letters: 'abc' });
     await gate.reached;
     const [zombie] = workers as [Worker];
     zombie.extendJobLocks = async () => [];
     await zombie.pause(true);
+    await endLocks(queues);
     const other = await queues.start(options);
     expect((await other.settled(job)).returnvalue).toEqual({ processed: 3, skipped: 0 });
     gate.open();

@@ -7,8 +7,12 @@ import { tokensOf } from './lock-tokens.js';
 export const LASTING_LOCKS = { lockDuration: 60_000, stalledInterval: 250 } as const;
 
 /** Ends the locks that a dead process has left, as time would. Its program names them (`lock-tokens.ts`). */
-export async function endLocksOf(pid: number | undefined, { backend, place }: Queues, queue = 'jobs'): Promise<void> {
-  const token = tokensOf(pid);
+export function endLocksOf(pid: number | undefined, queues: Queues, queue = 'jobs'): Promise<void> {
+  return endLocks(queues, queue, tokensOf(pid));
+}
+
+/** Ends the locks of a queue's active jobs, as time would. */
+export async function endLocks({ backend, place }: Queues, queue = 'jobs', token = ''): Promise<void> {
   if (backend === 'postgres') {
     const { connectionString, schema } = place.connection as { connectionString: string; schema: string };
     const client = new pg.Client({ connectionString });

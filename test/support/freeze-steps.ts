@@ -70,7 +70,7 @@ export const END_ITEM = 2;
 
 const concurrency = FROZEN_JOBS.size + 2;
 /** It looks for no stalled jobs: on a slow machine, whose locks end before they are renewed, it would take its own again. */
-export const FROZEN_WORKER = { concurrency, lockDuration: 3_000, skipStalledCheck: true } as const;
+export const FROZEN_WORKER = { concurrency, lockDuration: 6_000, skipStalledCheck: true } as const;
 /** Its locks do not end: the frozen worker has no right to take a job again when it has thawed. */
 export const OTHER_WORKER = { concurrency, lockDuration: 60_000, stalledInterval: 250 } as const;
 
