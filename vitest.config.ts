@@ -19,7 +19,7 @@ const TIMED = [
 const NET_MS = 900_000;
 
 /** Random cases of each property: `PROPERTY_CASES`, else as many as CI needs, or as a contributor has time for. */
-process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '500' : '300';
+process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '500' : '100';
 
 /** Suites that run `maxWorkers` at a time, when those of the groups before them have ended. */
 const group = (
@@ -38,7 +38,7 @@ export default defineConfig({
       // These are bound by the processor, and nothing in them goes by the clock.
       group('sources', 0, { include: SOURCES, maxWorkers: 2 }),
       // These wait half of the time: for Redis, for processes to start, for locks to end.
-      group('jobs', 1, { include: ['test/**/*.test.ts'], exclude: [...SOURCES, ...TIMED], maxWorkers: 2 }),
+      group('jobs', 1, { include: ['test/**/*.test.ts'], exclude: [...SOURCES, ...TIMED], maxWorkers: 3 }),
       // These have the machine for themselves.
       group('timed', 2, { include: TIMED, maxWorkers: 1 }),
     ],
