@@ -1,6 +1,6 @@
 import type { Job } from 'bullmq';
 import type { Cursor, Json } from '../cursor.js';
-import type { Letter } from '../dead-letters/index.js';
+import type { DeadLetterRecord } from '../dead-letters/index.js';
 import type { Interruption } from '../interruption/index.js';
 import { IterationError } from '../iteration.errors.js';
 
@@ -40,7 +40,7 @@ export interface Checkpoint {
   /** Runs that ended without a word in the item behind the cursor, in careful mode (R19). */
   readonly crashes?: readonly number[];
   /** A skipped item whose dead letter may not have been written yet. */
-  readonly letter?: Letter;
+  readonly letter?: DeadLetterRecord;
   readonly interruptions: number;
   /** Consecutive failures without a finished item between them (R23). */
   readonly failures: number;

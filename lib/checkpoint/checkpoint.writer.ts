@@ -2,46 +2,47 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Clock } from '../clock.js';
 import { type Cursor, checkJson, type Json } from '../cursor.js';
-import type { InterruptionRequest, Lock } from '../interruption/index.js';
+import { type InterruptionRequest, type Lock, retryWhileHeld } from '../interruption/index.js';
 import { InvalidCursorError } from '../iteration.errors.js';
 import type { Checkpoint, Running } from './checkpoint.js';
 import type { CheckpointStore, SaveOptions } from './checkpoint.store.js';
-import type { Position, Progress } from './progress.js';
-import { nextPace } from './throughput.js';
+import { Progress, type ProgressTracker } from './progress.js';
+import { nextThroughput } from './throughput.js';
 
-/** How long a run that was abandoned may still take to save its last checkpoint. */
-const LAST_SAVE_MS = 2_000;
-const SAVE_AGAIN_MS = 250;
+/** How long an abandoned run may still take to write its last checkpoint. */
+const FINAL_WRITE_MS = 2_000;
 
-interface SavingParts {
+/** What the writer needs of a run. */
+interface WritingRun {
   readonly job: Job;
   readonly lock: Lock;
   readonly interruption: InterruptionRequest;
   readonly store: CheckpointStore;
   readonly clock: Clock;
   readonly log: { warn(message: string): void };
+  readonly progress: ProgressTracker;
+  /** The user's own state lives in the run's context. */
+  readonly context: { state: Json };
 }
 
-/** A run's own checkpoint: what it began with, brought up to date and saved as the run goes on. */
-export class RunCheckpoint {
+/** Keeps a run's checkpoint up to date and writes it to the job. */
+export class CheckpointWriter {
   #current: Checkpoint;
-  /** What {@link forgetUnsaved} goes back to. */
-  #saved: Checkpoint;
+  /** What {@link dropUnsaved} goes back to. */
+  #written: Checkpoint;
   #measuredAt: number;
-  #storing: Promise<unknown> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly parts: SavingParts,
+    private readonly run: WritingRun,
     restored: Checkpoint,
-    private readonly position: Position,
-    private readonly user: { state: Json },
   ) {
     this.#current = restored;
-    this.#saved = restored;
-    this.#measuredAt = parts.clock.now();
+    this.#written = restored;
+    this.#measuredAt = run.clock.now();
   }
 
-  /** As of the last save, and of what was changed since. */
+  /** The last checkpoint, with what was changed since. */
   get current(): Checkpoint {
     return this.#current;
   }
@@ -50,122 +51,117 @@ export class RunCheckpoint {
     this.#current = { ...this.#current, ...changes };
   }
 
-  /** Goes on at another cursor; `null` starts over. */
-  moveTo(cursor: Cursor): void {
-    const { processed, skipped, passed } = this.position;
-    this.follow(
-      cursor === null ? { cursor, processed: 0, skipped, passed: 0 } : { cursor, processed, skipped, passed },
-    );
+  /** Resumes at another cursor; `null` starts over. */
+  restartAt(cursor: Cursor): void {
+    const progress = Progress.of(this.#current);
+    this.resumeFrom(cursor === null ? progress.restart() : progress.moveTo(cursor));
     this.change({ size: undefined, stopped: undefined });
   }
 
-  /** Goes on where the job has come to, as another record of it says. */
-  follow({ cursor, processed, skipped, passed }: Progress): void {
-    this.position.moveTo({ cursor, processed, skipped, passed });
-    this.change({ cursor, processed, skipped, passed });
-    this.#saved = this.#current;
+  /** Resumes from another record of the job's progress. */
+  resumeFrom(progress: Progress): void {
+    this.run.progress.startAt(progress);
+    this.change({ ...progress.saved });
+    this.#written = this.#current;
   }
 
-  /** Gives up what cannot be saved: the job goes on behind its last checkpoint. */
-  forgetUnsaved(): void {
-    const { state = null, letter } = this.#saved;
+  /** Gives up what cannot be saved: the job resumes after its last checkpoint. */
+  dropUnsaved(): void {
+    const { state = null, letter } = this.#written;
     this.change({ letter });
-    this.position.goBackTo(this.#saved);
-    this.user.state = structuredClone(state);
+    this.run.progress.goBackTo(Progress.of(this.#written));
+    this.run.context.state = structuredClone(state);
   }
 
   /**
-   * While the run goes on: when saving fails, it is tried again at the next checkpoint, as long as the lock is held.
+   * While items are handled. A checkpoint that cannot be written now is written with the next one.
    *
-   * @param running Where the run is, for the next one that finds no other word of it (R19).
+   * @param running Where the run is, for the next run if this one dies without reporting an outcome (R19).
    * @throws InvalidCursorError
    */
-  async save(running: Running): Promise<void> {
-    const { lock, log } = this.parts;
+  async flush(running: Running): Promise<void> {
+    const { lock, log } = this.run;
     const document = this.#bringUpToDate({ running });
     try {
-      if (!(await this.#store(document))) lock.lose();
+      if (!(await this.#write(document))) lock.lose();
     } catch (error) {
       if (error instanceof InvalidCursorError) throw error;
-      log.warn(`its checkpoint could not be saved (${String(error)}); it will be with the next`);
+      log.warn(`its checkpoint could not be saved (${String(error)}); the next one includes it`);
     }
   }
 
   /**
-   * While the run goes on, where it must not go on unsaved.
+   * Between two items, where the run must not continue unsaved.
    *
-   * @returns false when the lock is lost.
+   * @throws LockLostError
    * @throws InvalidCursorError
    */
-  saveSurely(changes: Partial<Checkpoint> = {}): Promise<boolean> {
-    const running = this.#current.running && 'careful'; // between two items
-    return this.#storeSurely({ running, ...changes });
+  flushSurely(changes: Partial<Checkpoint> = {}): Promise<void> {
+    const running = this.#current.running && 'careful'; // no item is being handled
+    return this.#retry({ running, ...changes });
   }
 
   /**
-   * At the end of the run: tried until it is saved, or the lock or the time that an abandoned run has is over.
+   * At the end of the run.
    *
-   * @returns false when the lock is lost.
+   * @throws LockLostError also when an abandoned run has no time left
    * @throws InvalidCursorError
    */
-  saveLast(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<boolean> {
-    return this.#storeSurely({ running: undefined, ...changes }, options);
+  flushFinal(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<void> {
+    return this.#retry({ running: undefined, ...changes }, options);
   }
 
-  async #storeSurely(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<boolean> {
-    const { clock, interruption, lock, log } = this.parts;
-    const tooLate = interruption.abandoned.then(() => delay(LAST_SAVE_MS, false, { ref: false }));
-    while (lock.check(clock.now())) {
-      try {
-        const saved = await Promise.race([this.#store(this.#bringUpToDate(changes), options), tooLate]);
-        if (!saved) lock.lose();
-        return saved && lock.check(clock.now()); // the answer may have waited for a frozen process to thaw
-      } catch (error) {
-        if (error instanceof InvalidCursorError) throw error;
-        log.warn(`its checkpoint could not be saved (${String(error)}); trying again while its lock is held`);
-        await delay(SAVE_AGAIN_MS);
-      }
-    }
-    return false;
+  #retry(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<void> {
+    const { interruption, lock, log } = this.run;
+    const tooLate = interruption.abandoned.then(() => delay(FINAL_WRITE_MS, false, { ref: false }));
+    const write = async () => {
+      const isWritten = await Promise.race([this.#write(this.#bringUpToDate(changes), options), tooLate]);
+      if (!isWritten) throw lock.lose();
+      lock.assertHeld(); // the answer may have waited for a frozen process to thaw
+    };
+    return retryWhileHeld(lock, write, (error) => {
+      if (error instanceof InvalidCursorError) return false;
+      log.warn(`its checkpoint could not be saved (${String(error)}); trying again while its lock is held`);
+      return true;
+    });
   }
 
-  /** One after the other: with items in flight several may be asked for at once, and the last one must be what remains. */
-  #store(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
-    const before = this.parts.interruption.isAbandoned ? undefined : this.#storing; // an answer may never come
-    const stored = Promise.resolve(before).then(() => this.#storeNow(document, options));
-    this.#storing = stored.catch(() => {});
-    return stored;
+  /** One at a time: with items in flight several may be asked for at once, and the last one must be what remains. */
+  #write(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
+    const before = this.run.interruption.isAbandoned ? undefined : this.#writing; // an answer may never come
+    const written = Promise.resolve(before).then(() => this.#writeNow(document, options));
+    this.#writing = written.catch(() => {});
+    return written;
   }
 
-  async #storeNow(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
-    const { job, lock, store } = this.parts;
-    const saved = await store.save(job, lock.token, document, options);
-    if (saved) {
+  async #writeNow(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
+    const { job, lock, store } = this.run;
+    const isWritten = await store.save(job, lock.token, document, options);
+    if (isWritten) {
       job.progress = document;
-      this.#saved = document;
+      this.#written = document;
     }
-    return saved;
+    return isWritten;
   }
 
-  #bringUpToDate(changes: Partial<Checkpoint> = {}): Checkpoint {
-    const { cursor, hasMoved, processed, skipped, passed } = this.position;
-    const { state } = this.user;
+  #bringUpToDate(changes: Partial<Checkpoint>): Checkpoint {
+    const { context, progress } = this.run;
+    const { cursor, processed, skipped, passed } = progress.current.saved;
+    const { state } = context;
     checkJson(cursor);
     if (state !== null) checkJson(state, 'state');
-    const { crashes, failures, pace, progress, runtimeMs: before, size } = this.#current;
-    const now = this.parts.clock.now();
-    const runtimeMs = before + Math.max(0, now - this.#measuredAt);
-    this.#measuredAt = now;
+    const { crashes, failures, pace, progress: percent, size } = this.#current;
+    const runtimeMs = this.#current.runtimeMs + this.#elapsedMs();
     this.change({
       cursor,
       processed,
       skipped,
       passed,
       runtimeMs,
-      progress: percent(progress, passed, size),
-      pace: nextPace(pace, runtimeMs, passed),
-      failures: hasMoved ? 0 : failures,
-      crashes: hasMoved ? undefined : crashes,
+      progress: nextPercent(percent, passed, size),
+      pace: nextThroughput(pace, runtimeMs, passed),
+      failures: progress.hasMoved ? 0 : failures,
+      crashes: progress.hasMoved ? undefined : crashes,
       ended: undefined,
       // A copy: user code may go on changing its own in place.
       state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json),
@@ -173,10 +169,18 @@ export class RunCheckpoint {
     });
     return this.#current;
   }
+
+  /** Since the last call. */
+  #elapsedMs(): number {
+    const now = this.run.clock.now();
+    const elapsedMs = Math.max(0, now - this.#measuredAt);
+    this.#measuredAt = now;
+    return elapsedMs;
+  }
 }
 
 /** Never falls (R29). */
-function percent(before: number, passed: number, size: number | null | undefined): number {
+function nextPercent(before: number, itemsSeen: number, size: number | null | undefined): number {
   if (!size) return before;
-  return Math.max(before, Math.min(100, Math.floor((passed / size) * 100)));
+  return Math.max(before, Math.min(100, Math.floor((itemsSeen / size) * 100)));
 }

@@ -8,8 +8,8 @@ export {
   restoreCheckpoint,
 } from './checkpoint.js';
 export { type CheckpointStore, checkpointStoreOf } from './checkpoint.store.js';
-export { RunCheckpoint } from './checkpoint.writer.js';
+export { CheckpointWriter } from './checkpoint.writer.js';
 export { cursorAfter, versionChange } from './cursor.compatibility.js';
-export { Position, type Progress } from './progress.js';
+export { Progress, ProgressTracker, type SavedProgress } from './progress.js';
 export { hasStarted, type JobReferences, keepingLast } from './references.js';
 export { itemsPerSecond } from './throughput.js';

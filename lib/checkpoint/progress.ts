@@ -2,42 +2,82 @@ import { type Cursor, isSameJson } from '../cursor.js';
 import type { Page } from '../enumerators/contract/index.js';
 
 /** How far a job has come. */
-export interface Progress {
-  /** Of the last finished item. */
+export class Progress {
+  constructor(
+    /** Cursor of the last finished item. */
+    readonly cursor: Cursor,
+    /** Items finished in the job's life. */
+    readonly processed: number,
+    /** Dead letters written in the job's life. */
+    readonly skipped: number,
+    /** Items of the source up to the cursor: a batch counts as one, however many of its records were skipped. */
+    readonly itemsSeen: number,
+  ) {}
+
+  /** As a checkpoint holds it. */
+  static of({ cursor, processed, skipped, passed }: SavedProgress): Progress {
+    return new Progress(cursor, processed, skipped, passed);
+  }
+
+  get saved(): SavedProgress {
+    return { cursor: this.cursor, processed: this.processed, skipped: this.skipped, passed: this.itemsSeen };
+  }
+
+  /** After `count` more finished items. */
+  advance(cursor: Cursor, count = 1): Progress {
+    return new Progress(cursor, this.processed + count, this.skipped, this.itemsSeen + count);
+  }
+
+  /** At a cursor between items: after a page without any, or a part of a batch. */
+  moveTo(cursor: Cursor): Progress {
+    return new Progress(cursor, this.processed, this.skipped, this.itemsSeen);
+  }
+
+  /** From the beginning of the source. Dead letters stay written. */
+  restart(): Progress {
+    return new Progress(null, 0, this.skipped, 0);
+  }
+}
+
+/** The names under which checkpoints keep it; data of earlier releases has them too. */
+export interface SavedProgress {
   readonly cursor: Cursor;
-  /** Items finished in the job's life. */
   readonly processed: number;
-  /** Dead letters written in the job's life. */
   readonly skipped: number;
-  /** Items of the source up to the cursor. */
   readonly passed: number;
 }
 
-/** Where a run is. A cursor is made when it is asked for, not for each item; what can be told from `finished` is not counted apart. */
-export class Position implements Progress {
-  skipped: number;
-
-  #finished = 0;
-  /** Of {@link finished}, those that count as skipped. */
+/**
+ * The progress of one run. An item costs two additions: its cursor, and the {@link Progress}, are made when they are asked
+ * for.
+ */
+export class ProgressTracker {
+  /** Where the last items that are counted below began. */
+  #base: Progress;
+  /** Items finished since then, and those of them that count as skipped. */
+  #sinceBase = 0;
   #unprocessed = 0;
-  /** What `processed` and `passed` were with none finished. */
-  #processedBefore: number;
-  #passedBefore: number;
-  #cursor: Cursor;
   #page: Page<unknown> | undefined;
   #index = -1;
-  #movedOn = false;
+  #finished = 0;
+  #movedWithoutItem = false;
 
-  constructor({ cursor, processed, skipped, passed }: Progress) {
-    this.#cursor = cursor;
-    this.#processedBefore = processed;
-    this.skipped = skipped;
-    this.#passedBefore = passed;
+  constructor(progress: Progress) {
+    this.#base = progress;
   }
 
-  /** Of the last finished item. */
+  get current(): Progress {
+    const { processed, skipped } = this.#base;
+    return new Progress(this.cursor, processed + this.#sinceBase - this.#unprocessed, skipped, this.itemsSeen);
+  }
+
+  /** Cursor of the last finished item. */
   get cursor(): Cursor {
-    return this.#page ? this.#page.cursorAt(this.#index) : this.#cursor;
+    return this.#page ? this.#page.cursorAt(this.#index) : this.#base.cursor;
+  }
+
+  get itemsSeen(): number {
+    return this.#base.itemsSeen + this.#sinceBase;
   }
 
   /** Items that this run has finished or skipped. */
@@ -45,59 +85,63 @@ export class Position implements Progress {
     return this.#finished;
   }
 
-  get processed(): number {
-    return this.#processedBefore + this.#finished - this.#unprocessed;
-  }
-
-  get passed(): number {
-    return this.#passedBefore + this.#finished;
-  }
-
   /** Whether this run has come any further. */
   get hasMoved(): boolean {
-    return this.#finished > 0 || this.#movedOn;
+    return this.#finished > 0 || this.#movedWithoutItem;
   }
 
   /** The last `count` items of `page` up to `index` are finished. */
   advance(page: Page<unknown>, index: number, count: number): void {
     this.#finished += count;
+    this.#sinceBase += count;
     if (index < page.items.length - 1 || page.aliased) {
       this.#page = page;
       this.#index = index;
     } else {
-      this.#leave(page.cursorAt(index)); // the next page is already being read: no third one stays in memory
+      this.#leavePage(page.cursorAt(index)); // the next page is already being read: no third one stays in memory
     }
   }
 
-  /** The item at `index` of `page` was skipped, whole, or so that some of its parts were handled. */
-  skip(page: Page<unknown>, index: number, partly = false): void {
+  /** The item at `index` of `page` was skipped, whole or in parts. */
+  skip(page: Page<unknown>, index: number, { partly = false } = {}): void {
     if (!partly) this.#unprocessed++;
     this.advance(page, index, 1);
   }
 
-  /** The source has moved on to the cursor of a page without items, or a part of a batch is over. */
-  passTo(cursor: Cursor): void {
-    this.#movedOn ||= !isSameJson(cursor, this.cursor); // what is behind a cursor may be nothing, up to that same cursor
-    this.#leave(cursor);
+  /** A dead letter is written for an item. */
+  countSkipped(): void {
+    const { cursor, processed, skipped, itemsSeen } = this.#base;
+    this.#base = new Progress(cursor, processed, skipped + 1, itemsSeen);
   }
 
-  /** Starts over elsewhere, nothing of this run being finished yet. */
-  moveTo({ cursor, processed, skipped, passed }: Progress): void {
-    this.#leave(cursor);
-    this.#movedOn = false;
-    this.skipped = skipped;
-    this.#processedBefore = processed - this.#finished + this.#unprocessed;
-    this.#passedBefore = passed - this.#finished;
+  /** The source has moved to the cursor of a page without items, or a part of a batch is finished. */
+  moveTo(cursor: Cursor): void {
+    // What comes after a cursor may be nothing, up to that same cursor.
+    this.#movedWithoutItem ||= !isSameJson(cursor, this.cursor);
+    this.#leavePage(cursor);
   }
 
-  /** Gives up what has been finished since then. */
+  /** Starts over elsewhere; nothing of this run is finished yet. */
+  startAt(progress: Progress): void {
+    this.#movedWithoutItem = false;
+    this.#reset(progress);
+  }
+
+  /** Gives up what was finished since then. */
   goBackTo(saved: Progress): void {
-    this.#finished = Math.max(0, this.#finished - (this.passed - saved.passed));
-    this.moveTo(saved);
+    this.#finished = Math.max(0, this.#finished - (this.itemsSeen - saved.itemsSeen));
+    this.startAt(saved);
   }
 
-  #leave(cursor: Cursor): void {
-    this.#cursor = cursor;
+  #leavePage(cursor: Cursor): void {
+    this.#page = undefined;
+    this.#reset(this.current.moveTo(cursor));
+  }
+
+  #reset(progress: Progress): void {
+    this.#base = progress;
+    this.#sinceBase = 0;
+    this.#unprocessed = 0;
     this.#page = undefined;
   }
 }

@@ -1,7 +1,7 @@
 import type { Job, JobsOptions } from 'bullmq';
 import {
   type DeadLetter,
-  DeadLetters,
+  DeadLetterQueue,
   type LetterData,
   REDRIVE,
   type RedriveOf,
@@ -57,7 +57,7 @@ async function lettersOf(
 ): Promise<{ job: Job | undefined; origin: string; letters: readonly LetterData[] }> {
   const job = (await queue.getJob(id)) as Job | undefined;
   const origin = (job && redriveOf(job)?.id) ?? id;
-  const deadLetters = new DeadLetters(queue);
+  const deadLetters = new DeadLetterQueue(queue);
   try {
     return { job, origin, letters: await deadLetters.of(origin) };
   } finally {

@@ -2,8 +2,8 @@ import type { Job } from 'bullmq';
 import type { Checkpoint, CheckpointStore } from '../checkpoint/index.js';
 import { CrashLoopError } from '../iteration.errors.js';
 
-/** Whether the item behind the cursor has ended its process too often (R19); runs whose process survived do not count. */
-export async function crashLoop(
+/** Decides whether the item after the cursor killed its process too often (R19). Runs whose process survived do not count. */
+export async function crashVerdict(
   { crashes = [], cursor }: Checkpoint,
   { job, store, limit }: { job: Job; store: CheckpointStore; limit: number },
 ): Promise<CrashLoopError | undefined> {
@@ -12,8 +12,9 @@ export async function crashLoop(
   const crashed = crashes.filter((run) => !survivors.includes(run));
   if (crashed.length < limit) return undefined;
   return new CrashLoopError(
-    `The process ended ${crashed.length} times (runs ${crashed.join(', ')}) while the item behind the cursor ${JSON.stringify(cursor)} ` +
-      'was handled, and nothing else. Look for what it does there: memory, native code, process.exit, an error that nobody catches',
+    `The process ended ${crashed.length} times (runs ${crashed.join(', ')}) while it handled the item after cursor ` +
+      `${JSON.stringify(cursor)}, and nothing else. Look for what the item causes there: memory, native code, process.exit, ` +
+      'an error that nobody catches',
     crashed.length,
   );
 }

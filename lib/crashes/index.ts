@@ -1,3 +1,3 @@
-export { crashLoop } from './crash.limit.js';
-export { Suspects } from './quarantine.js';
-export { tellOfSurvival } from './survivors.js';
+export { crashVerdict } from './crash.limit.js';
+export { Quarantine } from './quarantine.js';
+export { reportSurvivor } from './survivors.js';

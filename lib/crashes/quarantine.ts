@@ -1,6 +1,6 @@
-/** A run waits so long before it handles an item under suspicion: who kills processes soon after their start blames no item. */
+/** A suspect item waits this long: a process that is killed soon after its start then blames no item. */
 const LIVE_FIRST_MS = 1_000;
-/** After so long it waits no more for another's turn: an item that never ends must not hold up other jobs. */
+/** A run waits no longer than this for its turn: an item that never ends must not hold up other jobs. */
 const LONGEST_WAIT_MS = 30_000;
 
 interface Suspect {
@@ -10,18 +10,18 @@ interface Suspect {
 }
 
 /**
- * The runs of one process that begin with an item in which processes have ended before (R19). One at a time handles it:
- * when the process ends then, the others have been waiting, and nothing counts against them. Who has crashed least goes
- * first: an innocent one finishes its item, and is out of suspicion.
+ * The runs of one process that begin with an item in which processes have died before (R19). They handle it one at a
+ * time: when the process dies then, the others have been waiting, and nothing counts against them. The run with the
+ * fewest crashes goes first: an innocent one finishes its item and is no longer a suspect.
  */
-export class Suspects {
+export class Quarantine {
   readonly #waiting = new Set<Suspect>();
   #current: Suspect | undefined;
 
   /**
    * Waits for the run's turn, or until `interrupted`.
    *
-   * @returns Ends the turn; to be called once the item is finished, or the run.
+   * @returns Ends the turn: called when the item is finished, or the run has ended.
    */
   async turn(crashes: number, interrupted: Promise<void>): Promise<() => void> {
     let begin!: () => void;
@@ -50,7 +50,7 @@ export class Suspects {
   #next(): void {
     if (this.#current) return;
     const [first] = [...this.#waiting].sort((one, other) => one.crashes - other.crashes);
-    if (!first?.isReady) return; // it comes back when it is
+    if (!first?.isReady) return; // its timer calls this again
     this.#waiting.delete(first);
     this.#current = first;
     first.begin();

@@ -4,28 +4,28 @@ import type { CheckpointStore } from '../checkpoint/index.js';
 import type { Clock } from '../clock.js';
 import type { InterruptionRequest } from '../interruption/index.js';
 
-interface SurvivorParts {
+/** How long a backend that is away is tried. */
+const TRY_FOR_MS = 60_000;
+const RETRY_MS = 500;
+
+interface SurvivingRun {
   readonly job: Job;
   readonly interruption: InterruptionRequest;
   readonly store: CheckpointStore;
   readonly clock: Clock;
 }
 
-/** For so long is a backend that is away told again. */
-const TELL_MS = 60_000;
-const TELL_AGAIN_MS = 500;
-
 /**
- * R19: a run has lost its lock and its process is alive, so its item did not end it. Told beside the checkpoint, which is
- * another run's by now.
+ * R19: a run has lost its lock and its process is alive, so its item did not kill the process. Written beside the
+ * checkpoint, which is another run's by now.
  */
-export async function tellOfSurvival(run: number, { clock, interruption, job, store }: SurvivorParts): Promise<void> {
-  const until = clock.now() + TELL_MS;
+export async function reportSurvivor(run: number, { clock, interruption, job, store }: SurvivingRun): Promise<void> {
+  const until = clock.now() + TRY_FOR_MS;
   while (!interruption.isAbandoned && clock.now() < until) {
     try {
       return await store.noteSurvivor(job, run);
     } catch {
-      await delay(TELL_AGAIN_MS, undefined, { ref: false });
+      await delay(RETRY_MS, undefined, { ref: false });
     }
   }
 }

@@ -1,24 +1,24 @@
 import type { Job, JobType, Queue } from 'bullmq';
-import { isBefore, type Letter } from './dead-letter.js';
+import { type DeadLetterRecord, isBefore } from './dead-letter.js';
 
-/** Stands behind the name of a queue in that of its dead letters' queue. */
+/** Follows the queue's name in the name of its dead-letter queue. */
 export const DEAD_LETTERS = '-dead-letters';
 
-/** What a letter's BullMQ job holds. */
-export interface LetterData extends Letter {
-  /** Of the job whose item it was: that job may be removed before the letter. */
+/** The data of a letter's BullMQ job. */
+export interface LetterData extends DeadLetterRecord {
+  /** Data of the job whose item was skipped: that job may be removed before the letter. */
   readonly data: unknown;
 }
 
-/** Where nobody is to work, letters wait; one that a worker of the user's has completed is done with. */
+/** Letters wait in a queue without a worker. A letter that a worker of the user's has completed is no longer listed. */
 const STATES: readonly JobType[] = ['waiting', 'prioritized', 'delayed', 'active', 'failed'];
 const PAGE = 1_000;
 
 /** The dead letters of a queue: a BullMQ queue beside it. */
-export class DeadLetters {
+export class DeadLetterQueue {
   readonly #queue: Queue;
 
-  /** @param queue Whose letters they are: theirs stands in the same place. */
+  /** @param queue The queue whose items were skipped: the dead-letter queue uses the same connection and prefix. */
   constructor(queue: Queue) {
     const Type = queue.constructor as new (name: string, options: Queue['opts']) => Queue;
     const { connection, prefix } = queue.opts;
@@ -26,8 +26,8 @@ export class DeadLetters {
     this.#queue.on('error', () => {}); // each call reports its own
   }
 
-  /** Writes a letter, or writes it anew. */
-  async put(letter: Letter, data: unknown): Promise<void> {
+  /** Writes a letter, or replaces it. */
+  async put(letter: DeadLetterRecord, data: unknown): Promise<void> {
     const { id, jobName } = letter;
     const kept: LetterData = { ...letter, data };
     const known = (await this.#queue.getJob(id)) as Job | undefined;
@@ -37,7 +37,7 @@ export class DeadLetters {
 
   /** The letters of a job, in the order in which its items were skipped. */
   async of(jobId: string): Promise<readonly LetterData[]> {
-    const letters = new Map<string, LetterData>(); // one that is written meanwhile moves others to the next page
+    const letters = new Map<string, LetterData>(); // a letter that is written meanwhile moves others to the next page
     for (const state of STATES) {
       for (let start = 0; ; start += PAGE) {
         const jobs: readonly (Job<LetterData> | undefined)[] = await this.#queue.getJobs(

@@ -1,44 +1,44 @@
 import type { Cursor } from '../cursor.js';
 
-/** An item that was skipped, and why (R24). */
+/** An item that was skipped, and why. */
 export interface DeadLetter {
-  /** The class. */
+  /** Class name of the processor. */
   readonly processor: string;
   readonly job: { readonly queue: string; readonly id: string };
-  /** Of the item before it. */
+  /** Cursor of the item before it. */
   readonly before: Cursor;
-  /** The item's own. */
+  /** Cursor of the item. */
   readonly cursor: Cursor;
   readonly error: { readonly name: string; readonly message: string; readonly stack?: string };
-  /** How often it was tried in place, or ended its process. */
+  /** How often the item was tried in place, or killed its process. */
   readonly tries: number;
   /** ISO time. */
   readonly at: string;
 }
 
-/** In which order a job's items were skipped. A removed job's id may come again: its timestamp tells it apart. */
+/** Orders a job's skipped items. A removed job's id may be used again: the timestamp distinguishes the two. */
 export type LetterOrder = readonly [jobTimestamp: number, life: number, number: number];
 
-/** A dead letter with what it takes to find it and to handle its item again. */
-export interface Letter extends DeadLetter {
-  /** Of its BullMQ job: made from the job's, so that to write it twice is to write it once. */
+/** A dead letter with everything that is needed to handle its item again. */
+export interface DeadLetterRecord extends DeadLetter {
+  /** Id of the letter's BullMQ job. Made from the job's id, so that writing a letter twice writes one. */
   readonly id: string;
   readonly order: LetterOrder;
   readonly jobName: string;
-  /** The processor's `version` that the cursors were made with. */
+  /** The processor's `version` that made the cursors. */
   readonly version: string | number | null;
-  /** One record of a batch, found by halving it: where it stands, a batch may have others too by now. */
+  /** One record of a batch, found by splitting it: by now a batch up to this cursor may have other records too. */
   readonly isRecord?: boolean;
-  /** The job that was to handle its item again, and skipped it too. */
+  /** The redriving job that skipped the item again. */
   readonly redrivenBy?: string;
 }
 
-/** Longest parts of an error that are kept, in characters. */
+/** How many characters of an error are kept. */
 const MAX_NAME = 200;
 const MAX_MESSAGE = 2_000;
 const MAX_STACK = 8_000;
 
-/** What is kept of an error. */
+/** The part of an error that a letter keeps. */
 export function keptError({ name, message, stack }: Error): DeadLetter['error'] {
   return {
     name: typeof name === 'string' ? keptText(name, MAX_NAME) : 'Error',

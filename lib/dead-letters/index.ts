@@ -1,3 +1,3 @@
-export { type DeadLetter, keptError, type Letter } from './dead-letter.js';
-export { DeadLetters, type LetterData } from './dead-letter.queue.js';
-export { REDRIVE, Redriven, type RedriveOf, redriveEnumerator, redriveOf } from './redrive.js';
+export { type DeadLetter, type DeadLetterRecord, keptError } from './dead-letter.js';
+export { DeadLetterQueue, type LetterData } from './dead-letter.queue.js';
+export { REDRIVE, RedrivenItem, type RedriveOf, redriveEnumerator, redriveOf } from './redrive.js';

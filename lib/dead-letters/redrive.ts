@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Cursor } from '../cursor.js';
 import {
@@ -14,17 +13,15 @@ import {
   type Throttled,
   Turns,
 } from '../enumerators/contract/index.js';
-import { isOutage } from '../interruption/index.js';
+import { isOutage, type Lock, retryWhileHeld } from '../interruption/index.js';
 import { IterationError, SourceChangedError } from '../iteration.errors.js';
-import { isBefore, type Letter, type LetterOrder } from './dead-letter.js';
-import type { DeadLetters } from './dead-letter.queue.js';
+import { type DeadLetterRecord, isBefore, type LetterOrder } from './dead-letter.js';
+import type { DeadLetterQueue } from './dead-letter.queue.js';
 
-/** The job option that makes a job go over another one's dead letters. */
+/** The job option of a job that handles another job's dead letters. */
 export const REDRIVE = 'iterationRedrive';
 
-const REMOVE_AGAIN_MS = 250;
-
-/** Whose dead letters, and up to which: those of the job that this one is of, should its id have come again. */
+/** The job whose dead letters are handled, and the last of them: a removed job's id may be used again. */
 export interface RedriveOf {
   readonly id: string;
   readonly until: LetterOrder;
@@ -34,11 +31,11 @@ export function redriveOf(job: Pick<Job, 'opts'>): RedriveOf | undefined {
   return (job.opts as { [REDRIVE]?: RedriveOf })[REDRIVE];
 }
 
-/** An item of a dead letter. */
-export class Redriven {
+/** The item of a dead letter. */
+export class RedrivenItem {
   constructor(
-    readonly letter: Letter,
-    /** Undefined when it is gone. */
+    readonly letter: DeadLetterRecord,
+    /** Undefined when the item is gone. */
     readonly item: unknown,
     readonly isGone: boolean,
   ) {}
@@ -47,42 +44,41 @@ export class Redriven {
 export interface RedriveParts {
   readonly job: Pick<Job, 'id'>;
   readonly of: RedriveOf;
-  readonly letters: DeadLetters;
+  readonly letters: DeadLetterQueue;
   readonly version: string | number | null;
   readonly cursor: Cursor;
-  /** Whether the run may go on: a letter that cannot be removed for now is tried again until then. */
-  readonly isHeld: () => boolean;
-  /** The source, from a cursor on. */
+  readonly lock: Lock;
+  /** Builds the source after a cursor. */
   readonly build: (cursor: Cursor) => Promise<EnumeratorLike<unknown> | null>;
 }
 
 /**
- * The items of a job's dead letters, in the order in which they were skipped (R24): each is looked for in the source as it
- * is now, behind the cursor that was before it. Its letter is removed when it is finished.
+ * The items of a job's dead letters, in the order in which they were skipped (R24). Each is looked for in the source as it
+ * is now, after the cursor of the item before it. Its letter is removed when the item is finished.
  */
-export async function redriveEnumerator(parts: RedriveParts): Promise<SourceEnumerator<Redriven, LetterOrder>> {
+export async function redriveEnumerator(parts: RedriveParts): Promise<SourceEnumerator<RedrivenItem, LetterOrder>> {
   const { job, of, letters, cursor } = parts;
   const after = cursor as LetterOrder | null;
-  const left: Letter[] = [];
+  const left: DeadLetterRecord[] = [];
   for (const letter of await letters.of(of.id)) {
     if (letter.order[0] !== of.until[0] || isBefore(of.until, letter.order)) continue;
     if (after === null || isBefore(after, letter.order)) left.push(letter);
-    else if (letter.redrivenBy !== job.id) await letters.remove(letter.id); // handled by a run that died before it said so
+    else if (letter.redrivenBy !== job.id) await letters.remove(letter.id); // handled by a run that died before it removed it
   }
   const source = { read: () => new Redrive(parts, left), size: () => left.length };
   return new SourceEnumerator(source, after);
 }
 
-class Redrive implements PageReader<Redriven, LetterOrder> {
+class Redrive implements PageReader<RedrivenItem, LetterOrder> {
   #next = 0;
   #open: PageReader<unknown> | undefined;
 
   constructor(
     private readonly parts: RedriveParts,
-    private readonly left: readonly Letter[],
+    private readonly left: readonly DeadLetterRecord[],
   ) {}
 
-  async next(): Promise<Page<Redriven, LetterOrder> | Throttled | undefined> {
+  async next(): Promise<Page<RedrivenItem, LetterOrder> | Throttled | undefined> {
     await this.close(); // an item may live as long as its reader
     const letter = this.left[this.#next];
     if (!letter) return undefined;
@@ -90,7 +86,7 @@ class Redrive implements PageReader<Redriven, LetterOrder> {
     if (found && 'retryInMs' in found) return found;
     this.#next++;
     return {
-      items: [new Redriven(letter, found?.item, found === undefined)],
+      items: [new RedrivenItem(letter, found?.item, found === undefined)],
       cursorAt: () => letter.order,
       finished: () => this.#remove(letter),
     };
@@ -102,19 +98,13 @@ class Redrive implements PageReader<Redriven, LetterOrder> {
     await open?.close();
   }
 
-  /** Its item is finished: that it cannot be removed is no failure of the item. */
-  async #remove({ id }: Letter): Promise<void> {
-    for (;;) {
-      try {
-        return await this.parts.letters.remove(id);
-      } catch (error) {
-        if (!isOutage(error) || !this.parts.isHeld()) throw error;
-        await delay(REMOVE_AGAIN_MS);
-      }
-    }
+  /** The item is finished: an outage of the queue is no failure of the item. */
+  #remove({ id }: DeadLetterRecord): Promise<void> {
+    const { letters, lock } = this.parts;
+    return retryWhileHeld(lock, () => letters.remove(id), isOutage);
   }
 
-  async #find(letter: Letter): Promise<{ item: unknown } | Throttled | undefined> {
+  async #find(letter: DeadLetterRecord): Promise<{ item: unknown } | Throttled | undefined> {
     const { before, cursor, version } = letter;
     if (version !== this.parts.version) {
       throw new IterationError(
@@ -128,7 +118,7 @@ class Redrive implements PageReader<Redriven, LetterOrder> {
     const reader = source.open({ until: cursor, finished: 0 });
     this.#open = reader;
     const turns = new Turns();
-    // What is gone from its source by being read is never the letter's, and another item must not be taken.
+    // A destructive read never finds the letter's item again, and must not take another one.
     while (!reader.consuming) {
       const page = await reader.next();
       if (!page || isThrottled(page)) return page;
@@ -141,17 +131,17 @@ class Redrive implements PageReader<Redriven, LetterOrder> {
   }
 }
 
-/** What `onChange` says is of the job's own cursor, which in a redrive is no cursor of the source. */
+/** `onChange` answers for the job's own cursor, which in a redrive is not a cursor of the source. */
 function unfollowable(error: unknown): never {
   if (!(error instanceof SourceChangedError)) throw error;
   throw new IterationError(`A dead letter's item cannot be found any more: ${error.message}`, { cause: error });
 }
 
-/** Of a batch that ends with a letter's record: others may have come before it since. */
+/** The last record of a batch: since the letter was written, others may have come before that record. */
 async function lastRecord(
   { halve }: SourceEnumerator<unknown>,
   batch: unknown,
-  { before, cursor }: Letter,
+  { before, cursor }: DeadLetterRecord,
 ): Promise<unknown> {
   let piece: Piece = { item: batch, before, cursor };
   for (let halves = await halvesOf(halve, piece); halves; halves = await halvesOf(halve, piece)) piece = halves[1];

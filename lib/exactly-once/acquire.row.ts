@@ -1,38 +1,35 @@
-import type { RunCheckpoint } from '../checkpoint/index.js';
+import { Progress } from '../checkpoint/index.js';
 import { isSameJson } from '../cursor.js';
-import type { RunContext } from '../runtime/index.js';
-import type { CommittedProgress } from './transactional.checkpoint.js';
+import type { Run } from '../runtime/index.js';
+import type { TransactionalCheckpoint } from './transactional.checkpoint.js';
 
 /**
- * R25: makes the job's row this run's, and goes on where it was committed. That this run has begun is saved before: a run of
- * a lower number must not have the row.
+ * R25: makes the job's row this run's, and resumes from what is committed there. The run's number is saved first: a run of
+ * a lower number must not get the row.
  *
- * @returns false when the lock is lost, or another run has the row.
+ * @throws LockLostError also when another run has the row
  */
-export async function claimRow(
-  committed: CommittedProgress,
-  checkpoint: RunCheckpoint,
-  context: RunContext,
-): Promise<boolean> {
-  if (!(await checkpoint.saveSurely())) return false;
-  const claimed = await committed.claim();
-  if (!claimed) return false;
-  const { document } = claimed;
-  if (!document) return true;
-  const { crashes, cursor, failures, passed, stopped: stoppedBefore } = checkpoint.current;
-  const same = passed === document.passed;
-  const isBehind = same && isSameJson(cursor, document.cursor);
-  const { state = null, version, letter, stopped } = document;
-  checkpoint.follow(document);
+export async function acquireRow(
+  row: TransactionalCheckpoint,
+  { checkpoint, context, lock }: Pick<Run, 'checkpoint' | 'context' | 'lock'>,
+): Promise<void> {
+  await checkpoint.flushSurely();
+  const acquired = await row.acquire();
+  if (!acquired) throw lock.lose();
+  const { document } = acquired;
+  if (!document) return;
+  const before = checkpoint.current;
+  const isSameItem = before.passed === document.passed;
+  const isCurrent = isSameItem && isSameJson(before.cursor, document.cursor);
+  checkpoint.resumeFrom(Progress.of(document));
   checkpoint.change({
-    version,
-    letter,
-    stopped: isBehind ? stoppedBefore : stopped,
-    failures: same ? failures : 0,
-    crashes: same ? crashes : undefined,
+    version: document.version,
+    letter: document.letter,
+    stopped: isCurrent ? before.stopped : document.stopped,
+    failures: isSameItem ? before.failures : 0,
+    crashes: isSameItem ? before.crashes : undefined,
   });
-  if (isBehind) return true; // the row: what hooks made of it since is kept
-  context.state = structuredClone(state);
-  context.stopped = stopped;
-  return true;
+  if (isCurrent) return; // what hooks have changed since the commit is kept
+  context.state = structuredClone(document.state ?? null);
+  context.stopped = document.stopped;
 }

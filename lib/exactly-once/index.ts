@@ -1,3 +1,1 @@
-export { claimRow } from './acquire.row.js';
-export { CommittedProgress } from './transactional.checkpoint.js';
-export { TransactionalWork } from './transactional.executor.js';
+export { TransactionalExecutor } from './transactional.executor.js';

@@ -1,2 +1,2 @@
 export { Failed, ItemFailure } from './item.failure.js';
-export { Skips } from './item.skip.js';
+export { ItemSkips } from './item.skip.js';

@@ -1,3 +1,4 @@
 export { type Interruption, InterruptionRequest } from './interruption.js';
-export { Lock } from './lock.js';
+export { Lock, LockLostError } from './lock.js';
 export { isOutage } from './outage.js';
+export { retryWhileHeld } from './retry.while.held.js';

@@ -5,32 +5,33 @@ import { IterationCancelledError } from '../iteration.errors.js';
 /** Why a run ended, or is about to end, before its job did. */
 export interface Interruption {
   /**
-   * `bullmq`: the handler threw one of BullMQ's control errors (R22). `pause` cannot be reached yet, and `cancel` by `cancelJob`
-   * of BullMQ's worker alone.
+   * `bullmq`: the handler threw one of BullMQ's control errors. `pause` is not used yet, and `cancel` comes from `cancelJob` of
+   * BullMQ's worker alone.
    */
   readonly reason: 'shutdown' | 'maxRuntime' | 'retryIn' | 'throttle' | 'pause' | 'cancel' | 'lockLost' | 'bullmq';
   /** How long the job asked to wait, in milliseconds. */
   readonly retryInMs?: number;
 }
 
-/** A hook that has begun a shutdown, and has not returned so long after, waits for it. */
+/** A hook that started a shutdown and has not returned after this time waits for that shutdown. */
 const WAITS_FOR_ITSELF_MS = 250;
 
-/** A hook under way. */
+/** A hook that has not returned yet. */
 interface HookCall {
-  /** What runs within the hook finds itself in here. For each call its own, so that promises cost what they did after it. */
+  /** Set for code that runs within the hook. One for each call: after it, promises cost no more than before. */
   readonly within: AsyncLocalStorage<true>;
   readonly leave: () => void;
 }
 
 /**
- * The only answer to "must this run stop, and why?". The first request wins, but `retryIn` over a shutdown or a time
- * limit, since it says when to go on, and a lost lock over all: nothing can be saved after it.
+ * The only answer to "must this run stop, and why?". The first request wins, with two exceptions: `retryIn` replaces a
+ * shutdown or a time limit, since it says when to resume, and a lost lock replaces everything, since nothing can be saved
+ * after it.
  */
 export class InterruptionRequest {
   /** Read before every item. */
   pending: Interruption | undefined;
-  /** Whether user code is not waited for any longer. */
+  /** Whether the run no longer waits for user code. */
   isAbandoned = false;
   /** Set with a cancellation. */
   cancelled: IterationCancelledError | undefined;
@@ -60,14 +61,14 @@ export class InterruptionRequest {
     return this.#abort.signal;
   }
 
-  /** What user code gives; undefined when the run was abandoned before. */
+  /** What user code returns; undefined when the run was abandoned first. */
   async untilAbandoned<T>(work: T | Promise<T>): Promise<T | undefined> {
     return Promise.race([work, this.abandoned.then(() => undefined)]);
   }
 
   /**
-   * What a hook gives; undefined when it waits for the shutdown that it has begun itself, as `await app.close()` does: the
-   * shutdown waits for this run, so the run continues without it.
+   * What a hook returns; undefined when the hook waits for a shutdown that it started itself, as `await app.close()` does.
+   * That shutdown waits for this run, so the run continues without the hook.
    */
   async callHook<T>(hook: () => T | Promise<T>): Promise<T | undefined> {
     let leave!: () => void;
@@ -92,7 +93,7 @@ export class InterruptionRequest {
     this.request({ reason: 'shutdown' });
   }
 
-  /** Waits so long, or until the first request. A run may wait a million times, and {@link requested} would keep each. */
+  /** Waits for this time, or until the first request. A run may wait a million times, and {@link requested} would keep each. */
   async wait(ms: number): Promise<void> {
     if (this.pending) return;
     const wait = new AbortController();
@@ -105,13 +106,13 @@ export class InterruptionRequest {
   request(interruption: Interruption): void {
     const overridden = this.pending?.reason === 'shutdown' || this.pending?.reason === 'maxRuntime';
     if (!this.pending || (interruption.reason === 'retryIn' && overridden)) this.pending = interruption;
-    this.#tell();
+    this.#notify();
   }
 
-  /** The job belongs to another worker, or soon will: nothing that this run does may count any more. */
+  /** The job belongs to another worker, or soon will: nothing more that this run does may count. */
   loseLock(): void {
     this.pending = { reason: 'lockLost' };
-    this.#tell();
+    this.#notify();
     this.#abort.abort(new Error('The lock of the job is lost'));
   }
 
@@ -125,14 +126,14 @@ export class InterruptionRequest {
   abandon(): void {
     this.request({ reason: 'shutdown' });
     this.#abort.abort(new Error('The shutdown deadline has passed'));
-    // One turn, so that a handler that heeds the signal still ends its run by itself.
+    // One turn later, so that a handler that heeds the signal still ends its run by itself.
     setImmediate(() => {
       this.isAbandoned = true;
       this.#resolveAbandoned();
     });
   }
 
-  #tell(): void {
+  #notify(): void {
     this.#resolveRequested();
     for (const wait of this.#waits) wait.abort();
   }

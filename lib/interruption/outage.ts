@@ -2,11 +2,11 @@
 const CODE = /^(E(CONN|HOST|NET|PIPE|TIMEDOUT|NOTFOUND|AI_AGAIN)|08|53|57P|25006$|40001$|40P01$|57014$|55P03$|58)/;
 /** What Redis answers instead of writing. */
 const REDIS = /^(-?(OOM|READONLY|LOADING|MASTERDOWN|NOREPLICAS|MISCONF|CLUSTERDOWN|TRYAGAIN|BUSY)\b)/;
-/** What drivers say of their connection, without a code. */
+/** How drivers describe a broken connection, without a code. */
 const DRIVER =
   /connection (is closed|terminated|error)|connection timeout|timeout exceeded|command timed out|not queryable|isn't writeable|max retries per request/i;
 
-/** Whether an error of the queue's backend says that it could not be written for now, and nothing about what was written. */
+/** Whether an error says that the queue's backend cannot write for now, and nothing about what was to be written. */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;

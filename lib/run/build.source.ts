@@ -1,12 +1,12 @@
-import { Redriven, redriveEnumerator, redriveOf } from '../dead-letters/index.js';
+import { RedrivenItem, redriveEnumerator, redriveOf } from '../dead-letters/index.js';
 import type { BuildContext, ProcessorDefinition } from '../definition/index.js';
 import { called, type EnumeratorLike, isEnumeratorLike } from '../enumerators/contract/index.js';
 import { InvalidEnumeratorError, ItemGoneError } from '../iteration.errors.js';
-import type { RunContext, RunParts } from '../runtime/index.js';
+import type { Run, RunContext } from '../runtime/index.js';
 
-/** What a run iterates over: what the processor builds, or the items of another job's dead letters. */
-export async function buildSource(parts: RunParts, context: RunContext): Promise<EnumeratorLike<unknown> | null> {
-  const { clock, definition, deadLetters, interruption, job, lock } = parts;
+/** The run's source: what the processor builds, or the items of another job's dead letters. */
+export async function buildSource(run: Run): Promise<EnumeratorLike<unknown> | null> {
+  const { context, deadLetters, definition, interruption, job, lock } = run;
   const of = redriveOf(job);
   if (!of) return build(definition, context);
   return redriveEnumerator({
@@ -15,12 +15,12 @@ export async function buildSource(parts: RunParts, context: RunContext): Promise
     letters: deadLetters(),
     version: definition.version,
     cursor: context.cursor,
-    isHeld: () => !interruption.isAbandoned && lock.check(clock.now()),
+    lock,
     build: (cursor) => build(definition, { data: job.data, job, signal: interruption.signal, cursor }),
   });
 }
 
-/** A processor's handler: of its items, in their transactions, and of those of dead letters. */
+/** A processor's handler, for items of the source and of dead letters, in their transactions. */
 export function handlerOf(definition: ProcessorDefinition, context: RunContext): (item: unknown) => unknown {
   const { handle, transactions } = definition;
   const handleItem = (item: unknown) => {
@@ -36,7 +36,7 @@ export function handlerOf(definition: ProcessorDefinition, context: RunContext):
     : handleItem;
   if (!redriveOf(context.job)) return handleOwn;
   return (item) => {
-    const { letter, isGone, item: found } = item as Redriven;
+    const { letter, isGone, item: found } = item as RedrivenItem;
     if (isGone) throw new ItemGoneError(letter.before, letter.cursor);
     return handleOwn(found);
   };

@@ -4,27 +4,19 @@ import {
   checkFirstCursor,
   interruptedBy,
   isEnd,
-  type LoopEnd,
-  type PageFeed,
+  type LoopOutcome,
+  type OpenRun,
   type RunContext,
 } from '../runtime/index.js';
-import type { LoopParts } from './sequential.loop.js';
+import { handlerOf } from './build.source.js';
 
-export interface FlightParts extends Omit<LoopParts, 'work' | 'failure' | 'feed' | 'context'> {
-  /** Most items in flight. */
-  readonly most: number;
-  readonly feed: Pick<PageFeed, 'next' | 'mayLeave' | 'stop'>;
-  readonly failure: Pick<ItemFailure, 'retry' | 'giveUp'>;
-  readonly context: RunContext;
-  /** Whether an item that has failed for good may be skipped. */
-  readonly skips: boolean;
-  /** Makes a handler with a context of its own. */
-  readonly slot: () => Slot;
-  /** The position is behind the item that stopped the job: no checkpoint from here on may forget that. */
-  readonly passedStop: () => void;
-}
+export type ConcurrentRun = Pick<
+  OpenRun,
+  'checkpoint' | 'context' | 'definition' | 'interruption' | 'log' | 'pages' | 'progress' | 'timer'
+>;
 
-export interface Slot {
+/** A handler with a context of its own. */
+interface Slot {
   readonly context: RunContext;
   readonly handle: (item: unknown) => unknown;
 }
@@ -33,78 +25,84 @@ export interface Slot {
 interface Begun extends Place {
   readonly slot: Slot;
   /** Of its handler, and of further tries in place. Rejects with what fails the job. */
-  readonly outcome: Promise<'handled' | 'left' | Failed>;
+  readonly result: Promise<ItemResult>;
   /** Of the item before it. */
-  readonly before: Promise<Way>;
+  readonly before: Promise<Order>;
 }
 
-/** How the items behind one go on; behind a `stop`, only with what had begun. */
-type Way = 'on' | 'stopped' | 'left';
+type ItemResult = 'handled' | 'left' | Failed;
+
+/** Whether later items may be finished; after `stopped`, only those that had begun. */
+type Order = 'continue' | 'stopped' | 'left';
 
 /**
- * Handles several items at a time (R26). They begin in the order of the source, and are finished in that order: one that is
- * done before an older one waits for it, so that everything up to the position is done. No more items have begun beyond the
- * position than may be in flight: so many are repeated at most.
+ * Handles several items at a time (R26). Items begin in the order of the source and are finished in that order: an item
+ * that is handled before an older one waits for it, so that everything up to the cursor is finished. At most
+ * `itemConcurrency` items have begun after the cursor: a crash repeats at most that many.
  */
-export class ItemsInFlight {
-  /** What has begun beyond the position, oldest first; each rejects with what fails the job. */
-  readonly #unfinished: Promise<Way>[] = [];
-  /** Of the youngest item. */
-  #last: Promise<Way> = Promise.resolve('on');
+export class ConcurrentLoop {
+  /** Items that have begun after the cursor, oldest first; each rejects with what fails the job. */
+  readonly #unfinished: Promise<Order>[] = [];
+  /** The youngest of them. */
+  #last: Promise<Order> = Promise.resolve('continue');
   readonly #free: Slot[] = [];
-  #blame: Error | undefined;
+  #condemned: Failed | undefined;
   #hasBegun = false;
   /** An item has failed, which may fail the job: nothing begins before that is known. */
   #mayFail = false;
 
-  constructor(private readonly parts: FlightParts) {
-    this.#blame = parts.blame;
+  /** @param condemned The first item has killed too many processes: it is skipped without being handled. */
+  constructor(
+    private readonly run: ConcurrentRun,
+    private readonly failure: Pick<ItemFailure, 'giveUp' | 'retry'>,
+    condemned?: Failed,
+  ) {
+    this.#condemned = condemned;
   }
 
-  async run(): Promise<LoopEnd> {
-    if (this.parts.context.stopped) return { type: 'stop' }; // by a hook, or by a run before whose end failed
+  async outcome(): Promise<LoopOutcome> {
+    if (this.run.context.stopped) return { type: 'stopped' }; // by a hook, or by an earlier run whose end failed
     return this.#end(this.#beginAll());
   }
 
-  /** When all that has begun is done. What an item came to is told before what its source threw meanwhile. */
-  async #end(beginning: Promise<LoopEnd>): Promise<LoopEnd> {
-    const { context, interruption } = this.parts;
+  /** Waits for everything that has begun. An item's own error comes before an error of the source. */
+  async #end(beginning: Promise<LoopOutcome>): Promise<LoopOutcome> {
+    const { context, interruption } = this.run;
     await Promise.allSettled([beginning]);
-    const way = await this.#last;
-    if (way === 'left') return interruptedBy(interruption);
-    return context.stopped ? { type: 'stop' } : beginning;
+    if ((await this.#last) === 'left') return interruptedBy(interruption);
+    return context.stopped ? { type: 'stopped' } : beginning;
   }
 
-  async #beginAll(): Promise<LoopEnd> {
-    const { context, feed, interruption, watch } = this.parts;
+  async #beginAll(): Promise<LoopOutcome> {
+    const { context, interruption, pages, timer } = this.run;
     for (;;) {
-      // What is gone from its source must be able to begin; and what the source does is to be blamed on no item (R19).
-      if (watch.isCareful || !feed.mayLeave) await this.#room();
+      // What a destructive read returns must be able to begin; and no item is to blame for what the source does (R19).
+      if (timer.isIsolating || !pages.canStopHere) await this.#room();
       if (this.#mayFail) await this.#settle();
-      if (context.stopped) return { type: 'stop' };
-      const page = await feed.next();
+      if (context.stopped) return { type: 'stopped' };
+      const page = await pages.next();
       if (isEnd(page)) return page;
       const { items } = page;
       if (items.length === 0) {
         await this.#room();
-        if (watch.isDue()) await watch.look();
-        this.#follow(this.#passTo(page, this.#last));
+        if (timer.isDue()) await timer.look();
+        this.#follow(this.#passEmpty(page, this.#last));
         if (interruption.pending) return interruptedBy(interruption);
       }
       for (let index = 0; index < items.length; index++) {
         await this.#room();
-        if (this.#mayFail && feed.mayLeave) await this.#settle();
-        if (watch.itemsUntilLook-- <= 0 && watch.isDue()) await watch.look();
-        if (interruption.pending && feed.mayLeave) return interruptedBy(interruption);
-        if (context.stopped && feed.mayLeave) return { type: 'stop' };
+        if (this.#mayFail && pages.canStopHere) await this.#settle();
+        if (timer.itemsUntilLook-- <= 0 && timer.isDue()) await timer.look();
+        if (interruption.pending && pages.canStopHere) return interruptedBy(interruption);
+        if (context.stopped && pages.canStopHere) return { type: 'stopped' };
         this.#begin(page, index);
       }
     }
   }
 
   async #room(): Promise<void> {
-    const { most, watch } = this.parts;
-    while (this.#unfinished.length >= (watch.isCareful ? 1 : most)) {
+    const { definition, timer } = this.run;
+    while (this.#unfinished.length >= (timer.isIsolating ? 1 : definition.options.itemConcurrency)) {
       await this.#unfinished.shift();
     }
   }
@@ -116,82 +114,87 @@ export class ItemsInFlight {
   }
 
   #begin(page: Page<unknown>, index: number): void {
-    if (!this.#hasBegun) checkFirstCursor(page, index, this.parts);
+    if (!this.#hasBegun) checkFirstCursor(page, index, this.run);
     this.#hasBegun = true;
-    const slot = this.#free.pop() ?? this.parts.slot();
+    const slot = this.#free.pop() ?? this.#newSlot();
     slot.context.hasStopped = false;
-    const outcome = this.#handle(slot, page.items[index]);
-    this.#follow(this.#finish({ page, index, slot, outcome, before: this.#last }));
+    const result = this.#condemned ? Promise.resolve(this.#condemned) : this.#handle(slot, page.items[index]);
+    this.#condemned = undefined;
+    this.#follow(this.#finish({ page, index, slot, result, before: this.#last }));
   }
 
-  #follow(way: Promise<Way>): void {
-    this.#last = way;
-    this.#unfinished.push(way);
-    way.catch(() => {
+  #newSlot(): Slot {
+    const context = this.run.context.fork();
+    return { context, handle: handlerOf(this.run.definition, context) };
+  }
+
+  #follow(order: Promise<Order>): void {
+    this.#last = order;
+    this.#unfinished.push(order);
+    order.catch(() => {
       this.#mayFail = true;
-      this.parts.feed.stop();
+      this.run.pages.stop();
     });
   }
 
-  async #handle(slot: Slot, item: unknown): Promise<'handled' | 'left' | Failed> {
-    const { failure, feed, interruption } = this.parts;
-    const { mayLeave } = feed; // as of now: the source may go on to what is not gone from it
+  async #handle(slot: Slot, item: unknown): Promise<ItemResult> {
+    const { interruption, pages } = this.run;
+    const { canStopHere } = pages; // as of now: the source may come to items that it does not read destructively
     try {
-      if (this.#blame) throw this.#blame;
       await slot.handle(item);
       return 'handled';
     } catch (thrown) {
-      this.#blame = undefined;
-      return failure.retry(thrown, {
+      return this.failure.retry(thrown, {
         again: () => slot.handle(item),
-        mayLeave: () => mayLeave || interruption.pending?.reason === 'lockLost',
+        canStopHere: () => canStopHere || interruption.pending?.reason === 'lockLost',
       });
     }
   }
 
-  /** In turn: what the item comes to, when all before it have been finished. @throws what fails the job */
-  async #finish({ page, index, slot, outcome, before }: Begun): Promise<Way> {
-    const { context, failure, feed, passedStop, position, skips, watch } = this.parts;
-    const done = await outcome.catch((error: unknown) => new Thrown(error));
-    if (typeof done !== 'string' && !(skips && done instanceof Failed)) this.#mayFail = true;
+  /** What becomes of the item once all before it are finished. @throws what fails the job */
+  async #finish({ page, index, slot, result, before }: Begun): Promise<Order> {
+    const { checkpoint, context, definition, pages, progress, timer } = this.run;
+    const { then: next } = definition.options.itemFailure;
+    const done = await result.catch((error: unknown) => new Thrown(error));
+    if (typeof done !== 'string' && !(next === 'skip' && done instanceof Failed)) this.#mayFail = true;
     const { hasStopped } = slot.context;
     this.#free.push(slot);
 
-    const way = await before;
-    if (way === 'left') return way;
-    if (way === 'stopped' && done !== 'handled') return this.#ignore(done);
+    const order = await before;
+    if (order === 'left') return order;
+    if (order === 'stopped' && done !== 'handled') return this.#ignore(done);
     if (done === 'left') return done;
     context.item = page.items[index];
     context.hasStopped = false;
     if (done instanceof Thrown) throw done.error;
     if (done === 'handled') {
       await page.finished?.(index);
-      position.advance(page, index, 1);
-    } else if ((await failure.giveUp(done, { page, index })) === 'left') return 'left';
-    if (context.stopped) feed.stop();
-    const isStop = way === 'stopped' || hasStopped || context.hasStopped; // by its handler, that of a half, or a hook
-    if (isStop) passedStop();
-    if (watch.moved()) await watch.save();
-    return isStop ? 'stopped' : 'on';
+      progress.advance(page, index, 1);
+    } else if ((await this.failure.giveUp(done, { page, index })) === 'left') return 'left';
+    if (context.stopped) pages.stop();
+    const isStop = order === 'stopped' || hasStopped || context.hasStopped; // by its handler, that of a part, or a hook
+    if (isStop) checkpoint.change({ stopped: context.stopped }); // no checkpoint after this item may forget the stop
+    if (timer.moved()) await timer.save();
+    return isStop ? 'stopped' : 'continue';
   }
 
-  /** Behind a stop nothing is wanted any more, and what had begun there does no harm by failing. */
-  #ignore(done: 'left' | Failed | Thrown): Way {
+  /** After a stop no further item is wanted, and an item that had begun does no harm by failing. */
+  #ignore(done: 'left' | Failed | Thrown): Order {
     const why = done === 'left' ? 'its run ended first' : String(done.error);
-    this.parts.warn(
-      `an item that had begun behind the one that stopped the job has failed (${why}); the job is complete without it`,
+    this.run.log.warn(
+      `an item that had begun after the one that stopped the job has failed (${why}); the job is complete without it`,
     );
     return 'stopped';
   }
 
-  /** The source has moved on without an item. */
-  async #passTo(page: Page<unknown>, before: Promise<Way>): Promise<Way> {
-    const { position, watch } = this.parts;
-    const way = await before;
-    if (way === 'left') return way;
-    position.passTo(page.cursorAt(-1));
-    if (watch.moved()) await watch.save();
-    return way;
+  /** The source has moved without an item. */
+  async #passEmpty(page: Page<unknown>, before: Promise<Order>): Promise<Order> {
+    const { progress, timer } = this.run;
+    const order = await before;
+    if (order === 'left') return order;
+    progress.moveTo(page.cursorAt(-1));
+    if (timer.moved()) await timer.save();
+    return order;
   }
 }
 

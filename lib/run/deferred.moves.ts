@@ -1,16 +1,16 @@
 import type { Job } from 'bullmq';
 
-/** A move that the handler asked for, carried out when the run has saved its checkpoint. */
+/** A move that the handler asked for. It is made once the run has saved its checkpoint. */
 export type DeferredMove = () => Promise<unknown>;
 
 /**
- * Guards the job that user code is given. The documented pattern `await job.moveToDelayed(...); throw new DelayedError()`
- * gives up the lock before the cursor is saved: its move is put off until the run is settled (R22). And a job's progress
- * is its checkpoint, which only the run writes.
+ * Replaces methods of the job that user code is given. BullMQ's documented pattern `await job.moveToDelayed(...); throw new
+ * DelayedError()` releases the lock before the cursor is saved: its move is deferred to the end of the run (R22). And a
+ * job's progress is its checkpoint, which only the run writes.
  */
-export class JobGuard {
-  /** The last move that was asked for. */
-  deferred: DeferredMove | undefined;
+export class DeferredMoves {
+  /** The last move that the handler asked for. */
+  last: DeferredMove | undefined;
 
   constructor(
     private readonly job: Job,
@@ -18,17 +18,17 @@ export class JobGuard {
   ) {
     const { moveToDelayed, moveToWait, moveToWaitingChildren } = job;
     job.moveToDelayed = async (...args) => {
-      this.deferred = () => moveToDelayed.apply(job, args);
+      this.last = () => moveToDelayed.apply(job, args);
     };
     job.moveToWait = async (...args) => {
-      this.deferred = () => moveToWait.apply(job, args);
+      this.last = () => moveToWait.apply(job, args);
       return 0;
     };
     job.moveToWaitingChildren = async (...args) => {
       const { unprocessed = 0 } = await job.getDependenciesCount({ unprocessed: true });
       if (unprocessed === 0) return false;
       // A child may finish before the move: then there is nothing to wait for.
-      this.deferred = async () => (await moveToWaitingChildren.apply(job, args)) || moveToWait.call(job, args[0]);
+      this.last = async () => (await moveToWaitingChildren.apply(job, args)) || moveToWait.call(job, args[0]);
       return true;
     };
     let warned = false;

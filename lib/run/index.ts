@@ -1,2 +1,2 @@
-export { type Settlement, settle } from './report.js';
+export { type RunReport, reportToBullMQ } from './report.js';
 export { runJob } from './run.js';

@@ -1,39 +1,36 @@
 import { inspect } from 'node:util';
-import { INITIAL_CURSOR, type Position, type RunCheckpoint } from '../checkpoint/index.js';
+import { INITIAL_CURSOR } from '../checkpoint/index.js';
 import { type EnumeratorLike, sourceOf, toError } from '../enumerators/contract/index.js';
 import { isPromise } from '../is.promise.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
-import type { RunParts } from '../runtime/index.js';
+import type { Run } from '../runtime/index.js';
 
-/** A source gave clearly fewer items than it has when it gave less than this part of them. */
+/** A source that gave less than this share of its items has clearly left some out. */
 const CLEARLY_FEWER = 0.9;
-/** A job visits items again when it has handled this many times its size, and a few more. */
+/** A job that has handled this many times its size, and a few more, visits items again. */
 const VISITED_TWICE = 2;
 const A_FEW = 10;
 
-/** The size of a run's source: asked for once in a job's life, and compared with what was handled. */
-export class JobSize {
+/** The size of a run's source: counted once in a job's life, and compared with what was handled. */
+export class SourceSize {
   #isSuspected = false;
 
   constructor(
     private readonly enumerator: EnumeratorLike<unknown>,
-    private readonly parts: Pick<RunParts, 'interruption' | 'job' | 'log'> & {
-      readonly checkpoint: RunCheckpoint;
-      readonly position: Position;
-    },
+    private readonly run: Pick<Run, 'checkpoint' | 'interruption' | 'job' | 'log' | 'progress'>,
   ) {}
 
-  /** Asks the source how many items it has, beside its first items: a count may take long. */
+  /** Asks the source how many items it has. Nobody waits for the answer: a count may take long. */
   ask(): void {
     const { enumerator } = this;
-    const { checkpoint } = this.parts;
+    const { checkpoint } = this.run;
     if (checkpoint.current.size !== undefined || !('size' in enumerator) || typeof enumerator.size !== 'function')
       return;
-    const unknown = (error: unknown) => this.parts.log.warn(`its size is not known: ${toError(error, 'size').message}`);
+    const unknown = (error: unknown) => this.run.log.warn(`its size is not known: ${toError(error, 'size').message}`);
     const keep = (size: unknown) => {
       if (Number.isFinite(size) && (size as number) >= 0) checkpoint.change({ size: size as number });
       else if (size === undefined) checkpoint.change({ size: null });
-      else unknown(new InvalidEnumeratorError(`size gave ${inspect(size)}, which is not a number of items`));
+      else unknown(new InvalidEnumeratorError(`size returned ${inspect(size)}, which is not a number of items`));
     };
     try {
       const size: unknown = enumerator.size();
@@ -44,38 +41,38 @@ export class JobSize {
     }
   }
 
-  /** Says once in a run that the job may never end, unless the source has grown, or its size was only estimated. */
+  /** Warns once in a run that the job may never end, unless the source has grown, or its size was only estimated. */
   async checkNotEndless(): Promise<void> {
-    const { checkpoint, log, position } = this.parts;
-    const isBeyond = (size: unknown) => typeof size === 'number' && position.passed >= VISITED_TWICE * size + A_FEW;
+    const { checkpoint, log, progress } = this.run;
+    const isBeyond = (size: unknown) => typeof size === 'number' && progress.itemsSeen >= VISITED_TWICE * size + A_FEW;
     if (this.#isSuspected || !isBeyond(checkpoint.current.size)) return;
     this.#isSuspected = true;
     const size = await this.#exact();
     if (!isBeyond(size)) return;
     log.warn(
-      `it has handled ${position.passed} items, and its source counted ${size}. Items that a handler moves ahead in the order ` +
+      `it has handled ${progress.itemsSeen} items, and its source counted ${size}. Items that a handler moves ahead in the order ` +
         'of the source come again, so it may never end: order by a key that the handler leaves alone (the primary key), ' +
         'or bound the source (such as updatedAt < the time when the job was added)',
     );
   }
 
-  /** At the end of the source: says when it clearly gave fewer items than it counted, and still has. */
+  /** At the end of the source: warns when the source clearly gave fewer items than it counted, and still has. */
   async checkComplete(): Promise<void> {
-    const { checkpoint, job, log, position } = this.parts;
+    const { checkpoint, job, log, progress } = this.run;
     const { size } = checkpoint.current;
     const isWhole = !(INITIAL_CURSOR in job.opts);
-    if (!isWhole || typeof size !== 'number' || position.passed >= CLEARLY_FEWER * size) return;
+    if (!isWhole || typeof size !== 'number' || progress.itemsSeen >= CLEARLY_FEWER * size) return;
     const left = await this.#exact();
-    if (left === undefined || position.passed >= CLEARLY_FEWER * left) return; // deleted, or not known
+    if (left === undefined || progress.itemsSeen >= CLEARLY_FEWER * left) return; // deleted, or unknown
     log.warn(
-      `its source ended, and not all of its items were handled: counted ${Math.min(size, left)}, handled ${position.passed}. ` +
+      `its source ended, and not all of its items were handled: counted ${Math.min(size, left)}, handled ${progress.itemsSeen}. ` +
         'Something between the source and its rows leaves items out',
     );
   }
 
   /** The size now, if the source knows it exactly. */
   async #exact(): Promise<number | undefined> {
-    const { interruption, log } = this.parts;
+    const { interruption, log } = this.run;
     try {
       const { source } = sourceOf(this.enumerator);
       return await interruption.untilAbandoned(Promise.resolve(source.size?.({ exact: true })));

@@ -1,17 +1,18 @@
 export { checkFirstCursor } from './first.cursor.js';
-export { type ItemWork, PlainWork } from './item.executor.js';
-export { tellOfLoss } from './lost.run.js';
-export { interruptedBy, isEnd, type LoopEnd, PageFeed } from './page.reader.js';
+export { DirectExecutor, type ItemExecutor } from './item.executor.js';
+export { logLostRun } from './lost.run.js';
 export {
   type ControlError,
   controlErrorOf,
+  decideRetry,
   isUnrecoverable,
-  judge,
   prepareForFailure,
-  type Verdict,
+  type RetryDecision,
 } from './retry.decision.js';
 export { RunContext } from './run.context.js';
 export { RunHooks } from './run.hooks.js';
-export type { RunParts } from './run.js';
+export type { RunInputs } from './run.inputs.js';
+export type { OpenRun, Run } from './run.js';
 export { RunLog } from './run.log.js';
-export { RunWatch } from './run.timer.js';
+export { RunTimer } from './run.timer.js';
+export { interruptedBy, isEnd, type LoopOutcome, SourcePages } from './source.pages.js';

@@ -9,13 +9,13 @@ import {
 } from 'bullmq';
 import { CrashLoopError, SkipLimitError } from '../iteration.errors.js';
 
-/** BullMQ keeps every failure's stack; so many keep the cost of a failure constant. */
+/** BullMQ keeps the stack of every failure; with only the last ones, the cost of a failure stays constant. */
 const MAX_STACKTRACES = 10;
 
-/** What BullMQ is to do with a failure. */
-export type Verdict = { readonly type: 'retry'; readonly delayMs: number } | { readonly type: 'fail' };
+/** What BullMQ does with a failure. */
+export type RetryDecision = { readonly type: 'retry'; readonly delayMs: number } | { readonly type: 'fail' };
 
-/** BullMQ's own ways to end a run that is no failure (R22). */
+/** BullMQ's own errors that end a run and are not failures (R22). */
 export type ControlError = 'RateLimitError' | 'DelayedError' | 'WaitingError' | 'WaitingChildrenError';
 
 const CONTROL_ERRORS = { DelayedError, WaitingError, WaitingChildrenError } as const;
@@ -27,25 +27,25 @@ export function controlErrorOf(error: Error): ControlError | undefined {
   );
 }
 
-/** No further try can help: what BullMQ's own error says, or ours. */
+/** Whether no further try can help: says BullMQ's own error, or ours. */
 export function isUnrecoverable(error: Error): boolean {
   return isA(error, UnrecoverableError) || error instanceof CrashLoopError || error instanceof SkipLimitError;
 }
 
-/** As BullMQ knows its errors: a subclass has a name of its own, and BullMQ may be installed twice. */
+/** By name too: BullMQ may be installed twice. */
 function isA(error: Error, type: new (message?: string) => Error): boolean {
   return error.name === type.name || error instanceof type;
 }
 
 /**
- * Whether the job is tried again after its `failures`-th failure in a row without progress (R23), by its `attempts` and
- * `backoff`. A strategy is asked once for each failure.
+ * Decides whether the job is retried after its `failures`-th failure in a row without progress (R23), by its `attempts`
+ * and `backoff`. A backoff strategy is called once for each failure.
  */
-export async function judge(
+export async function decideRetry(
   error: Error,
   failures: number,
   { job, settings }: { job: Job; settings: WorkerOptions['settings'] },
-): Promise<Verdict> {
+): Promise<RetryDecision> {
   if (isUnrecoverable(error) || failures >= (job.opts.attempts ?? 0)) return { type: 'fail' };
   const { backoff } = job.opts;
   if (typeof backoff !== 'object') return { type: 'retry', delayMs: 0 };
@@ -54,15 +54,18 @@ export async function judge(
 }
 
 /**
- * Prepares the job in memory so that BullMQ, which counts attempts over the whole life and would ask the backoff
- * strategy anew, does what the verdict says.
+ * Prepares the job in memory so that BullMQ follows the decision. BullMQ counts attempts over the job's whole life, and
+ * would call the backoff strategy a second time.
  */
-export function prepareForFailure(job: Job, { failures, verdict }: { failures: number; verdict: Verdict }): void {
+export function prepareForFailure(
+  job: Job,
+  { failures, decision }: { failures: number; decision: RetryDecision },
+): void {
   job.stacktrace = (job.stacktrace ?? []).slice(1 - MAX_STACKTRACES);
-  if (verdict.type === 'fail') {
+  if (decision.type === 'fail') {
     job.attemptsMade = Math.max(failures, job.opts.attempts ?? 0) - 1;
   } else {
     job.attemptsMade = failures - 1;
-    job.opts.backoff = { type: 'fixed', delay: verdict.delayMs };
+    job.opts.backoff = { type: 'fixed', delay: decision.delayMs };
   }
 }

@@ -1,100 +1,101 @@
 import type { Job } from 'bullmq';
-import type { Position } from '../checkpoint/index.js';
+import type { Checkpoint, ProgressTracker } from '../checkpoint/index.js';
 import type { Cursor, Json } from '../cursor.js';
 import type { BuildContext, IterationContext } from '../definition/index.js';
-import type { Interruption, InterruptionRequest } from '../interruption/index.js';
+import type { Interruption } from '../interruption/index.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
+import type { RunInputs } from './run.inputs.js';
 
-export interface RunContextParts {
-  readonly job: Job;
-  readonly position: Position;
-  readonly interruption: InterruptionRequest;
-  readonly run: number;
-  readonly interruptions: number;
-  readonly state: Json;
-  readonly stopped: { readonly silent: boolean } | undefined;
-  readonly transactional: boolean;
-}
-
-/** What user code may change of a run. */
-interface RunState {
+/** What user code may change in a run; shared by the contexts of items in flight. */
+interface SharedState {
   state: Json;
   stopped: { readonly silent: boolean } | undefined;
+}
+
+interface VisibleRun extends Pick<RunInputs, 'definition' | 'interruption' | 'job'> {
+  readonly progress: ProgressTracker;
 }
 
 /** What user code sees of a run. */
 export class RunContext implements BuildContext, IterationContext {
   item: unknown;
-  /** Whether {@link stop} was called of this very object. */
+  /** Whether {@link stop} was called on this very object. */
   hasStopped = false;
 
-  readonly #parts: RunContextParts;
-  readonly #run: RunState;
+  readonly #run: VisibleRun;
+  readonly #begun: Checkpoint;
+  readonly #shared: SharedState;
   #transaction: unknown;
 
-  constructor(parts: RunContextParts, run: RunState = { state: structuredClone(parts.state), stopped: parts.stopped }) {
-    this.#parts = parts;
+  /** @param begun The checkpoint that the run began with. */
+  constructor(
+    run: VisibleRun,
+    begun: Checkpoint,
+    shared: SharedState = { state: structuredClone(begun.state ?? null), stopped: begun.stopped },
+  ) {
     this.#run = run;
+    this.#begun = begun;
+    this.#shared = shared;
   }
 
   /** Another view of the same run, for one of several items in flight. */
   fork(): RunContext {
-    return new RunContext(this.#parts, this.#run);
+    return new RunContext(this.#run, this.#begun, this.#shared);
   }
 
   get state(): Json {
-    return this.#run.state;
+    return this.#shared.state;
   }
 
   set state(state: Json) {
-    this.#run.state = state;
+    this.#shared.state = state;
   }
 
-  /** Set by {@link stop}, in this run or in one before whose end failed. */
-  get stopped(): RunState['stopped'] {
-    return this.#run.stopped;
+  /** Set by {@link stop}, in this run or in an earlier one whose end failed. */
+  get stopped(): SharedState['stopped'] {
+    return this.#shared.stopped;
   }
 
-  set stopped(stopped: RunState['stopped']) {
-    this.#run.stopped = stopped;
+  set stopped(stopped: SharedState['stopped']) {
+    this.#shared.stopped = stopped;
   }
 
   get data(): unknown {
-    return this.#parts.job.data;
+    return this.#run.job.data;
   }
 
   get job(): Job {
-    return this.#parts.job;
+    return this.#run.job;
   }
 
   get cursor(): Cursor {
-    return this.#parts.position.cursor;
+    return this.#run.progress.cursor;
   }
 
   get processed(): number {
-    return this.#parts.position.processed;
+    return this.#run.progress.current.processed;
   }
 
   get run(): number {
-    return this.#parts.run;
+    return this.#begun.run;
   }
 
   get interruptions(): number {
-    return this.#parts.interruptions;
+    return this.#begun.interruptions;
   }
 
   get interruption(): Interruption | undefined {
-    return this.#parts.interruption.pending;
+    return this.#run.interruption.pending;
   }
 
   get signal(): AbortSignal {
-    return this.#parts.interruption.signal;
+    return this.#run.interruption.signal;
   }
 
   get transaction(): never {
     if (this.#transaction !== undefined) return this.#transaction as never;
     throw new InvalidOptionsError(
-      this.#parts.transactional
+      this.#run.definition.transactions
         ? 'context.transaction is there while an item is handled, not in other hooks or after the handler has returned'
         : 'context.transaction: this processor has no transaction host. Set "transactions" in @IterativeProcessor',
     );
@@ -111,7 +112,7 @@ export class RunContext implements BuildContext, IterationContext {
 
   // Both may be taken out of the context: `({ stop }) => stop()`.
   readonly stop = ({ silent = false }: { silent?: boolean } = {}): void => {
-    this.#run.stopped = { silent };
+    this.#shared.stopped = { silent };
     this.hasStopped = true;
   };
 
@@ -119,6 +120,6 @@ export class RunContext implements BuildContext, IterationContext {
     if (typeof ms !== 'number' || !(ms >= 0) || ms === Infinity) {
       throw new InvalidOptionsError(`context.retryIn(${ms}): give it a number of milliseconds, 0 or more`);
     }
-    this.#parts.interruption.request({ reason: 'retryIn', retryInMs: ms });
+    this.#run.interruption.request({ reason: 'retryIn', retryInMs: ms });
   };
 }

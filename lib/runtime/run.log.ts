@@ -3,12 +3,12 @@ import { Logger } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import type { Checkpoint } from '../checkpoint/index.js';
 import type { Interruption } from '../interruption/index.js';
-import type { Verdict } from './retry.decision.js';
+import type { RetryDecision } from './retry.decision.js';
 
-/** So many characters of a cursor are logged. */
+/** The characters of a cursor that are logged. */
 const MAX_CURSOR = 80;
 
-/** A run in the log: one line at its start and one at its end, none for an item. */
+/** A run in the log: one line when it starts and one when it ends, none for an item. */
 export class RunLog {
   readonly #logger = new Logger('Iteration');
   readonly #job: string;
@@ -22,7 +22,7 @@ export class RunLog {
   }
 
   resumed({ cursor, processed, run }: Checkpoint): void {
-    this.#logger.log(`${this.#job} resumed behind ${short(cursor)}: run ${run}, ${processed} items so far`);
+    this.#logger.log(`${this.#job} resumed after ${short(cursor)} (run ${run}, ${items(processed)} processed)`);
   }
 
   waitsFor(predecessor: string, deduplicationId: string): void {
@@ -34,28 +34,30 @@ export class RunLog {
   interrupted({ reason, retryInMs }: Interruption, { cursor, processed }: Checkpoint, finished: number): void {
     const resumes = retryInMs === undefined ? '' : `, resumes in ${retryInMs} ms`;
     this.#logger.log(
-      `${this.#job} interrupted (${reason}) behind ${short(cursor)}: ${finished} items, ${processed} in all${resumes}`,
+      `${this.#job} interrupted (${reason}) after ${short(cursor)}: ${items(finished)} in this run, ${processed} in all${resumes}`,
     );
   }
 
   completed({ processed, run, runtimeMs }: Checkpoint, finished: number): void {
-    const runs = run === 1 ? '1 run' : `${run} runs, ${finished} items in the last`;
-    this.#logger.log(`${this.#job} completed: ${processed} items in ${(runtimeMs / 1_000).toFixed(1)} s, ${runs}`);
+    const runs = run === 1 ? '1 run' : `${run} runs, ${items(finished)} in the last`;
+    this.#logger.log(`${this.#job} completed: ${items(processed)} in ${(runtimeMs / 1_000).toFixed(1)} s, ${runs}`);
   }
 
   cancelled({ cursor, processed }: Checkpoint, { message }: Error): void {
-    this.#logger.log(`${this.#job} cancelled behind ${short(cursor)}, ${processed} items in all: ${message}`);
+    this.#logger.log(`${this.#job} cancelled after ${short(cursor)}, ${items(processed)} processed: ${message}`);
   }
 
-  failed(error: Error, verdict: Verdict, { cursor, failures }: Checkpoint): void {
-    const where = `at the item behind ${short(cursor)}, failure ${failures} there`;
-    if (verdict.type === 'fail')
-      this.#logger.error(`${this.#job} failed for good ${where}: ${error.message}`, error.stack);
-    else this.#logger.warn(`${this.#job} failed ${where}, retries in ${verdict.delayMs} ms: ${error.message}`);
+  failed(error: Error, decision: RetryDecision, { cursor, failures }: Checkpoint): void {
+    const where = `at the item after ${short(cursor)}, failure ${failures} there`;
+    if (decision.type === 'fail')
+      this.#logger.error(`${this.#job} failed permanently ${where}: ${error.message}`, error.stack);
+    else this.#logger.warn(`${this.#job} failed ${where}, retries in ${decision.delayMs} ms: ${error.message}`);
   }
 
   skipped(error: Error, cursor: unknown): void {
-    this.#logger.warn(`${this.#job} skipped the item of ${short(cursor)}, now a dead letter: ${error.message}`);
+    this.#logger.warn(
+      `${this.#job} skipped the item with cursor ${short(cursor)} and wrote a dead letter: ${error.message}`,
+    );
   }
 
   lost(cursor: unknown, outcome: string): void {
@@ -73,6 +75,10 @@ export class RunLog {
   warn(message: string): void {
     this.#logger.warn(`${this.#job}: ${message}`);
   }
+}
+
+function items(count: number): string {
+  return count === 1 ? '1 item' : `${count} items`;
 }
 
 function short(cursor: unknown): string {

@@ -1,70 +1,71 @@
-import type { Position, Running } from '../checkpoint/index.js';
-import type { Clock } from '../clock.js';
-import type { Suspects } from '../crashes/index.js';
-import type { InterruptionRequest, Lock } from '../interruption/index.js';
-import type { ResolvedRunOptions } from '../iteration.options.js';
+import type { ProgressTracker, Running } from '../checkpoint/index.js';
+import type { RunInputs } from './run.inputs.js';
 
-export interface WatchParts {
-  readonly position: Position;
-  readonly interruption: InterruptionRequest;
-  readonly lock: Lock;
-  readonly clock: Clock;
-  readonly options: ResolvedRunOptions;
-  /** The run before ended without a word: items are watched one by one, for a second of work (R19). */
-  readonly careful: boolean;
-  /** How often processes have ended in the item behind the cursor, and the other suspects of this one. */
-  readonly suspicion?: { readonly crashes: number; readonly suspects: Suspects };
-  /** Saves the position, and where the run is. */
-  readonly save: (running: Running) => Promise<void>;
+interface TimedRun extends Pick<RunInputs, 'clock' | 'definition' | 'interruption' | 'lock' | 'quarantine'> {
+  readonly progress: ProgressTracker;
+}
+
+export interface RunTimerOptions {
+  /** The run before died without reporting an outcome: items are isolated, for one second of work (R19). */
+  readonly isolate: boolean;
+  /** How often processes have died in the item after the cursor. */
+  readonly crashes?: number;
+  /** Writes the checkpoint. */
+  readonly flush: (running: Running) => Promise<void>;
 }
 
 /** Most items that are handled between two looks at the clock (R20)... */
 const UNSEEN_ITEMS = 15;
-/** ... and only after so many times as many since the event loop had its last turn: they cannot have taken long. */
+/** ... and only after this many times as many since the event loop's last turn: they cannot have taken long. */
 const SEEN_PER_UNSEEN = 128;
 /** The event loop gets a turn this often (R13). */
 const TURN_MS = 10;
-/** So long must items be handled without a crash for the run to be trusted again. */
-const CAREFUL_MS = 1_000;
+/** A run without a crash for this long is trusted again. */
+const ISOLATION_MS = 1_000;
+/** Longest delay of Node's timers. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Everything of a run that goes by time: turns of the event loop, the lock, the time limit, checkpoints. */
-export class RunWatch {
+/** Everything in a run that depends on time: turns of the event loop, the lock, the run time, checkpoints. */
+export class RunTimer {
   /** Counted down with each item; at 0 it is time to look at the clock. */
   itemsUntilLook = 0;
   #itemsThisTurn = 0;
   #awaitsTick = false;
-  /** What has moved since the position was saved: items, and pages without any. */
+  /** Moves since the last checkpoint: items, and pages without any. */
   #unsaved = 0;
   #lookedAt = 0;
   #lookAt = 0;
   #turnAt: number;
   #saveAt: number;
-  #runtimeEndsAt = Infinity;
-  #isCareful: boolean;
-  /** So many moves are saved at once. */
+  #runtime: NodeJS.Timeout | undefined;
+  #isIsolating: boolean;
   #movesPerSave: number;
-  #carefulUntil = Infinity;
+  #isolatesUntil = Infinity;
   #awaitsTurn: boolean;
   #endTurn: (() => void) | undefined;
 
-  constructor(private readonly parts: WatchParts) {
-    const now = parts.clock.now();
-    this.#isCareful = parts.careful;
-    this.#movesPerSave = parts.careful ? 1 : parts.options.checkpoint.everyItems;
-    this.#awaitsTurn = parts.careful && parts.suspicion !== undefined && parts.suspicion.crashes > 0;
+  constructor(
+    private readonly run: TimedRun,
+    private readonly options: RunTimerOptions,
+  ) {
+    const { everyItems, everyMs } = run.definition.options.checkpoint;
+    const now = run.clock.now();
+    this.#isIsolating = options.isolate;
+    this.#movesPerSave = options.isolate ? 1 : everyItems;
+    this.#awaitsTurn = options.isolate && (options.crashes ?? 0) > 0;
     this.#turnAt = now + TURN_MS;
-    this.#saveAt = now + parts.options.checkpoint.everyMs;
+    this.#saveAt = now + everyMs;
   }
 
-  /** Whether items are watched one by one (R19). */
-  get isCareful(): boolean {
-    return this.#isCareful;
+  /** Whether each item is handled by itself, between two checkpoints (R19). */
+  get isIsolating(): boolean {
+    return this.#isIsolating;
   }
 
-  /** Looks at the clock: whether anything that goes by time may be due. */
+  /** Looks at the clock: whether anything may be due. */
   isDue(): boolean {
-    if (this.#isCareful) return true;
-    const now = this.parts.clock.now();
+    if (this.#isIsolating) return true;
+    const now = this.run.clock.now();
     this.#itemsThisTurn++;
     this.itemsUntilLook = Math.min(UNSEEN_ITEMS, Math.floor(this.#itemsThisTurn / SEEN_PER_UNSEEN));
     this.#itemsThisTurn += this.itemsUntilLook;
@@ -72,9 +73,9 @@ export class RunWatch {
     return now >= this.#lookAt || now < this.#lookedAt;
   }
 
-  /** Everything that goes by time, in the order in which it may end the run. */
+  /** Does what is due, in the order in which it may end the run. @throws LockLostError */
   async look(): Promise<void> {
-    const { clock, interruption, lock, position } = this.parts;
+    const { clock, interruption, lock, progress } = this.run;
     if (this.#awaitsTurn) await this.#awaitTurn();
     let now = clock.now();
     if (now >= this.#turnAt || now < this.#lookedAt) {
@@ -82,51 +83,56 @@ export class RunWatch {
       now = clock.now();
       this.#turnAt = now + TURN_MS;
     }
-    if (now < this.#lookedAt) this.#followBack(now);
-    if (!this.#mayGoOn(now)) return;
+    if (now < this.#lookedAt) this.#saveAt = Math.min(this.#saveAt, now + this.#everyMs); // the clock was set back
+    lock.assertHeld();
+    this.#startRuntime();
     if (now >= this.#saveAt && !interruption.pending && this.#unsaved > 0) {
       await this.save();
-      if (!this.#mayGoOn(clock.now())) return; // the answer may have waited for a frozen process to thaw (R20)
+      lock.assertHeld(); // the answer may have waited for a frozen process to thaw (R20)
     }
-    // Until the clock of the run time has started, every look must see the first finished item.
-    const runtimeEndsAt = position.finished === 0 ? 0 : this.#runtimeEndsAt;
-    this.#lookAt = Math.min(this.#turnAt, this.#saveAt, runtimeEndsAt, lock.expiresAt);
+    // The run time is counted from the first finished item, which must not be missed.
+    this.#lookAt = progress.finished === 0 ? 0 : Math.min(this.#turnAt, this.#saveAt, lock.expiresAt);
     this.#lookedAt = now;
-    if (!this.#isCareful) return;
+    if (!this.#isIsolating) return;
     await this.#markItem(now);
-    this.#mayGoOn(clock.now());
+    lock.assertHeld();
   }
 
-  /** While nothing moves: whether the lock and the time still last. */
+  /** While the run waits for something: interrupts it when its lock has expired. */
   lookWhileAwaiting(): void {
-    this.#mayGoOn(this.parts.clock.now());
+    if (!this.run.lock.endIfExpired()) this.#startRuntime();
   }
 
-  /** Told that the position has moved: whether it is to be saved now. */
+  /** Called for each move; whether a checkpoint is due by their number. */
   moved(): boolean {
-    return ++this.#unsaved >= this.#movesPerSave && !this.parts.interruption.pending;
+    return ++this.#unsaved >= this.#movesPerSave && !this.run.interruption.pending;
   }
 
   async save(): Promise<void> {
     if (this.#unsaved > 0) this.#endTurn?.();
     this.#unsaved = 0;
-    await this.parts.save(this.#isCareful ? 'careful' : 'items');
-    this.#saveAt = this.parts.clock.now() + this.parts.options.checkpoint.everyMs;
+    await this.options.flush(this.#isIsolating ? 'careful' : 'items');
+    this.#saveAt = this.run.clock.now() + this.#everyMs;
   }
 
-  /** Before a wait that may be long, no handler being at work meanwhile (R18, R19). */
+  /** Before a wait that may be long, during which no handler is at work (R18, R19). */
   async saveBeforeWait(): Promise<void> {
-    if (this.#isCareful || this.#unsaved > 0) await this.save();
+    if (this.#isIsolating || this.#unsaved > 0) await this.save();
   }
 
-  /** The run is over. */
+  /** The run has ended. */
   end(): void {
+    clearTimeout(this.#runtime);
     this.#endTurn?.();
   }
 
+  get #everyMs(): number {
+    return this.run.definition.options.checkpoint.everyMs;
+  }
+
   /**
-   * Reading the clock costs as much as an item that does nothing, and while a run does not wait, little time goes by. Node
-   * calls `nextTick` when no microtask is left: a handler that waits for nothing is never that long away.
+   * Reading the clock costs as much as an item that does nothing, and little time passes while a run does not wait. Node
+   * calls `nextTick` when no microtask is left, which a handler that never waits soon reaches.
    */
   #lookAfterWaiting(): void {
     this.#awaitsTick = true;
@@ -137,38 +143,31 @@ export class RunWatch {
     });
   }
 
-  /** An item under suspicion is handled by itself, so that no other job's is blamed for it (R19). */
+  /** A suspect item is handled by itself, so that no other job's item is blamed for it (R19). */
   async #awaitTurn(): Promise<void> {
-    const { interruption, suspicion } = this.parts;
+    const { interruption, quarantine } = this.run;
     this.#awaitsTurn = false;
-    this.#endTurn = await suspicion?.suspects.turn(suspicion.crashes, interruption.requested);
+    this.#endTurn = await quarantine.turn(this.options.crashes as number, interruption.requested);
   }
 
-  /** Before an item is handled: should the process end in it, the next run will know (R19). */
+  /** Before an item is handled: if the process dies in it, the next run knows (R19). */
   async #markItem(now: number): Promise<void> {
-    if (this.#carefulUntil === Infinity) this.#carefulUntil = now + CAREFUL_MS;
-    if (now >= this.#carefulUntil) this.#trust();
-    else if (!this.parts.interruption.pending) await this.parts.save('careful item');
+    if (this.#isolatesUntil === Infinity) this.#isolatesUntil = now + ISOLATION_MS;
+    if (now >= this.#isolatesUntil) this.#trust();
+    else if (!this.run.interruption.pending) await this.options.flush('careful item');
   }
 
   #trust(): void {
-    this.#isCareful = false;
-    this.#movesPerSave = this.parts.options.checkpoint.everyItems;
+    this.#isIsolating = false;
+    this.#movesPerSave = this.run.definition.options.checkpoint.everyItems;
   }
 
-  /** Whether the lock is held; requests the end of the run when its time is over. */
-  #mayGoOn(now: number): boolean {
-    const { interruption, lock, options, position } = this.parts;
-    if (!lock.check(now)) return false;
-    if (this.#runtimeEndsAt === Infinity && position.finished > 0) this.#runtimeEndsAt = now + options.maxRuntimeMs;
-    if (now >= this.#runtimeEndsAt) interruption.request({ reason: 'maxRuntime' });
-    return true;
-  }
-
-  /** The clock was set back: nothing that goes by time may wait for the time that it showed before. */
-  #followBack(now: number): void {
-    const { checkpoint, maxRuntimeMs } = this.parts.options;
-    this.#saveAt = Math.min(this.#saveAt, now + checkpoint.everyMs);
-    this.#runtimeEndsAt = Math.min(this.#runtimeEndsAt, now + maxRuntimeMs);
+  /** R3: `maxRuntimeMs` counts from the first finished item. */
+  #startRuntime(): void {
+    const { definition, interruption, progress } = this.run;
+    const { maxRuntimeMs } = definition.options;
+    if (this.#runtime || progress.finished === 0 || maxRuntimeMs === Infinity) return;
+    const end = () => interruption.request({ reason: 'maxRuntime' });
+    this.#runtime = setTimeout(end, Math.min(maxRuntimeMs, LONGEST_TIMER_MS)).unref();
   }
 }

@@ -1,27 +1,22 @@
-import type { Job, WorkerOptions } from 'bullmq';
-import type { CheckpointStore } from '../checkpoint/index.js';
-import type { Clock } from '../clock.js';
-import type { Suspects } from '../crashes/index.js';
-import type { DeadLetters } from '../dead-letters/index.js';
-import type { ProcessorDefinition } from '../definition/index.js';
-import type { InterruptionRequest, Lock } from '../interruption/index.js';
-import type { RunLog } from './run.log.js';
+import type { CheckpointWriter, ProgressTracker } from '../checkpoint/index.js';
+import type { ItemExecutor } from './item.executor.js';
+import type { RunContext } from './run.context.js';
+import type { RunHooks } from './run.hooks.js';
+import type { RunInputs } from './run.inputs.js';
+import type { RunTimer } from './run.timer.js';
+import type { SourcePages } from './source.pages.js';
 
-/** What a run is made of: its job, the processor, and what the worker gives it. */
-export interface RunParts {
-  readonly definition: ProcessorDefinition;
-  readonly job: Job;
-  readonly lock: Lock;
-  readonly interruption: InterruptionRequest;
-  readonly store: CheckpointStore;
-  readonly clock: Clock;
-  readonly log: RunLog;
-  /** All runs of the process that are under suspicion. */
-  readonly suspects: Suspects;
-  /** Of the job's queue, opened when it is needed. */
-  readonly deadLetters: () => DeadLetters;
-  /** Of the queue's names in its backend. */
-  readonly prefix: string;
-  /** Of BullMQ's worker: the backoff strategy. */
-  readonly settings: WorkerOptions['settings'];
+/** One run of one job. Each step of the run is given this object. */
+export interface Run extends RunInputs {
+  readonly progress: ProgressTracker;
+  readonly context: RunContext;
+  readonly checkpoint: CheckpointWriter;
+  readonly hooks: RunHooks;
+  readonly executor: ItemExecutor;
+}
+
+/** A run whose source is open. */
+export interface OpenRun extends Run {
+  readonly pages: SourcePages;
+  readonly timer: RunTimer;
 }

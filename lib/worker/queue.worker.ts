@@ -3,16 +3,16 @@ import { Logger } from '@nestjs/common';
 import { type Job, WaitingError, type Worker, type WorkerOptions } from 'bullmq';
 import { type CheckpointStore, checkpointStoreOf, hasStarted, keepingLast } from '../checkpoint/index.js';
 import type { Clock } from '../clock.js';
-import type { Suspects } from '../crashes/index.js';
-import { DeadLetters } from '../dead-letters/index.js';
+import type { Quarantine } from '../crashes/index.js';
+import { DeadLetterQueue } from '../dead-letters/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
 import type { QueueProcessors } from '../discovery/index.js';
 import { InterruptionRequest, Lock } from '../interruption/index.js';
-import { runJob, type Settlement, settle } from '../run/index.js';
+import { type RunReport, reportToBullMQ, runJob } from '../run/index.js';
 import { RunLog } from '../runtime/index.js';
-import { forgetFailedConnection } from './first.connection.js';
+import { disconnect, retryFirstConnection, stopFetching } from './bullmq.workarounds.js';
 import { putBackUnknown } from './unknown-job.js';
-import { type ActiveRun, WorkerLocks } from './worker.locks.js';
+import { type ActiveRun, trackLocks, watchLocks } from './worker.locks.js';
 
 export type WorkerClass = new (
   name: string,
@@ -20,25 +20,22 @@ export type WorkerClass = new (
   options: WorkerOptions,
 ) => Worker;
 
-/** After the shutdown's deadline, telling BullMQ may take this long. */
+/** After the shutdown's deadline, a report to BullMQ may take this long. */
 const LAST_MOVE_MS = 1_000;
-/** How often a stopping worker looks whether its last run has ended. */
+/** How often a stopping worker checks whether its last run has ended. */
 const LOOK_MS = 50;
-/** So long a worker without a job may take to close. */
+/** A worker without a job may take this long to close. */
 const CLOSE_MS = 1_000;
-/** How long after a failed look for a job the next one follows: BullMQ itself would not wait at all. */
-const FETCH_AGAIN_MS = 500;
 
-/** The one BullMQ worker of a queue: it takes jobs, finds their processor by name, and knows what runs and holds which lock. */
+/** The one BullMQ worker of a queue: takes jobs, finds their processor by name, and knows which jobs run. */
 export class QueueWorker {
   readonly #logger = new Logger('Iteration');
   readonly #active = new Set<ActiveRun>();
   readonly #worker: Worker;
   readonly #store: CheckpointStore;
   readonly #lockDuration: number;
-  readonly #locks: WorkerLocks;
   readonly #stop = new AbortController();
-  #deadLetters: DeadLetters | undefined;
+  #deadLetters: DeadLetterQueue | undefined;
 
   constructor(
     private readonly processors: QueueProcessors,
@@ -46,7 +43,7 @@ export class QueueWorker {
       readonly clock: Clock;
       readonly unknownJobMs: number;
       readonly workerClass: WorkerClass;
-      readonly suspects: Suspects;
+      readonly quarantine: Quarantine;
     },
   ) {
     const { queue, definitions } = processors;
@@ -61,16 +58,16 @@ export class QueueWorker {
       autorun: false,
     });
     this.#worker.on('error', (error) => {
-      // A settlement that could not be told has said so itself.
+      // A report that could not be written has logged so itself.
       if (!(error instanceof WaitingError))
         this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack);
     });
     this.#worker.on('stalled', (id) => void this.#releaseStalled(id));
-    for (const own of [this.#worker, queue.queue]) forgetFailedConnection(own.getBackend());
+    for (const own of [this.#worker, queue.queue]) retryFirstConnection(own.getBackend());
     this.#store = checkpointStoreOf(this.#worker);
     this.#lockDuration = options.lockDuration as number;
-    this.#locks = new WorkerLocks(this.#worker, this.#active, parts.clock);
-    this.#fetchNothingWhenStopping();
+    trackLocks(this.#worker, this.#active, parts.clock);
+    stopFetching(this.#worker, this.#stop.signal);
   }
 
   /** The jobs that run now, for the log. */
@@ -79,7 +76,7 @@ export class QueueWorker {
   }
 
   start(): void {
-    this.#locks.watch();
+    watchLocks(this.#worker, this.#active);
     this.#worker
       .run()
       .catch((error: Error) => this.#logger.error(`Worker of ${this.#worker.name}: ${error.message}`, error.stack));
@@ -108,11 +105,9 @@ export class QueueWorker {
     this.#logger.warn(
       `Worker of ${this.#worker.name}: no job runs, and its backend does not answer; it is disconnected`,
     );
-    const disconnect = (own: Pick<Worker, 'getBackend'>) =>
-      Promise.race([own.getBackend().disconnect(), delay(CLOSE_MS, undefined, { ref: false })]).catch(() => {});
     const { queue } = this.processors.queue;
-    queue.close = () => disconnect(queue); // BullModule closes it next, and would wait as well
-    await disconnect(this.#worker);
+    queue.close = () => disconnect(queue, CLOSE_MS); // BullModule closes it next, and would wait as well
+    await disconnect(this.#worker, CLOSE_MS);
   }
 
   /** The shutdown's deadline has passed. */
@@ -123,25 +118,27 @@ export class QueueWorker {
   async #process(job: Job, token: string, signal: AbortSignal | undefined): Promise<unknown> {
     const { clock } = this.parts;
     const interruption = new InterruptionRequest();
-    const lock = new Lock(token, job.processedOn ?? clock.now(), this.#lockDuration, interruption);
-    const run = { job, lock, interruption };
+    const acquiredAt = job.processedOn ?? clock.now();
+    const lock = new Lock(token, { acquiredAt, durationMs: this.#lockDuration, interruption, clock });
+    const run: ActiveRun = { job, lock, interruption, isReporting: false };
     this.#active.add(run);
     signal?.addEventListener('abort', () => interruption.cancel(reasonOf(signal)), { once: true });
     if (this.#stop.signal.aborted) interruption.request({ reason: 'shutdown' });
     try {
       const log = new RunLog(job);
-      const settlement = await this.#run(run, log);
-      const told = settle({ job, lock, clock, interruption, log, references: this.#store.references }, settlement);
+      const report = await this.#run(run, log);
+      run.isReporting = true;
+      const reported = reportToBullMQ({ ...run, log, store: this.#store }, report);
       // Redis may be away: the process must be free to exit all the same.
-      return await Promise.race([told, interruption.abandoned.then(() => settleLater())]);
+      return await Promise.race([reported, interruption.abandoned.then(() => stopWaiting())]);
     } finally {
       this.#active.delete(run);
     }
   }
 
-  async #run({ job, lock, interruption }: ActiveRun, log: RunLog): Promise<Settlement> {
-    const { clock, suspects, unknownJobMs } = this.parts;
-    if (!lock.check(clock.now())) return { type: 'lost' }; // the process was frozen while it took the job
+  async #run({ job, lock, interruption }: ActiveRun, log: RunLog): Promise<RunReport> {
+    const { clock, quarantine, unknownJobMs } = this.parts;
+    if (lock.endIfExpired()) return { type: 'lost' }; // the process was frozen while it took the job
     const { definitions } = this.processors;
     const definition =
       definitions.find(({ jobName }) => jobName === job.name) ??
@@ -151,10 +148,22 @@ export class QueueWorker {
     const settings = this.#worker.opts.settings;
     const deadLetters = () => this.#openDeadLetters();
     const prefix = this.processors.queue.prefix ?? 'bull';
-    return runJob({ definition, job, lock, interruption, store, clock, log, suspects, settings, deadLetters, prefix });
+    return runJob({
+      definition,
+      job,
+      lock,
+      interruption,
+      store,
+      clock,
+      log,
+      quarantine,
+      settings,
+      deadLetters,
+      prefix,
+    });
   }
 
-  /** A trigger that comes while the job waits to be taken over is kept as well. */
+  /** BullMQ then also keeps a trigger that comes while a stalled job waits for its next run. */
   async #releaseStalled(id: string): Promise<void> {
     try {
       const job = (await this.processors.queue.queue.getJob(id)) as Job | undefined;
@@ -167,24 +176,9 @@ export class QueueWorker {
     }
   }
 
-  #openDeadLetters(): DeadLetters {
-    this.#deadLetters ??= new DeadLetters(this.processors.queue.queue);
+  #openDeadLetters(): DeadLetterQueue {
+    this.#deadLetters ??= new DeadLetterQueue(this.processors.queue.queue);
     return this.#deadLetters;
-  }
-
-  /** R16: with idle slots, a worker that is closing would look for a job once more, and find the one it just put back. */
-  #fetchNothingWhenStopping(): void {
-    const worker = this.#worker as unknown as { moveToActive(...args: unknown[]): Promise<Job | undefined> };
-    const fetch = worker.moveToActive.bind(worker);
-    worker.moveToActive = async (...args) => {
-      if (this.#stop.signal.aborted) return undefined;
-      try {
-        return await fetch(...args);
-      } catch (error) {
-        await delay(FETCH_AGAIN_MS, undefined, { signal: this.#stop.signal }).catch(() => {}); // stopped
-        throw error;
-      }
-    };
   }
 }
 
@@ -193,7 +187,7 @@ function reasonOf({ reason }: AbortSignal): string | undefined {
   return reason instanceof Error && reason.name !== 'AbortError' ? reason.message : undefined;
 }
 
-/** BullMQ then touches nothing. To return would complete the job: its move may still be under way. */
-function settleLater(): Promise<never> {
+/** BullMQ then touches nothing. Returning would complete the job, whose move may still be under way. */
+function stopWaiting(): Promise<never> {
   return new Promise((_, reject) => setTimeout(() => reject(new WaitingError()), LAST_MOVE_MS).unref());
 }

@@ -3,15 +3,15 @@ import type { CheckpointStore } from '../checkpoint/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
 import type { Lock } from '../interruption/index.js';
 import { UnknownJobError } from '../iteration.errors.js';
-import type { Settlement } from '../run/index.js';
+import type { RunReport } from '../run/index.js';
 import type { RunLog } from '../runtime/index.js';
 
-/** A job of an unknown name is looked at again after so long. */
+/** A job with an unknown name is looked at again after this time. */
 const LOOK_AGAIN_MS = 5_000;
 
 /**
- * A job name that nobody here handles is put back: during a rolling deploy another worker knows it. Since when is kept
- * with the job, beside whatever progress it has; past `unknownJobMs` the job fails.
+ * Puts back a job whose name no processor here handles: during a rolling deploy another worker knows it. The time of the
+ * first try is kept with the job, beside its progress; after `unknownJobMs` the job fails.
  */
 export async function putBackUnknown(
   job: Job,
@@ -30,7 +30,7 @@ export async function putBackUnknown(
     unknownJobMs: number;
     definitions: readonly ProcessorDefinition[];
   },
-): Promise<Settlement> {
+): Promise<RunReport> {
   const since = unknownSince(job.progress) ?? now;
   const remainingMs = since + unknownJobMs - now;
   if (remainingMs <= 0) {
@@ -41,7 +41,7 @@ export async function putBackUnknown(
       `No processor of queue "${job.queueName}" handles jobs named "${job.name}"; this application's are ${known}. ` +
         `It was put back for ${unknownJobMs} ms (unknownJobMs)`,
     );
-    return { type: 'failed', error, failures: 1, verdict: { type: 'fail' } };
+    return { type: 'failed', error, failures: 1, decision: { type: 'fail' } };
   }
   if (since === now) {
     log.warn(

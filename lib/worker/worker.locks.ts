@@ -1,66 +1,39 @@
 import type { Job, Worker } from 'bullmq';
 import type { Clock } from '../clock.js';
 import type { InterruptionRequest, Lock } from '../interruption/index.js';
+import { keepLatestLock, listenToRenewals } from './bullmq.workarounds.js';
 
-/** A job that a worker runs, and what it holds it by. */
+/** A job that a worker runs, and its lock. */
 export interface ActiveRun {
   readonly job: Job;
   readonly lock: Lock;
   readonly interruption: InterruptionRequest;
+  /** The run has ended, and BullMQ moves the job: a renewal that crosses the move finds no lock. */
+  isReporting: boolean;
 }
 
-/** How often the clock is asked whether a lock has ended while its run waits for something else. */
+/** How often the locks of runs that wait for something else are looked at. */
 const LOOK_MS = 250;
 
-/** The locks of the jobs that a worker runs: BullMQ renews them, and tells nobody which, nor when it asked. */
-export class WorkerLocks {
-  constructor(
-    private readonly worker: Worker,
-    private readonly active: ReadonlySet<ActiveRun>,
-    private readonly clock: Clock,
-  ) {
-    this.#hearOfRenewals();
-    this.#renewTheLatest();
-  }
+/** Keeps the locks of a worker's runs up to date. BullMQ renews them. */
+export function trackLocks(worker: Worker, active: ReadonlySet<ActiveRun>, clock: Clock): void {
+  const runs = (id: string, token: string | undefined) =>
+    [...active].filter(({ job, lock }) => job.id === id && lock.token === token);
+  listenToRenewals(worker, clock.now, ({ id, token, sentAt, isLost }) => {
+    const renewed = runs(id, token).filter(({ isReporting }) => !(isLost && isReporting));
+    for (const { lock } of renewed) {
+      if (isLost) lock.lose();
+      else lock.confirm(sentAt);
+    }
+    return renewed.length > 0;
+  });
+  keepLatestLock(worker, (id, token) => runs(id, token).length > 0);
+}
 
-  /** Until the worker is closed: a handler that waits for long, or a command that hangs, must not keep its run from being told. */
-  watch(): void {
-    const looks = setInterval(() => {
-      const now = this.clock.now();
-      for (const { lock } of this.active) lock.check(now);
-    }, LOOK_MS).unref();
-    this.worker.once('closed', () => clearInterval(looks));
-  }
-
-  #hearOfRenewals(): void {
-    const { active, clock, worker } = this;
-    const extend = worker.extendJobLocks.bind(worker);
-    worker.extendJobLocks = async (ids, tokens, duration) => {
-      const sentAt = clock.now();
-      const lost = await extend(ids, tokens, duration);
-      for (const { job, lock } of active) {
-        const index = ids.indexOf(job.id as string);
-        if (index < 0 || tokens[index] !== lock.token) continue;
-        if (lost.includes(job.id as string)) lock.lose();
-        else lock.confirm(sentAt);
-      }
-      return lost;
-    };
-  }
-
-  /**
-   * After an outage a worker may take a job again whose run before has not ended yet. BullMQ keeps one lock for each job:
-   * at the end of that run it would stop to renew the lock of the new one.
-   */
-  #renewTheLatest(): void {
-    const { lockManager } = this.worker as unknown as {
-      lockManager: { untrackJob(id: string): void; trackedJobs: ReadonlyMap<string, { token: string }> };
-    };
-    const untrack = lockManager.untrackJob.bind(lockManager);
-    lockManager.untrackJob = (id) => {
-      const tracked = lockManager.trackedJobs.get(id)?.token;
-      const runs = [...this.active].some(({ job, lock }) => job.id === id && lock.token === tracked);
-      if (!runs) untrack(id);
-    };
-  }
+/** Until the worker is closed: a slow handler, or a command that hangs, must not keep a run from noticing its lost lock. */
+export function watchLocks(worker: Worker, active: ReadonlySet<ActiveRun>): void {
+  const looks = setInterval(() => {
+    for (const { lock } of active) lock.endIfExpired();
+  }, LOOK_MS).unref();
+  worker.once('closed', () => clearInterval(looks));
 }

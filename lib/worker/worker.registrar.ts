@@ -2,7 +2,7 @@ import { BullModule, BullRegistrar } from '@nestjs/bullmq';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { systemClock } from '../clock.js';
-import { Suspects } from '../crashes/index.js';
+import { Quarantine } from '../crashes/index.js';
 import { type NestModule, ProcessorExplorer, type QueueProcessors } from '../discovery/index.js';
 import { InvalidOptionsError, IterationError } from '../iteration.errors.js';
 import { type ResolvedIterationOptions, resolveIterationOptions } from '../iteration.options.js';
@@ -21,7 +21,7 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
   readonly #logger = new Logger('Iteration');
   readonly #options: ResolvedIterationOptions;
   readonly #shutdown: Shutdown;
-  readonly #suspects = new Suspects();
+  readonly #quarantine = new Quarantine();
   #processors: readonly QueueProcessors[] = [];
   #workers: readonly QueueWorker[] = [];
   #running: WorkerRegistrar | undefined;
@@ -90,7 +90,12 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     const { unknownJobMs } = this.#options;
     const workerClass = workerClassOf(BullModule);
     try {
-      return new QueueWorker(processors, { clock: systemClock, unknownJobMs, workerClass, suspects: this.#suspects });
+      return new QueueWorker(processors, {
+        clock: systemClock,
+        unknownJobMs,
+        workerClass,
+        quarantine: this.#quarantine,
+      });
     } catch (error) {
       if (error instanceof IterationError) throw error;
       const names = processors.definitions.map(({ name }) => name).join(', ');

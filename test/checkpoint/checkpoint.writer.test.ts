@@ -1,10 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Checkpoint } from '../../lib/checkpoint/checkpoint.js';
-import { RunCheckpoint } from '../../lib/checkpoint/checkpoint.writer.js';
-import { Position } from '../../lib/checkpoint/progress.js';
+import { CheckpointWriter } from '../../lib/checkpoint/checkpoint.writer.js';
+import { ProgressTracker } from '../../lib/checkpoint/progress.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
-import type { RunParts } from '../../lib/runtime/run.js';
 import { AT_THE_BEGINNING } from '../support/loop.js';
 import { Gate } from '../support/until.js';
 
@@ -19,20 +18,24 @@ function gated(gates: readonly Gate[]) {
     },
   };
   const interruption = new InterruptionRequest();
-  const lock = new Lock('token', Date.now(), 600_000, interruption);
-  const position = new Position(AT_THE_BEGINNING);
-  const parts = { clock: Date, interruption, job: {}, lock, store } as unknown as RunParts;
-  const restored = { ...AT_THE_BEGINNING, runtimeMs: 0 } as Checkpoint;
-  return { checkpoint: new RunCheckpoint(parts, restored, position, { state: null }), interruption, position, saved };
+  const lock = new Lock('token', { acquiredAt: Date.now(), durationMs: 600_000, interruption, clock: Date });
+  const progress = new ProgressTracker(AT_THE_BEGINNING);
+  const run = { clock: Date, context: { state: null }, interruption, job: {}, lock, log: console, progress, store };
+  const restored = { ...AT_THE_BEGINNING.saved, runtimeMs: 0 } as unknown as Checkpoint;
+  const checkpoint = new CheckpointWriter(
+    run as unknown as ConstructorParameters<typeof CheckpointWriter>[0],
+    restored,
+  );
+  return { checkpoint, interruption, progress, saved };
 }
 
 it('R26: checkpoints that are asked for at the same time are saved one after the other', async () => {
   const gates = [new Gate(), new Gate()];
-  const { checkpoint, position, saved } = gated(gates);
-  position.passTo(1);
-  const first = checkpoint.save('items');
-  position.passTo(2);
-  const second = checkpoint.save('items');
+  const { checkpoint, progress, saved } = gated(gates);
+  progress.moveTo(1);
+  const first = checkpoint.flush('items');
+  progress.moveTo(2);
+  const second = checkpoint.flush('items');
   await gates[0]?.reached;
   await new Promise(setImmediate);
   expect(saved).toEqual([1]);
@@ -43,13 +46,13 @@ it('R26: checkpoints that are asked for at the same time are saved one after the
 
 it('R15: the last checkpoint of an abandoned run does not wait for one that is never answered', async () => {
   const gates = [new Gate()];
-  const { checkpoint, interruption, position, saved } = gated(gates);
-  position.passTo(1);
-  void checkpoint.save('items');
+  const { checkpoint, interruption, progress, saved } = gated(gates);
+  progress.moveTo(1);
+  void checkpoint.flush('items');
   await gates[0]?.reached;
   interruption.abandon();
   await interruption.abandoned;
-  position.passTo(2);
-  expect(await checkpoint.saveLast({})).toBe(true);
+  progress.moveTo(2);
+  await checkpoint.flushFinal({});
   expect(saved).toEqual([1, 2]);
 });

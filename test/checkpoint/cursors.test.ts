@@ -151,7 +151,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     await app.settled(job);
 
     expect(story).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
-    expect(queues.logs.filter((line) => line.includes('its progress {"step":3} is no checkpoint')).length).toBe(1);
+    expect(queues.logs.filter((line) => line.includes('its progress {"step":3} is not a checkpoint')).length).toBe(1);
   });
 
   /** A job that was stopped at `b` by version 1, and what the second version makes of it. */

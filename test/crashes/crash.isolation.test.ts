@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
 import { type Checkpoint, restoreCheckpoint } from '../../lib/checkpoint/checkpoint.js';
-import { Suspects } from '../../lib/crashes/quarantine.js';
+import { Quarantine } from '../../lib/crashes/quarantine.js';
 
 const SAVED: Checkpoint = {
   iteration: 1,
@@ -68,11 +68,11 @@ it('R19: a job that failed and is retried by hand has a fresh budget, and one wh
 });
 
 it('R19: of the suspects of a process one at a time has its turn, and who crashed least has it first', async () => {
-  const suspects = new Suspects();
+  const quarantine = new Quarantine();
   const never = new Promise<void>(() => {});
   const order: string[] = [];
   const ask = async (name: string, crashes: number) => {
-    const end = await suspects.turn(crashes, never);
+    const end = await quarantine.turn(crashes, never);
     order.push(`${name} begins`);
     await new Promise((resolve) => setImmediate(resolve));
     order.push(`${name} ends`);
@@ -90,13 +90,13 @@ it('R19: of the suspects of a process one at a time has its turn, and who crashe
 });
 
 it('R19: a suspect waits a second before its item, and no longer than its run', async () => {
-  const suspects = new Suspects();
+  const quarantine = new Quarantine();
   const begin = performance.now();
-  const end = await suspects.turn(1, new Promise(() => {}));
+  const end = await quarantine.turn(1, new Promise(() => {}));
   expect(performance.now() - begin).toBeGreaterThan(990);
-  const interrupted = await suspects.turn(0, Promise.resolve());
+  const interrupted = await quarantine.turn(0, Promise.resolve());
   interrupted();
   end();
   end();
-  (await suspects.turn(1, new Promise(() => {})))();
+  (await quarantine.turn(1, new Promise(() => {})))();
 });

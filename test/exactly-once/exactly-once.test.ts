@@ -2,7 +2,7 @@ import { Injectable, Scope, type Type } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
-import { DeadLetters } from '../../lib/dead-letters/dead-letter.queue.js';
+import { DeadLetterQueue } from '../../lib/dead-letters/dead-letter.queue.js';
 import {
   type BuildContext,
   BuildEnumerator,
@@ -497,14 +497,14 @@ describeQueues('transactions', ['redis'], (queues) => {
     const app = await start(processor({ each }, { itemFailure: { then: 'skip' } }));
     const job = await app.settled(await app.queue().add('effects', {}));
     bad = false;
-    const { remove } = DeadLetters.prototype;
+    const { remove } = DeadLetterQueue.prototype;
     const readOnly = once(fails("READONLY You can't write against a read only replica."));
-    DeadLetters.prototype.remove = async function (id) {
+    DeadLetterQueue.prototype.remove = async function (id) {
       readOnly();
       return remove.call(this, id);
     };
     onTestFinished(() => {
-      DeadLetters.prototype.remove = remove;
+      DeadLetterQueue.prototype.remove = remove;
     });
     const again = await app.settled(await app.iterations.redrive(job));
     expect(again.failedReason).toBeUndefined();

@@ -277,7 +277,7 @@ describeQueues('errors', BOTH, (queues) => {
     const job = await app.settled(await app.queue().add('story', {}, { attempts: 4, backoff }));
 
     expect(await job.getState()).toBe('completed');
-    const delays = queues.logs.flatMap((line) => /at the item behind 1, .* retries in (\d+) ms/.exec(line)?.[1] ?? []);
+    const delays = queues.logs.flatMap((line) => /at the item after 1, .* retries in (\d+) ms/.exec(line)?.[1] ?? []);
     expect(delays.map(Number)).toEqual(expected);
     expect(asked).toEqual(backoff.type === 'custom' ? [1, 1, 2, 3] : []);
   });

@@ -244,8 +244,8 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
 
     expect(result).toEqual({ processed: 4, skipped: 0 });
     const warned = queues.logs.filter((line) => line.includes('itemFailure.backoffMs'));
-    expect(warned.map((line) => /(failed \(.*\)|gave \S+),?;? /.exec(line)?.[1]?.replace(/,$/, ''))).toEqual([
-      ...['failed (cannot do backoff)', 'gave soon', 'gave NaN', 'gave -1', 'gave undefined'],
+    expect(warned.map((line) => /(failed \(.*\)|returned \S+),?;? /.exec(line)?.[1]?.replace(/,$/, ''))).toEqual([
+      ...['failed (cannot do backoff)', 'returned soon', 'returned NaN', 'returned -1', 'returned undefined'],
     ]);
   });
 

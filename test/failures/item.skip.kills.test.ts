@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../lib/checkpoint/checkpoint.js';
 import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.postgres.js';
 import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.redis.js';
 import type { CheckpointStore } from '../../lib/checkpoint/checkpoint.store.js';
-import { DeadLetters } from '../../lib/dead-letters/dead-letter.queue.js';
+import { DeadLetterQueue } from '../../lib/dead-letters/dead-letter.queue.js';
 import { batchesOf, SourceEnumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
 import { BOTH, describeQueues } from '../support/app.js';
 import { endLocks } from '../support/dead-locks.js';
@@ -23,7 +23,8 @@ const STEPS = [
 ] as const;
 type Step = (typeof STEPS)[number];
 
-const WORKER = { lockDuration: 60_000, stalledInterval: 100 };
+/** The test ends its locks; a renewal then soon says that they are lost. */
+const WORKER = { lockDuration: 60_000, lockRenewTime: 200, stalledInterval: 100 };
 
 describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
   const workers = recordWorkers();
@@ -56,8 +57,8 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       carried ||= letter !== undefined;
       return saved;
     });
-    const { put } = DeadLetters.prototype;
-    vi.spyOn(DeadLetters.prototype, 'put').mockImplementation(async function (this: DeadLetters, ...args) {
+    const { put } = DeadLetterQueue.prototype;
+    vi.spyOn(DeadLetterQueue.prototype, 'put').mockImplementation(async function (this: DeadLetterQueue, ...args) {
       await at('before the letter is written');
       await put.apply(this, args);
       await at('after the letter is written');
@@ -70,10 +71,12 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
     async (step) => {
       const gate = holdAt(step);
       const tries: string[] = [];
+      const signals: AbortSignal[] = [];
       const { type, story } = storyProcessor(
         {
-          each: async (letter) => {
+          each: async (letter, { signal }) => {
             tries.push(letter);
+            signals.push(signal);
             if (letter === 'b') throw new Error('bad b');
           },
         },
@@ -84,12 +87,12 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       const job = await frozen.queue().add('story', { letters: 'abcd' });
       await gate.reached;
       const [zombie] = workers as [Worker];
-      zombie.extendJobLocks = async () => []; // a frozen process renews nothing
       await zombie.pause(true);
       await endLocks(queues);
 
       const other = await queues.start(options);
       const done = await other.settled(job);
+      await until('the held run knows that its lock is lost', () => signals[0]?.aborted);
       gate.open();
       await until('the zombie has noticed', () => queues.logs.some((line) => line.includes('lost its lock')));
       const isSaved = step !== 'before the checkpoint that carries the letter'; // else neither is that a is finished
@@ -164,9 +167,9 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
   });
 
   it('R21: a dead letter that cannot be written for a while is written again, while the lock is held', async () => {
-    const { put } = DeadLetters.prototype;
+    const { put } = DeadLetterQueue.prototype;
     let refused = 2;
-    vi.spyOn(DeadLetters.prototype, 'put').mockImplementation(async function (this: DeadLetters, ...args) {
+    vi.spyOn(DeadLetterQueue.prototype, 'put').mockImplementation(async function (this: DeadLetterQueue, ...args) {
       if (refused-- > 0) throw new Error('OOM command not allowed');
       await put.apply(this, args);
     });
@@ -202,7 +205,6 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
     const job = await frozen.queue().add('story', { letters: 'abc' });
     await gate.reached;
     const [zombie] = workers as [Worker];
-    zombie.extendJobLocks = async () => [];
     await zombie.pause(true);
     await endLocks(queues);
     const careful = await queues.start(options);
@@ -229,7 +231,6 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
     const job = await frozen.queue().add('story', { letters: 'abc' });
     await gate.reached;
     const [zombie] = workers as [Worker];
-    zombie.extendJobLocks = async () => [];
     await zombie.pause(true);
     await endLocks(queues);
     const other = await queues.start(options);

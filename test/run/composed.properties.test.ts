@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Position } from '../../lib/checkpoint/progress.js';
+import { Progress, ProgressTracker } from '../../lib/checkpoint/progress.js';
 import type { Cursor } from '../../lib/cursor.js';
 import {
   type At,
@@ -12,10 +12,10 @@ import {
   SourceEnumerator,
 } from '../../lib/enumerators/contract/index.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
-import type { LoopEnd } from '../../lib/runtime/page.reader.js';
+import type { LoopOutcome } from '../../lib/runtime/source.pages.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
-import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';
+import { itemLoop } from '../support/loop.js';
 
 const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_121);
@@ -81,8 +81,8 @@ class Listed implements Source<string, number> {
 
 interface Run {
   readonly seen: readonly unknown[];
-  readonly end: LoopEnd;
-  readonly position: Position;
+  readonly end: LoopOutcome;
+  readonly progress: ProgressTracker;
 }
 
 interface Stop {
@@ -100,12 +100,7 @@ async function runOnce(
 ): Promise<Run> {
   const seen: unknown[] = [];
   const interruption = new InterruptionRequest();
-  const position = new Position({
-    ...AT_THE_BEGINNING,
-    cursor: from.cursor,
-    processed: from.processed,
-    passed: from.processed,
-  });
+  const progress = new ProgressTracker(new Progress(from.cursor, from.processed, 0, from.processed));
   const stop = () => interruption.request({ reason: 'shutdown' });
   const loop = itemLoop({
     reader: readerOf(enumerator, from.processed),
@@ -116,7 +111,7 @@ async function runOnce(
       };
       return waits ? new Promise<void>((resolve) => setImmediate(resolve)).then(finish) : finish();
     },
-    position,
+    progress,
     interruption,
   });
   const stopping = (async () => {
@@ -125,7 +120,7 @@ async function runOnce(
   })();
   const end = await loop.run();
   await stopping;
-  return { seen, end, position };
+  return { seen, end, progress };
 }
 
 /** Run after run until the job is complete. */
@@ -145,8 +140,11 @@ async function job(
     });
     seen.push(...run.seen);
     if (run.end.type === 'complete') return { seen, runs, throttled };
-    if (run.end.type === 'interrupt' && run.end.interruption.reason === 'throttle') throttled++;
-    from = { cursor: JSON.parse(JSON.stringify(run.position.cursor)) as Cursor, processed: run.position.processed };
+    if (run.end.type === 'interrupted' && run.end.interruption.reason === 'throttle') throttled++;
+    from = {
+      cursor: JSON.parse(JSON.stringify(run.progress.current.cursor)) as Cursor,
+      processed: run.progress.current.processed,
+    };
   }
   throw new Error(`The job does not end; it has given ${seen.length} items`);
 }

@@ -1,13 +1,17 @@
 import { expect, it } from 'vitest';
-import { Position } from '../../lib/checkpoint/progress.js';
+import type { Running } from '../../lib/checkpoint/checkpoint.js';
+import { ProgressTracker } from '../../lib/checkpoint/progress.js';
+import type { ProcessorDefinition } from '../../lib/definition/processor.definition.js';
 import { readerOf } from '../../lib/enumerators/contract/index.js';
+import type { ItemFailure } from '../../lib/failures/item.failure.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
-import { type FlightParts, ItemsInFlight } from '../../lib/run/concurrent.loop.js';
-import { PageFeed } from '../../lib/runtime/page.reader.js';
+import { ConcurrentLoop } from '../../lib/run/concurrent.loop.js';
 import type { RunContext } from '../../lib/runtime/run.context.js';
-import { RunWatch } from '../../lib/runtime/run.timer.js';
+import type { OpenRun } from '../../lib/runtime/run.js';
+import { RunTimer } from '../../lib/runtime/run.timer.js';
+import { SourcePages } from '../../lib/runtime/source.pages.js';
 import { describeQueues } from '../support/app.js';
 import { numbers } from '../support/csv.js';
 import { AT_THE_BEGINNING } from '../support/loop.js';
@@ -213,28 +217,26 @@ it('R19: in careful mode a source is asked for its next item when none is marked
     }
   }
   const interruption = new InterruptionRequest();
-  const position = new Position(AT_THE_BEGINNING);
-  const watch = new RunWatch({
-    position,
-    interruption,
-    lock: new Lock('token', Date.now(), 600_000, interruption),
-    clock: Date,
-    options: resolveRunOptions({}, {}),
-    careful: true,
-    save: async (running) => {
-      marked = running;
-    },
-  });
+  const progress = new ProgressTracker(AT_THE_BEGINNING);
+  const lock = new Lock('token', { acquiredAt: Date.now(), durationMs: 600_000, interruption, clock: Date });
   const warn = (message: string) => {
     throw new Error(message);
   };
-  const feed = new PageFeed({ reader: readerOf(items()), interruption, watch, warn });
-  const context = { stopped: undefined, hasStopped: false } as RunContext;
-  const common = { context, feed, interruption, position, warn, watch } as unknown as FlightParts;
-  const slot = () => ({ context, handle: () => new Promise(setImmediate) });
-  const end = await new ItemsInFlight({ ...common, most: 3, slot }).run();
-  await feed.close();
+  const job = { opts: {} };
+  const context = { job, stopped: undefined, hasStopped: false, fork: () => ({ ...context }) } as unknown as RunContext;
+  const definition = {
+    options: resolveRunOptions({}, { itemConcurrency: 3 }),
+    handle: () => new Promise(setImmediate),
+  } as unknown as ProcessorDefinition;
+  const run = { clock: Date, context, definition, interruption, lock, log: { warn }, progress } as unknown as OpenRun;
+  const flush = async (running: Running) => {
+    marked = running;
+  };
+  const timer = new RunTimer(run, { isolate: true, flush });
+  const pages = new SourcePages(readerOf(items()), { interruption, whileAwaiting: () => {}, warn });
+  const outcome = await new ConcurrentLoop({ ...run, pages, timer }, {} as ItemFailure).outcome();
+  await pages.close();
 
-  expect([end.type, position.finished]).toEqual(['complete', 3]);
+  expect([outcome.type, progress.finished]).toEqual(['complete', 3]);
   expect(asked).toEqual(['', 'careful', 'careful']);
 });

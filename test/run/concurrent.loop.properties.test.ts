@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Checkpoint, readCheckpoint, restoreCheckpoint } from '../../lib/checkpoint/checkpoint.js';
-import { Suspects } from '../../lib/crashes/quarantine.js';
+import { Quarantine } from '../../lib/crashes/quarantine.js';
 import type { Cursor } from '../../lib/cursor.js';
 import {
   type At,
@@ -16,9 +16,9 @@ import type { IterationContext } from '../../lib/index.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
-import type { Settlement } from '../../lib/run/report.js';
+import type { RunReport } from '../../lib/run/report.js';
 import { runJob } from '../../lib/run/run.js';
-import type { RunParts } from '../../lib/runtime/run.js';
+import type { RunInputs } from '../../lib/runtime/run.inputs.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { randomOf } from '../support/random.js';
@@ -273,7 +273,12 @@ class Story {
 /** One run of a story's job, step by step; after every step it is looked at. */
 class Run {
   readonly interruption = new InterruptionRequest();
-  readonly lock = new Lock('token', now, 7_000, this.interruption);
+  readonly lock = new Lock('token', {
+    acquiredAt: now,
+    durationMs: 7_000,
+    interruption: this.interruption,
+    clock: { now: () => now },
+  });
   readonly taken: number[] = [];
   readonly acks: number[] = [];
   readonly #tried = new Map<number, number>();
@@ -307,9 +312,9 @@ class Run {
     this.#first = checkpoint.passed;
   }
 
-  async drive(): Promise<Settlement | 'killed'> {
+  async drive(): Promise<RunReport | 'killed'> {
     const { dice } = this.story;
-    let settlement: Settlement | undefined;
+    let settlement: RunReport | undefined;
     let thrown: unknown;
     runJob(this.#parts()).then(
       (value) => {
@@ -459,14 +464,14 @@ class Run {
       this.cannotSave = true;
       throw new Error('the backend is away');
     }
-    if (!this.lock.check(now)) return false;
+    if (!this.lock.isHeld) return false;
     const { passed = 0 } = readCheckpoint(job.progress) ?? {};
     hold(document.passed >= passed, `the checkpoint goes back from ${passed} to ${document.passed}`);
     job.progress = JSON.parse(text) as Checkpoint;
     return true;
   }
 
-  #parts(): RunParts {
+  #parts(): RunInputs {
     const { story } = this;
     const { job, options } = story;
     const nobody = { start: [], resume: [], interrupt: [], end: [], complete: [], skip: [], fail: [], cancel: [] };
@@ -505,7 +510,7 @@ class Run {
       },
       clock: { now: () => now },
       log,
-      suspects: new Suspects(),
+      quarantine: new Quarantine(),
       deadLetters: () => ({
         put: async (letter: { id: string; error: { message: string } }) => {
           await this.microtasks();
@@ -514,7 +519,7 @@ class Run {
       }),
       prefix: 'bull',
       settings: {},
-    } as unknown as RunParts;
+    } as unknown as RunInputs;
   }
 }
 
@@ -535,7 +540,7 @@ function advance(ms: number): void {
 }
 
 /** Run after run until the job is over. */
-async function tell(story: Story): Promise<Settlement['type']> {
+async function tell(story: Story): Promise<RunReport['type']> {
   broken = undefined;
   await story.learnPlaces();
   for (;;) {
@@ -551,14 +556,14 @@ async function tell(story: Story): Promise<Settlement['type']> {
       if (settlement.type === 'lost') story.lost++;
       story.checkReaders();
       if (settlement.type === 'completed') return settlement.type;
-      if (settlement.type === 'failed' && settlement.verdict.type === 'fail') return settlement.type;
+      if (settlement.type === 'failed' && settlement.decision.type === 'fail') return settlement.type;
       if (story.isIdle && story.items.every((_, item) => isDone(story, item))) return 'completed';
     }
   }
 }
 
 /** What the next run may repeat of this one, and no more. */
-function allow(story: Story, run: Run, end: Settlement['type'] | 'killed'): void {
+function allow(story: Story, run: Run, end: RunReport['type'] | 'killed'): void {
   const { most, everyItems } = story.of;
   expect(run.acks).toEqual(run.taken.filter((item) => run.acks.includes(item)));
   for (const item of run.acks) expect(run.finished.has(item), `item ${item}, acknowledged`).toBe(true);

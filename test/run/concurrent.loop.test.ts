@@ -401,7 +401,7 @@ describeQueues('items in flight', BOTH, (queues) => {
 
     expect([returnvalue, hooks(story)]).toEqual([{ processed: 2, skipped: 0 }, ['start', 'complete', 'end complete']]);
     expect([flight.runs, await app.iterations.deadLetters(job)]).toEqual([['abc'], []]);
-    expect(queues.logs.filter((line) => line.includes('behind the one that stopped the job has failed'))).toHaveLength(
+    expect(queues.logs.filter((line) => line.includes('after the one that stopped the job has failed'))).toHaveLength(
       1,
     );
   });

@@ -244,9 +244,9 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
       const app = await queues.start({ processors: [type] });
       const job = await app.settled(await app.queue().add('story', {}));
       expect((await app.iterations.status(job)).size).toBe(size);
-      expect(queues.logs.filter((line) => line.includes("size gave '3', which is not a number of items")).length).toBe(
-        size ? 0 : 1,
-      );
+      expect(
+        queues.logs.filter((line) => line.includes("size returned '3', which is not a number of items")).length,
+      ).toBe(size ? 0 : 1);
       await app.close();
     }
   });

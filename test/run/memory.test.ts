@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { Position } from '../../lib/checkpoint/progress.js';
+import { ProgressTracker } from '../../lib/checkpoint/progress.js';
 import { type At, type EnumeratorLike, readerOf } from '../../lib/enumerators/contract/index.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { enumeratorBuilder } from '../support/builder.js';
@@ -64,7 +64,7 @@ describe('a run', () => {
           await new Promise((resolve) => setImmediate(resolve)); // the page ahead comes
           if (item++ % ROWS === 0) inMemory.push(pages.inMemory);
         },
-        position: new Position(AT_THE_BEGINNING),
+        progress: new ProgressTracker(AT_THE_BEGINNING),
         interruption,
       }).run();
       expect(inMemory).toHaveLength(PAGES);

@@ -236,13 +236,13 @@ describeQueues('hooks', BOTH, (queues) => {
 
     expect(queues.logs.filter((line) => line.includes('Job '))).toEqual([
       'log Job letters (jobs, story) started',
-      'log Job letters (jobs, story) interrupted (shutdown) behind 1: 2 items, 2 in all',
-      'log Job letters (jobs, story) resumed behind 1: run 2, 2 items so far',
+      'log Job letters (jobs, story) interrupted (shutdown) after 1: 2 items in this run, 2 in all',
+      'log Job letters (jobs, story) resumed after 1 (run 2, 2 items processed)',
       expect.stringMatching(
-        /^log Job letters \(jobs, story\) completed: 3 items in \d+\.\d s, 2 runs, 1 items in the last$/,
+        /^log Job letters \(jobs, story\) completed: 3 items in \d+\.\d s, 2 runs, 1 item in the last$/,
       ),
       'log Job bad (jobs, story) started',
-      'error Job bad (jobs, story) failed for good at the item behind null, failure 1 there: no good',
+      'error Job bad (jobs, story) failed permanently at the item after null, failure 1 there: no good',
     ]);
   });
 });

@@ -76,10 +76,10 @@ describe.concurrent('the sample app', () => {
       run = start(ROWS, env);
       await run.up();
       const lateness = new Lateness();
-      const { behind, items } = await run.resumed(job);
+      const { after, items } = await run.resumed(job);
       lateness.expectWithin(10_000, 'R18');
       expect(items).toBeGreaterThanOrEqual(done);
-      if (job.startsWith('import')) expect(behind).toBe(`row ${items}`);
+      if (job.startsWith('import')) expect(after).toBe(`row ${items}`);
     }
     expect(await run.exit(), run.lines.join('\n')).toBe(0);
   }

@@ -103,12 +103,12 @@ export class SampleRun {
   }
 
   /** How the job was resumed. */
-  async resumed(job: string): Promise<{ behind: string; run: number; items: number }> {
-    const pattern = new RegExp(`^Job ${job} .* resumed behind (.+): run (\\d+), (\\d+) items so far$`);
-    const [, behind, run, items] = await this.#until(`${job} is resumed`, () =>
+  async resumed(job: string): Promise<{ after: string; run: number; items: number }> {
+    const pattern = new RegExp(`^Job ${job} .* resumed after (.+) \\(run (\\d+), (\\d+) items? processed\\)$`);
+    const [, after, run, items] = await this.#until(`${job} is resumed`, () =>
       this.lines.map((line) => pattern.exec(line)).find((match) => match !== null),
     );
-    return { behind: behind as string, run: Number(run), items: Number(items) };
+    return { after: after as string, run: Number(run), items: Number(items) };
   }
 
   #until<T>(what: string, condition: () => T | undefined): Promise<T> {

@@ -17,7 +17,7 @@ export async function endLocks({ backend, place }: Queues, queue = 'jobs', token
     const { connectionString, schema } = place.connection as { connectionString: string; schema: string };
     const client = new pg.Client({ connectionString });
     await client.connect();
-    const sql = `UPDATE ${schema}.job SET locked_until_ms = 0 WHERE state = 'active' AND lock_token LIKE $1`;
+    const sql = `UPDATE ${schema}.job SET locked_until_ms = 0, lock_token = 'expired' WHERE state = 'active' AND lock_token LIKE $1`;
     await client.query(sql, [`${token}%`]);
     await client.end();
     return;

@@ -1,18 +1,19 @@
 import type { Running } from '../../lib/checkpoint/checkpoint.js';
-import type { Position } from '../../lib/checkpoint/progress.js';
+import { Progress, type ProgressTracker } from '../../lib/checkpoint/progress.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Page, RunReader } from '../../lib/enumerators/contract/index.js';
 import type { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
-import { loopOverItems } from '../../lib/run/sequential.loop.js';
-import { type LoopEnd, PageFeed } from '../../lib/runtime/page.reader.js';
-import { RunWatch } from '../../lib/runtime/run.timer.js';
+import { loopSequentially } from '../../lib/run/sequential.loop.js';
+import type { OpenRun } from '../../lib/runtime/run.js';
+import { RunTimer } from '../../lib/runtime/run.timer.js';
+import { type LoopOutcome, SourcePages } from '../../lib/runtime/source.pages.js';
 
 interface LoopOptions {
   readonly reader: RunReader<unknown>;
   readonly handle: (item: unknown) => unknown;
-  readonly position: Position;
+  readonly progress: ProgressTracker;
   readonly interruption: InterruptionRequest;
   readonly clock?: Clock;
   readonly options?: ResolvedRunOptions;
@@ -21,52 +22,50 @@ interface LoopOptions {
   readonly save?: (running: Running) => Promise<void>;
 }
 
-/** The loop of a run by itself: without a queue, a lock that ends, or failures that are overcome. */
-export function itemLoop(parts: LoopOptions): { run(): Promise<LoopEnd> } {
-  const { clock = { now: () => Date.now() }, handle, interruption, position, reader } = parts;
-  const work = {
+/** The loop of a run by itself: without a queue, a lock that expires, or failures that are overcome. */
+export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
+  const { clock = { now: () => Date.now() }, handle, interruption, progress, reader } = parts;
+  const executor = {
     last: -1,
     handle(page: Page<unknown>, index: number) {
-      work.last = index;
+      executor.last = index;
       return handle(page.items[index]);
     },
   };
-  const watch = new RunWatch({
-    position,
-    interruption,
-    lock: new Lock('token', clock.now() + 3_600_000, 600_000, interruption),
-    clock,
-    options: parts.options ?? resolveRunOptions({}, {}),
-    careful: parts.careful ?? false,
-    save: parts.save ?? (async () => {}),
-  });
+  const context = {
+    get stopped() {
+      return parts.stopped?.();
+    },
+  };
   const warn = (message: string) => {
     throw new Error(message);
   };
+  const lock = new Lock('token', { acquiredAt: clock.now() + 3_600_000, durationMs: 600_000, interruption, clock });
+  const definition = { options: parts.options ?? resolveRunOptions({}, {}) };
+  const run = {
+    clock,
+    context,
+    definition,
+    executor,
+    interruption,
+    lock,
+    log: { warn },
+    progress,
+  } as unknown as OpenRun;
+  const timer = new RunTimer(run, { isolate: parts.careful ?? false, flush: parts.save ?? (async () => {}) });
   return {
     async run() {
-      const feed = new PageFeed({ reader, interruption, watch, warn });
+      const pages = new SourcePages(reader, { interruption, whileAwaiting: () => timer.lookWhileAwaiting(), warn });
+      const rethrow = (thrown: unknown) => Promise.reject(thrown);
       try {
-        return await loopOverItems({
-          feed,
-          work,
-          failure: { overcome: (thrown) => Promise.reject(thrown) },
-          position,
-          interruption,
-          watch,
-          context: {
-            get stopped() {
-              return parts.stopped?.();
-            },
-          },
-          warn,
-        });
+        return await loopSequentially({ ...run, context, pages, timer }, { overcome: rethrow, giveUp: rethrow });
       } finally {
-        await feed.close();
+        timer.end();
+        await pages.close();
       }
     },
   };
 }
 
 /** Before the first item. */
-export const AT_THE_BEGINNING = { cursor: null, processed: 0, skipped: 0, passed: 0 } as const;
+export const AT_THE_BEGINNING = new Progress(null, 0, 0, 0);

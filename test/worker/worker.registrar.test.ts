@@ -473,7 +473,7 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
     const done = await next.settled(job);
     expect(story).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
     expect(done.returnvalue).toEqual({ processed: 2, skipped: 0 });
-    expect(queues.logs.filter((line) => line.includes('is no checkpoint'))).toEqual([]);
+    expect(queues.logs.filter((line) => line.includes('is not a checkpoint'))).toEqual([]);
   });
 
   it('are put back without another warning, while the time that is left runs on', async () => {

@@ -1,0 +1,27 @@
+import type { Job, WorkerOptions } from 'bullmq';
+import type { CheckpointStore } from '../checkpoint/index.js';
+import type { Clock } from '../clock.js';
+import type { Quarantine } from '../crashes/index.js';
+import type { DeadLetterQueue } from '../dead-letters/index.js';
+import type { ProcessorDefinition } from '../definition/index.js';
+import type { InterruptionRequest, Lock } from '../interruption/index.js';
+import type { RunLog } from './run.log.js';
+
+/** What a worker starts a run with. */
+export interface RunInputs {
+  readonly definition: ProcessorDefinition;
+  readonly job: Job;
+  readonly lock: Lock;
+  readonly interruption: InterruptionRequest;
+  readonly store: CheckpointStore;
+  readonly clock: Clock;
+  readonly log: RunLog;
+  /** Shared by all runs of the process. */
+  readonly quarantine: Quarantine;
+  /** Dead-letter queue of the job's queue. Opened on first use. */
+  readonly deadLetters: () => DeadLetterQueue;
+  /** Prefix of the queue's keys in its backend. */
+  readonly prefix: string;
+  /** `settings` of BullMQ's worker: the backoff strategy. */
+  readonly settings: WorkerOptions['settings'];
+}

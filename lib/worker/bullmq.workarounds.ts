@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Job, Queue, Worker } from 'bullmq';
+
+/*
+ * Every patch of BullMQ's internals. Each was made for BullMQ 6.7.2, and test/worker/bullmq.workarounds.test.ts fails when
+ * BullMQ no longer needs it.
+ */
+
+/** How long after a failed fetch the next one follows. */
+const FETCH_AGAIN_MS = 500;
+
+/**
+ * Makes a worker fetch nothing once `stopping` aborts. A closing worker with idle slots fetches once more, and would find
+ * the job that a run just put back (R16). And after a failed fetch it waits: BullMQ itself would not.
+ */
+export function stopFetching(worker: Worker, stopping: AbortSignal): void {
+  const internals = worker as unknown as { moveToActive(...args: unknown[]): Promise<Job | undefined> };
+  const fetch = internals.moveToActive.bind(worker);
+  internals.moveToActive = async (...args) => {
+    if (stopping.aborted) return undefined;
+    try {
+      return await fetch(...args);
+    } catch (error) {
+      await delay(FETCH_AGAIN_MS, undefined, { signal: stopping }).catch(() => {}); // stopped
+      throw error;
+    }
+  };
+}
+
+export interface Renewal {
+  readonly id: string;
+  readonly token: string;
+  /** When the renewing command was sent. */
+  readonly sentAt: number;
+  readonly isLost: boolean;
+}
+
+/**
+ * Listens to the renewals of locks: BullMQ reports neither which locks it renews, nor when it sent the command.
+ *
+ * @param listener Returns false for a renewal that nobody needs any more: BullMQ would report its loss as an error.
+ */
+export function listenToRenewals(worker: Worker, now: () => number, listener: (renewal: Renewal) => boolean): void {
+  const extend = worker.extendJobLocks.bind(worker);
+  worker.extendJobLocks = async (ids, tokens, duration) => {
+    const sentAt = now();
+    const lost = await extend(ids, tokens, duration);
+    const needed = ids.filter((id, index) =>
+      listener({ id, token: tokens[index] as string, sentAt, isLost: lost.includes(id) }),
+    );
+    return lost.filter((id) => needed.includes(id));
+  };
+}
+
+/**
+ * Keeps a job's lock renewed as long as a run of this worker holds it. After an outage a worker may take a job again whose
+ * earlier run has not ended yet. BullMQ tracks one lock for each job: when the earlier run ends, it would stop to renew
+ * the lock of the later one.
+ */
+export function keepLatestLock(worker: Worker, isHeld: (id: string, token: string | undefined) => boolean): void {
+  const { lockManager } = worker as unknown as {
+    lockManager: { untrackJob(id: string): void; trackedJobs: ReadonlyMap<string, { token: string }> };
+  };
+  const untrack = lockManager.untrackJob.bind(lockManager);
+  lockManager.untrackJob = (id) => {
+    if (!isHeld(id, lockManager.trackedJobs.get(id)?.token)) untrack(id);
+  };
+}
+
+interface Connecting {
+  waitUntilReady(): Promise<void>;
+  readyPromise?: Promise<void>;
+}
+
+/**
+ * Lets a backend connect again that was created while PostgreSQL was away. BullMQ keeps the first attempt for the whole
+ * life of the process, also when it failed, and every later command would fail with it.
+ */
+export function retryFirstConnection(backend: unknown): void {
+  if (!isConnecting(backend) || !('connection' in backend) || !isConnecting(backend.connection)) return;
+  for (const part of [backend.connection, backend]) {
+    const ready = part.waitUntilReady.bind(part);
+    part.waitUntilReady = async () => {
+      try {
+        await ready();
+      } catch (error) {
+        part.readyPromise = undefined;
+        throw error;
+      }
+    };
+  }
+}
+
+function isConnecting(part: unknown): part is Connecting {
+  return typeof part === 'object' && part !== null && 'waitUntilReady' in part && 'readyPromise' in part;
+}
+
+/** Disconnects without waiting for a backend that does not answer: BullMQ's `close` waits for Redis without limit. */
+export async function disconnect(own: Pick<Worker | Queue, 'getBackend'>, withinMs: number): Promise<void> {
+  const disconnected = own.getBackend().disconnect();
+  await Promise.race([disconnected, delay(withinMs, undefined, { ref: false })]).catch(() => {});
+}

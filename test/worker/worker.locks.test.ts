@@ -1,0 +1,38 @@
+import type { Job, Worker } from 'bullmq';
+import { expect, it } from 'vitest';
+import { InterruptionRequest } from '../../lib/interruption/interruption.js';
+import { Lock } from '../../lib/interruption/lock.js';
+import { type ActiveRun, trackLocks } from '../../lib/worker/worker.locks.js';
+
+/** A worker that renews no lock, and one run of it. */
+function losing({ isReporting }: { readonly isReporting: boolean }) {
+  const worker = {
+    extendJobLocks: async (ids: string[]) => ids,
+    lockManager: { untrackJob: () => {}, trackedJobs: new Map() },
+  } as unknown as Worker;
+  const interruption = new InterruptionRequest();
+  const lock = new Lock('token', { acquiredAt: Date.now(), durationMs: 600_000, interruption, clock: Date });
+  const run: ActiveRun = { job: { id: '1' } as Job, lock, interruption, isReporting };
+  trackLocks(worker, new Set([run]), Date);
+  return {
+    lock,
+    renew: (ids: string[]) =>
+      worker.extendJobLocks(
+        ids,
+        ids.map(() => 'token'),
+        1_000,
+      ),
+  };
+}
+
+it('R20: a lock that BullMQ could not renew is lost, and BullMQ reports it', async () => {
+  const { lock, renew } = losing({ isReporting: false });
+  expect(await renew(['1'])).toEqual(['1']);
+  expect(lock.isHeld).toBe(false);
+});
+
+it('a renewal that crosses the end of its run is no error', async () => {
+  const { lock, renew } = losing({ isReporting: true });
+  expect(await renew(['1', 'a job that this worker no longer runs'])).toEqual([]);
+  expect(lock.isHeld).toBe(true);
+});
