@@ -9,8 +9,8 @@ export interface SaveOptions {
 }
 
 /**
- * The only code that writes a job's progress, and with its two backends and its `references` the only code that touches
- * BullMQ's storage itself: BullMQ's own `updateProgress` does not look at the lock, so a zombie could move a checkpoint.
+ * The only code that writes a job's progress. BullMQ's own `updateProgress` does not compare the lock, so a zombie could move
+ * a checkpoint. The store, its two backends and its `references` are the only code that touches BullMQ's storage.
  */
 export interface CheckpointStore {
   readonly references: JobReferences;
@@ -18,15 +18,15 @@ export interface CheckpointStore {
   /**
    * Writes `document` as the job's progress if `token` still holds its lock, in one step.
    *
-   * @param options `yields`: the job is about to be delayed, and must then go behind the others of its priority (R6).
+   * @param options `yields`: the job is about to be delayed, and must then go after the others of its priority (R6).
    * @returns false when the lock is another's, or nobody's: nothing was written.
    */
   save(job: Pick<Job, 'id'>, token: string, document: object, options?: SaveOptions): Promise<boolean>;
 
-  /** Notes beside the checkpoint, whoever has the lock, that the process of a run outlived it (R19). */
+  /** Records beside the checkpoint, whoever has the lock, that the process of a run survived it (R19). */
   noteSurvivor(job: Pick<Job, 'id'>, run: number): Promise<void>;
 
-  /** The runs that were so noted. */
+  /** The runs whose process survived. */
   survivors(job: Pick<Job, 'id'>): Promise<readonly number[]>;
 }
 

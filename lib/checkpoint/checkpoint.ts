@@ -15,7 +15,7 @@ const DOCUMENT_VERSION = 1;
 export interface Checkpoint {
   readonly iteration: typeof DOCUMENT_VERSION;
   readonly progress: number;
-  /** Of the last finished item. */
+  /** Cursor of the last finished item. */
   readonly cursor: Cursor;
   /** Items finished in the job's life. */
   readonly processed: number;
@@ -23,11 +23,11 @@ export interface Checkpoint {
   readonly skipped: number;
   /** Items of the source up to the cursor: a batch is one, however many of its records were skipped. */
   readonly passed: number;
-  /** `null`: asked, and unknown. */
+  /** `null`: the source was asked, and does not know. */
   readonly size?: number | null;
-  /** The user's own. */
+  /** The user's own state. */
   readonly state?: Json;
-  /** The processor's `version` that the cursor was made with. */
+  /** The processor's `version` that made the cursor. */
   readonly version: string | number | null;
   /** Whether the `start` hook has returned. */
   readonly started: boolean;
@@ -35,9 +35,9 @@ export interface Checkpoint {
   readonly life: number;
   /** The last run; 0 before the first. */
   readonly run: number;
-  /** A run is under way, and where; it is gone when a run has ended with a word (R19). */
+  /** Set while a run is active, with where it is; removed when a run reports its outcome (R19). */
   readonly running?: Running;
-  /** Runs that ended without a word in the item behind the cursor, in careful mode (R19). */
+  /** Runs that died in the item after the cursor while items were isolated (R19). */
   readonly crashes?: readonly number[];
   /** A skipped item whose dead letter may not have been written yet. */
   readonly letter?: DeadLetterRecord;
@@ -59,13 +59,13 @@ export interface Checkpoint {
   readonly [unknownField: string]: unknown;
 }
 
-/** In careful mode a crash is counted only where a handler was at work: `careful item`, the item behind the cursor. */
+/** While items are isolated, a crash counts only where a handler was at work: in `careful item`, the item after the cursor. */
 export type Running = 'items' | 'careful' | 'careful item';
 
-/** How the last run of a job ended it, saved just before BullMQ is told. */
+/** How the last run of a job ended it, saved just before it is reported to BullMQ. */
 interface Ended {
   readonly outcome: 'complete' | 'fail' | 'cancel';
-  /** What BullMQ had counted then. It counts an attempt when it is told, a stall when it never was. */
+  /** What BullMQ had counted then. It counts an attempt when the end is reported, and a stall when it never is. */
   readonly attempts: number;
   readonly stalls: number;
   readonly traces: number;
@@ -74,15 +74,15 @@ interface Ended {
 /** What a run begins with. */
 export interface Restored {
   readonly checkpoint: Checkpoint;
-  /** Progress of another kind, which is dropped: from before the library was adopted. */
+  /** Progress that is not a checkpoint, from before the library was adopted. It is dropped. */
   readonly foreign?: unknown;
-  /** A cancellation that was saved, but that BullMQ was never told. */
+  /** A cancellation that was saved, but never reported to BullMQ. */
   readonly cancelled?: boolean;
-  /** The run before ended without a word, or an item is under suspicion: this one is careful (R19). */
+  /** The run before died without reporting an outcome, or an item is a suspect: this run isolates its items (R19). */
   readonly careful?: boolean;
 }
 
-/** Reads a job's checkpoint, and what became of the job since it was saved. */
+/** Reads a job's checkpoint, and what happened to the job since it was saved. */
 export function restoreCheckpoint(job: Job): Restored {
   const saved = readCheckpoint(job.progress);
   if (!saved) return { checkpoint: firstCheckpoint(job), ...(isEmpty(job.progress) ? {} : { foreign: job.progress }) };
@@ -90,15 +90,15 @@ export function restoreCheckpoint(job: Job): Restored {
   const { ended, unknownSince: _, ...checkpoint } = saved;
   if (!ended) return restoreUnended(checkpoint);
   // A worker may have died since it was retried by hand, before it saved anything.
-  const told = job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts;
+  const isReported = job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts;
   switch (ended.outcome) {
-    case 'complete': // retried by hand when BullMQ was told and did not refuse, else not yet known as complete
-      if (!told || (job.stacktrace?.length ?? 0) > ended.traces) return { checkpoint };
+    case 'complete': // retried by hand if BullMQ has recorded the completion, else not yet known as complete
+      if (!isReported || (job.stacktrace?.length ?? 0) > ended.traces) return { checkpoint };
       return { checkpoint: { ...firstCheckpoint(job), life: checkpoint.life + 1 } };
     case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
-      return { checkpoint: told ? { ...checkpoint, failures: 0, crashes: undefined } : checkpoint };
+      return { checkpoint: isReported ? { ...checkpoint, failures: 0, crashes: undefined } : checkpoint };
     case 'cancel':
-      return told
+      return isReported
         ? { checkpoint: { ...checkpoint, failures: 0, crashes: undefined } }
         : { checkpoint, cancelled: true };
   }
@@ -124,7 +124,7 @@ export function readCheckpoint(progress: unknown): Checkpoint | undefined {
   );
 }
 
-/** For documents of a release that did not know these fields yet. */
+/** For documents of a release without these fields. */
 function withDefaults(document: Checkpoint): Checkpoint {
   const { life = 0, processed, skipped } = document;
   return { ...document, life, passed: document.passed ?? processed + skipped };

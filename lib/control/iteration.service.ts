@@ -13,10 +13,10 @@ import { type IterationStatus, statusOf } from './status.js';
 /** A job, or where it is. */
 export type JobRef = Job | { queue: string; id: string };
 
-/** BullMQ's options of a job, and where it starts: behind `cursor`. */
+/** BullMQ's options of a job, and the `cursor` after which it starts. */
 export type EnqueueOptions = JobsOptions & { cursor?: Cursor };
 
-/** Adds iterative jobs and tells about them, from any process that registered the queue. */
+/** Adds iterative jobs and reports their status, from any process that registered the queue. */
 @Injectable()
 export class IterationService {
   readonly #logger = new Logger('Iteration');

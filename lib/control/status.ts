@@ -3,7 +3,7 @@ import { type Checkpoint, itemsPerSecond, readCheckpoint, restoreCheckpoint } fr
 import type { Cursor } from '../cursor.js';
 import type { Interruption } from '../interruption/index.js';
 
-/** `pausing`, `paused` and `cancelling` cannot be reached yet. */
+/** `pausing`, `paused` and `cancelling` are not used yet. */
 export type IterationState =
   | 'waiting'
   | 'running'
@@ -15,13 +15,13 @@ export type IterationState =
   | 'completed'
   | 'failed';
 
-/** What is known of a job, as of its last checkpoint. */
+/** A job's status, as of its last checkpoint. */
 export interface IterationStatus {
   readonly queue: string;
   readonly id: string;
   readonly name: string;
   readonly state: IterationState;
-  /** Of the last finished item. */
+  /** Cursor of the last finished item. */
   readonly cursor: Cursor;
   /** Items finished in the job's life. */
   readonly processed: number;
@@ -50,7 +50,7 @@ export interface IterationStatus {
   readonly worker: string | undefined;
 }
 
-/** A job and its BullMQ state, as this library sees them. */
+/** Combines a job's checkpoint with its BullMQ state. */
 export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationStatus {
   const checkpoint = checkpointOf(job, jobState);
   const { cursor, failures, interruptions, lastInterruption, pace, processed } = checkpoint;
@@ -81,7 +81,7 @@ export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationSta
   };
 }
 
-/** As it was saved; of a job that waits, what its next run begins with: one retried by hand after its end starts anew. */
+/** The saved checkpoint. For a waiting job, the one that its next run begins with: a completed job that is retried starts anew. */
 function checkpointOf(job: Job, state: JobState | 'unknown'): Checkpoint {
   const waits = state !== 'active' && state !== 'completed' && state !== 'failed';
   const saved = waits ? undefined : readCheckpoint(job.progress);

@@ -3,7 +3,7 @@ import { mark } from './metadata.js';
 
 /**
  * The method that says what to iterate over. It is called at the beginning of each run with the cursor of the last
- * finished item, and returns an enumerator that starts behind it; `null` says that there is nothing to do.
+ * finished item, and returns an enumerator that starts after it; `null` means that there is nothing to do.
  */
 export function BuildEnumerator(): <P extends object, K extends keyof P, M extends (context: never) => Built<unknown>>(
   target: P,

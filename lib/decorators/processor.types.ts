@@ -83,7 +83,7 @@ export type Uses<P, Transaction> = {
       : { readonly 'context.transaction is': Transaction };
 };
 
-/** As {@link Uses}, for a host's class that does not tell which Prisma client it has: any that Prisma generates will do. */
+/** As {@link Uses}, for a host's class without a client type: any client that Prisma generates will do. */
 export type UsesPrisma<P> = {
   [K in keyof P]: unknown extends Wanted<P[K]>
     ? P[K]

@@ -2,23 +2,23 @@ import type { Job } from 'bullmq';
 import type { Cursor, Json } from '../cursor.js';
 import type { Interruption } from '../interruption/index.js';
 
-/** What `@BuildEnumerator` is given. */
+/** The context of `@BuildEnumerator`. */
 export interface BuildContext<Data = unknown, C extends Cursor = Cursor> {
   readonly data: Data;
   readonly job: Job<Data>;
-  /** Of the last finished item; `null` at the beginning. */
+  /** Cursor of the last finished item; `null` at the beginning. */
   readonly cursor: C | null;
   /** Work must stop now: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
   readonly signal: AbortSignal;
 }
 
-/** What handlers and hooks are given: one object for the whole run, always current. */
+/** The context of handlers and hooks: one object for the whole run, always current. */
 export interface IterationContext<Data = unknown, Transaction = never, State extends Json = Json, Item = unknown> {
   readonly data: Data;
   readonly job: Job<Data>;
   /** The current item, in hooks and around. */
   readonly item: Item;
-  /** Of the last finished item. */
+  /** Cursor of the last finished item. */
   readonly cursor: Cursor;
   /** Items finished in the job's life. */
   readonly processed: number;
@@ -30,7 +30,7 @@ export interface IterationContext<Data = unknown, Transaction = never, State ext
   /** Work must stop now: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
   readonly signal: AbortSignal;
   readonly transaction: Transaction;
-  /** The user's own: JSON, small (16 KB at most), saved with the cursor. `null` at first. */
+  /** Your own state: JSON of at most 16 KB, saved with the cursor. `null` at first. */
   state: State;
   /** Finishes the job after this item, as complete. `silent`: without the `complete` hook. */
   stop(options?: { silent?: boolean }): void;
@@ -40,12 +40,12 @@ export interface IterationContext<Data = unknown, Transaction = never, State ext
 
 /** How a run ended. */
 export interface RunEnd {
-  /** `retry`: it failed, and BullMQ will try again; `fail`: it failed for good. */
+  /** `retry`: the run failed, and BullMQ retries the job; `fail`: the job failed permanently. */
   readonly outcome: 'complete' | 'interrupt' | 'retry' | 'cancel' | 'fail';
   readonly error?: unknown;
 }
 
-/** Each event of `@OnIteration`, and what its hooks are given besides the context. */
+/** Each event of `@OnIteration`, with the second argument of its hooks. */
 export interface IterationEvents {
   /** Once in a job's life, before its first item. */
   start: undefined;
@@ -58,7 +58,7 @@ export interface IterationEvents {
   /** When a run ends before its job does. */
   interrupt: Interruption;
   skip: { readonly error: unknown; readonly item: unknown; readonly cursor: Cursor };
-  /** When the job has failed for good. */
+  /** When the job has failed permanently. */
   fail: { readonly error: unknown };
   /** Instead of `complete`, when the job was cancelled: today by `cancelJob` of BullMQ's worker alone. */
   cancel: { readonly error: unknown };

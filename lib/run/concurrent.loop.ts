@@ -24,9 +24,9 @@ interface Slot {
 /** An item that has begun. */
 interface Begun extends Place {
   readonly slot: Slot;
-  /** Of its handler, and of further tries in place. Rejects with what fails the job. */
+  /** How its handler ended, with further tries in place. Rejects with what fails the job. */
   readonly result: Promise<ItemResult>;
-  /** Of the item before it. */
+  /** The order that the item before it leaves. */
   readonly before: Promise<Order>;
 }
 
