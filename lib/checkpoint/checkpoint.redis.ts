@@ -25,14 +25,14 @@ return 1
 const SAVE = `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'progress', ARGV[3])
-local maxEvents = redis.call('HGET', KEYS[4], 'opts.maxLenEvents') or 10000
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', maxEvents, '*', 'event', 'progress', 'jobId', ARGV[2], 'data', ARGV[3])
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'event', 'progress', 'jobId', ARGV[2], 'data', ARGV[3])
 return 1
 `;
 
 export class RedisCheckpointStore {
   readonly references: RedisJobReferences;
   readonly #client: ReturnType<typeof withCommands>;
+  #maxLength: string | undefined;
 
   constructor(private readonly backend: RedisBackend) {
     this.references = new RedisJobReferences(backend);
@@ -48,8 +48,16 @@ export class RedisCheckpointStore {
     const client = await this.#client;
     const { backend } = this;
     const id = job.id as string;
-    const keys = [backend.toKey(id), `${backend.toKey(id)}:lock`, backend.keys.events, backend.keys.meta];
-    return (await client.runCommand(SAVE_COMMAND, [...keys, token, id, JSON.stringify(document)])) === 1;
+    const keys = [backend.toKey(id), `${backend.toKey(id)}:lock`, backend.keys.events];
+    const values = [token, id, JSON.stringify(document), await this.#maxEvents()];
+    return (await client.runCommand(SAVE_COMMAND, [...keys, ...values])) === 1;
+  }
+
+  /** The queue's `streams.events.maxLen`, which BullMQ writes when the queue is opened. */
+  async #maxEvents(): Promise<string> {
+    const client = await this.#client;
+    this.#maxLength ??= (await client.hget(this.backend.keys.meta as string, 'opts.maxLenEvents')) ?? '10000';
+    return this.#maxLength;
   }
 
   async noteSurvivor({ id }: { readonly id?: string }, run: number): Promise<void> {
@@ -66,7 +74,7 @@ export class RedisCheckpointStore {
 
 async function withCommands({ client }: RedisBackend) {
   const connected = await client;
-  connected.defineCommand(SAVE_COMMAND, { numberOfKeys: 4, lua: SAVE });
+  connected.defineCommand(SAVE_COMMAND, { numberOfKeys: 3, lua: SAVE });
   connected.defineCommand(NOTE_COMMAND, { numberOfKeys: 1, lua: NOTE });
   return connected;
 }

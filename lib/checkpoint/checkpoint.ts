@@ -37,6 +37,8 @@ export interface Checkpoint {
   readonly run: number;
   /** Set while a run is active, with where it is; removed when a run reports its outcome (R19). */
   readonly running?: Running;
+  /** How often BullMQ had found the job stalled. It has more often when a run died before its first checkpoint (R19). */
+  readonly stalls?: number;
   /** Runs that died in the item after the cursor while items were isolated (R19). */
   readonly crashes?: readonly number[];
   /** A skipped item whose dead letter may not have been written yet. */
@@ -74,6 +76,8 @@ interface Ended {
 /** What a run begins with. */
 export interface Restored {
   readonly checkpoint: Checkpoint;
+  /** The job has none yet: it starts from the beginning, or at the cursor that `enqueue` was given. */
+  readonly isNew?: boolean;
   /** Progress that is not a checkpoint, from before the library was adopted. It is dropped. */
   readonly foreign?: unknown;
   /** A cancellation that was saved, but never reported to BullMQ. */
@@ -82,19 +86,30 @@ export interface Restored {
   readonly careful?: boolean;
 }
 
+/** Runs that died before their first checkpoint. */
+function unknownRuns(job: Job, { running, stalls = job.stalledCounter }: Checkpoint): number {
+  return Math.max(0, job.stalledCounter - stalls - (running === undefined ? 0 : 1));
+}
+
 /** Reads a job's checkpoint, and what happened to the job since it was saved. */
 export function restoreCheckpoint(job: Job): Restored {
   const saved = readCheckpoint(job.progress);
-  if (!saved) return { checkpoint: firstCheckpoint(job), ...(isEmpty(job.progress) ? {} : { foreign: job.progress }) };
+  if (!saved) {
+    const foreign = isEmpty(job.progress) ? {} : { foreign: job.progress };
+    return { ...restoreUnended(job, { ...firstCheckpoint(job), stalls: 0 }), isNew: true, ...foreign };
+  }
 
   const { ended, unknownSince: _, ...checkpoint } = saved;
-  if (!ended) return restoreUnended(checkpoint);
+  if (!ended) return restoreUnended(job, checkpoint);
   // A worker may have died since it was retried by hand, before it saved anything.
   const isReported = job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts;
   switch (ended.outcome) {
     case 'complete': // retried by hand if BullMQ has recorded the completion, else not yet known as complete
       if (!isReported || (job.stacktrace?.length ?? 0) > ended.traces) return { checkpoint };
-      return { checkpoint: { ...firstCheckpoint(job), life: checkpoint.life + 1 } };
+      return {
+        checkpoint: { ...firstCheckpoint(job), stalls: job.stalledCounter, life: checkpoint.life + 1 },
+        isNew: true,
+      };
     case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
       return { checkpoint: isReported ? { ...checkpoint, failures: 0, crashes: undefined } : checkpoint };
     case 'cancel':
@@ -104,10 +119,12 @@ export function restoreCheckpoint(job: Job): Restored {
   }
 }
 
-function restoreUnended({ running, ...checkpoint }: Checkpoint): Restored {
+function restoreUnended(job: Job, saved: Checkpoint): Restored {
+  const { running, ...checkpoint } = saved;
   const { crashes, run } = checkpoint;
-  if (running === undefined && crashes === undefined) return { checkpoint };
-  const careful: Checkpoint = { ...checkpoint, running: 'careful' };
+  const unknown = unknownRuns(job, saved);
+  if (running === undefined && crashes === undefined && unknown === 0) return { checkpoint };
+  const careful: Checkpoint = { ...checkpoint, run: run + unknown, running: 'careful' };
   if (running !== 'careful item' || crashes?.includes(run)) return { checkpoint: careful, careful: true };
   return { checkpoint: { ...careful, crashes: [...(crashes ?? []), run] }, careful: true };
 }

@@ -27,16 +27,19 @@ interface WritingRun {
 
 /** Keeps a run's checkpoint up to date and writes it to the job. */
 export class CheckpointWriter {
+  readonly #restored: Checkpoint;
   #current: Checkpoint;
   /** What {@link dropUnsaved} goes back to. */
   #written: Checkpoint;
   #measuredAt: number;
   #writing: Promise<unknown> = Promise.resolve();
+  #hasWritten = false;
 
   constructor(
     private readonly run: WritingRun,
     restored: Checkpoint,
   ) {
+    this.#restored = restored;
     this.#current = restored;
     this.#written = restored;
     this.#measuredAt = run.clock.now();
@@ -80,14 +83,27 @@ export class CheckpointWriter {
    * @throws InvalidCursorError
    */
   async flush(running: Running): Promise<void> {
+    await this.#flush(this.#bringUpToDate({ running }));
+  }
+
+  async #flush(document: Checkpoint): Promise<void> {
     const { lock, log } = this.run;
-    const document = this.#bringUpToDate({ running });
     try {
       if (!(await this.#write(document))) lock.lose();
     } catch (error) {
       if (error instanceof InvalidCursorError) throw error;
       log.warn(`its checkpoint could not be saved (${String(error)}); the next one includes it`);
     }
+  }
+
+  /**
+   * The run's beginning, as it was before any item: items that are being handled may have changed the user's state. Does
+   * nothing when the run has written a checkpoint.
+   */
+  async flushBegun(): Promise<void> {
+    if (this.#hasWritten) return;
+    const { cursor, processed, skipped, passed, state } = this.#restored;
+    await this.#flush({ ...this.#current, cursor, processed, skipped, passed, state, running: 'items' });
   }
 
   /**
@@ -128,6 +144,7 @@ export class CheckpointWriter {
 
   /** One at a time: with items in flight several may be asked for at once, and the last one must be what remains. */
   #write(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
+    this.#hasWritten = true;
     const before = this.run.interruption.isAbandoned ? undefined : this.#writing; // an answer may never come
     const written = Promise.resolve(before).then(() => this.#writeNow(document, options));
     this.#writing = written.catch(() => {});
@@ -163,6 +180,7 @@ export class CheckpointWriter {
       failures: progress.hasMoved ? 0 : failures,
       crashes: progress.hasMoved ? undefined : crashes,
       ended: undefined,
+      stalls: this.run.job.stalledCounter,
       // A copy: user code may go on changing its own in place.
       state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json),
       ...changes,

@@ -4,12 +4,12 @@ import { toError } from '../enumerators/contract/index.js';
 import { SourceChangedError } from '../iteration.errors.js';
 import type { Checkpoint } from './checkpoint.js';
 
-/** Why a job's cursor cannot be followed by this processor; undefined when it can (R10). */
+/** Why this processor cannot resume from a job's cursor; undefined when it can (R10). */
 export function versionChange(
   { name, version }: ProcessorDefinition,
-  { cursor, run, version: saved }: Checkpoint,
+  { cursor, version: saved }: Checkpoint,
 ): SourceChangedError | undefined {
-  if (saved === version || cursor === null || run === 1) return undefined;
+  if (saved === version || cursor === null) return undefined;
   return new SourceChangedError(
     `${name} has version ${JSON.stringify(version)}, and the job's cursor was made by version ${JSON.stringify(saved)}. ` +
       'Let "onChange" say what to do with such jobs',
@@ -17,7 +17,7 @@ export function versionChange(
 }
 
 /**
- * Where to go on after a change, as `onChange` says.
+ * The cursor to resume from after a change, as `onChange` decides.
  *
  * @throws the change itself, when it says `'fail'`.
  */

@@ -11,5 +11,12 @@ export { type CheckpointStore, checkpointStoreOf } from './checkpoint.store.js';
 export { CheckpointWriter } from './checkpoint.writer.js';
 export { cursorAfter, versionChange } from './cursor.compatibility.js';
 export { Progress, ProgressTracker, type SavedProgress } from './progress.js';
-export { hasStarted, type JobReferences, keepingLast } from './references.js';
+export {
+  detachScheduler,
+  hasStarted,
+  keepingLast,
+  LOOK_AGAIN_MS,
+  mustWait,
+  releaseDeduplication,
+} from './references.js';
 export { itemsPerSecond } from './throughput.js';

@@ -8,7 +8,7 @@ import {
   type OpenRun,
   type RunContext,
 } from '../runtime/index.js';
-import { handlerOf } from './build.source.js';
+import { handlerOf } from './create.run.js';
 
 export type ConcurrentRun = Pick<
   OpenRun,

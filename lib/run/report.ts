@@ -1,5 +1,5 @@
 import { DelayedError, ErrorCode, WaitingError } from 'bullmq';
-import { type CheckpointStore, readCheckpoint } from '../checkpoint/index.js';
+import { type CheckpointStore, readCheckpoint, releaseDeduplication } from '../checkpoint/index.js';
 import { isOutage, LockLostError, retryWhileHeld } from '../interruption/index.js';
 import {
   type ControlError,
@@ -9,7 +9,6 @@ import {
   type RunInputs,
 } from '../runtime/index.js';
 import type { DeferredMove } from './deferred.moves.js';
-import { releaseDeduplication } from './references.js';
 
 /** What is reported to BullMQ at the end of a run, once. */
 export type RunReport =

@@ -1,9 +1,8 @@
-import { hostname } from 'node:os';
 import {
-  CheckpointWriter,
   cursorAfter,
-  Progress,
-  ProgressTracker,
+  detachScheduler,
+  LOOK_AGAIN_MS,
+  mustWait,
   type Restored,
   restoreCheckpoint,
   versionChange,
@@ -11,24 +10,14 @@ import {
 import { crashVerdict } from '../crashes/index.js';
 import { redriveOf } from '../dead-letters/index.js';
 import { readerOf, toError } from '../enumerators/contract/index.js';
-import { TransactionalExecutor } from '../exactly-once/index.js';
 import { Failed, ItemFailure, ItemSkips } from '../failures/index.js';
 import { type CrashLoopError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
-import {
-  DirectExecutor,
-  type OpenRun,
-  type Run,
-  RunContext,
-  RunHooks,
-  type RunInputs,
-  RunTimer,
-  SourcePages,
-} from '../runtime/index.js';
-import { buildSource, handlerOf } from './build.source.js';
+import { type OpenRun, type Run, type RunInputs, RunTimer, SourcePages } from '../runtime/index.js';
+import { buildSource } from './build.source.js';
 import { ConcurrentLoop } from './concurrent.loop.js';
+import { createRun } from './create.run.js';
 import { DeferredMoves } from './deferred.moves.js';
 import { FinishRun, type RunOutcome } from './finish.run.js';
-import { detachScheduler, LOOK_AGAIN_MS, mustWait } from './references.js';
 import type { RunReport } from './report.js';
 import { loopSequentially } from './sequential.loop.js';
 import { SourceSize } from './source.size.js';
@@ -46,26 +35,6 @@ export async function runJob(inputs: RunInputs): Promise<RunReport> {
   } finally {
     moves.release();
   }
-}
-
-function createRun(inputs: RunInputs, { checkpoint }: Restored): Run {
-  const { definition } = inputs;
-  const number = checkpoint.run + 1;
-  const begun = {
-    ...checkpoint,
-    ...(number === 1 && { version: definition.version }),
-    run: number,
-    worker: `${hostname()}:${process.pid}`,
-  };
-  const progress = new ProgressTracker(Progress.of(checkpoint));
-  const context = new RunContext({ ...inputs, progress }, begun);
-  const visible = { ...inputs, progress, context };
-  const run = { ...visible, checkpoint: new CheckpointWriter(visible, begun), hooks: new RunHooks(visible) };
-  const handleItem = handlerOf(definition, context);
-  const executor = definition.transactions
-    ? new TransactionalExecutor(run, definition.transactions, handleItem)
-    : new DirectExecutor(handleItem, run.checkpoint);
-  return { ...run, executor };
 }
 
 async function outcomeOf(run: Run, { cancelled, careful, foreign }: Restored): Promise<RunOutcome> {
@@ -156,6 +125,7 @@ class Iteration {
         void size.checkNotEndless();
         return checkpoint.flush(running);
       },
+      flushBegun: () => checkpoint.flushBegun(),
     });
     const pages = new SourcePages(readerOf(enumerator, progress.itemsSeen), {
       interruption,
@@ -197,6 +167,14 @@ class Iteration {
       await hooks.call('start', undefined);
       checkpoint.change({ started: true });
     }
-    await checkpoint.flush(this.isolate ? 'careful' : 'items');
+    if (this.isolate) await checkpoint.flush('careful');
+    else if (this.#mustKnowOfBegin) await checkpoint.flush('items');
+  }
+
+  /** Without hooks that are called at a run's begin, the first checkpoint may wait: BullMQ counts the runs that die. */
+  get #mustKnowOfBegin(): boolean {
+    const { checkpoint, definition } = this.run;
+    const { resume, start } = definition.hooks;
+    return start.length > 0 || resume.length > 0 || checkpoint.current.stalls === undefined;
   }
 }

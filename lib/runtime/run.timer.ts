@@ -12,6 +12,8 @@ export interface RunTimerOptions {
   readonly crashes?: number;
   /** Writes the checkpoint. */
   readonly flush: (running: Running) => Promise<void>;
+  /** Called once when the first item takes longer than a checkpoint's interval. */
+  readonly flushBegun?: () => Promise<void>;
 }
 
 /** Most items that are handled between two looks at the clock (R20)... */
@@ -38,6 +40,7 @@ export class RunTimer {
   #turnAt: number;
   #saveAt: number;
   #runtime: NodeJS.Timeout | undefined;
+  readonly #begun: NodeJS.Timeout;
   #isIsolating: boolean;
   #movesPerSave: number;
   #isolatesUntil = Infinity;
@@ -55,6 +58,7 @@ export class RunTimer {
     this.#awaitsTurn = options.isolate && (options.crashes ?? 0) > 0;
     this.#turnAt = now + TURN_MS;
     this.#saveAt = now + everyMs;
+    this.#begun = setTimeout(() => void options.flushBegun?.(), everyMs).unref();
   }
 
   /** Whether each item is handled by itself, between two checkpoints (R19). */
@@ -122,6 +126,7 @@ export class RunTimer {
 
   /** The run has ended. */
   end(): void {
+    clearTimeout(this.#begun);
     clearTimeout(this.#runtime);
     this.#endTurn?.();
   }

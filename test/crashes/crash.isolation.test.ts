@@ -60,6 +60,34 @@ it('R19: to restore again, nothing having been saved, counts once', () => {
   expect(restored(saved).crashes).toEqual([4]);
 });
 
+it.each<[string, Partial<Checkpoint> | undefined, Partial<Job>, { careful: boolean; run: number }]>([
+  ['the first run died', undefined, { stalledCounter: 1 }, { careful: true, run: 1 }],
+  ['the first two runs died', undefined, { stalledCounter: 2 }, { careful: true, run: 2 }],
+  ['no run died', undefined, { stalledCounter: 0 }, { careful: false, run: 0 }],
+  ['a later run died', { stalls: 2 }, { stalledCounter: 3 }, { careful: true, run: 5 }],
+  [
+    'a run died after its first checkpoint',
+    { stalls: 2, running: 'items' },
+    { stalledCounter: 3 },
+    { careful: true, run: 4 },
+  ],
+  [
+    'a run died, and the next before its first',
+    { stalls: 2, running: 'items' },
+    { stalledCounter: 4 },
+    { careful: true, run: 5 },
+  ],
+  ['no later run died', { stalls: 2 }, { stalledCounter: 2 }, { careful: false, run: 4 }],
+  ['an earlier release wrote it', {}, { stalledCounter: 3 }, { careful: false, run: 4 }],
+])(
+  'R19: a run that dies before its first checkpoint is known by the stalls that BullMQ counts: %s',
+  (_, saved, job, expected) => {
+    const progress = saved ? { ...SAVED, ...saved } : 0;
+    const { careful = false, checkpoint } = restoreCheckpoint({ progress, attemptsMade: 0, opts: {}, ...job } as Job);
+    expect({ careful, run: checkpoint.run }).toEqual(expected);
+  },
+);
+
 it('R19: a job that failed and is retried by hand has a fresh budget, and one whose failure BullMQ was never told has not', () => {
   const ended = { outcome: 'fail', attempts: 0, stalls: 2, traces: 0 } as const;
   const saved = { ended, crashes: [1, 2, 3] };

@@ -551,8 +551,10 @@ async function tell(story: Story): Promise<RunReport['type']> {
     advance(10); // what a run has left behind may speak up
     allow(story, run, settlement === 'killed' ? settlement : settlement.type);
     story.redeliver();
-    if (settlement === 'killed') story.kills++;
-    else {
+    if (settlement === 'killed') {
+      story.kills++;
+      story.job.stalledCounter++;
+    } else {
       if (settlement.type === 'lost') story.lost++;
       story.checkReaders();
       if (settlement.type === 'completed') return settlement.type;

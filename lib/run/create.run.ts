@@ -1,0 +1,49 @@
+import { hostname } from 'node:os';
+import { CheckpointWriter, Progress, ProgressTracker, type Restored } from '../checkpoint/index.js';
+import { type RedrivenItem, redriveOf } from '../dead-letters/index.js';
+import type { ProcessorDefinition } from '../definition/index.js';
+import { TransactionalExecutor } from '../exactly-once/index.js';
+import { ItemGoneError } from '../iteration.errors.js';
+import { DirectExecutor, type Run, RunContext, RunHooks, type RunInputs } from '../runtime/index.js';
+
+/** Puts together a run from what the worker gives and what the job's checkpoint says. */
+export function createRun(inputs: RunInputs, { checkpoint, isNew }: Restored): Run {
+  const { definition } = inputs;
+  const begun = {
+    ...checkpoint,
+    ...(isNew && { version: definition.version }),
+    run: checkpoint.run + 1,
+    worker: `${hostname()}:${process.pid}`,
+  };
+  const progress = new ProgressTracker(Progress.of(checkpoint));
+  const context = new RunContext({ ...inputs, progress }, begun);
+  const visible = { ...inputs, progress, context };
+  const run = { ...visible, checkpoint: new CheckpointWriter(visible, begun), hooks: new RunHooks(visible) };
+  const handleItem = handlerOf(definition, context);
+  const executor = definition.transactions
+    ? new TransactionalExecutor(run, definition.transactions, handleItem)
+    : new DirectExecutor(handleItem, run.checkpoint);
+  return { ...run, executor };
+}
+
+/** A processor's handler, for items of the source and of dead letters, in their transactions. */
+export function handlerOf(definition: ProcessorDefinition, context: RunContext): (item: unknown) => unknown {
+  const { handle, transactions } = definition;
+  const handleItem = (item: unknown) => {
+    context.item = item;
+    return handle(item, context);
+  };
+  const adopt = transactions?.adopt?.bind(transactions);
+  const handleOwn = adopt
+    ? (item: unknown) => {
+        adopt(item, context.transaction);
+        return handleItem(item);
+      }
+    : handleItem;
+  if (!redriveOf(context.job)) return handleOwn;
+  return (item) => {
+    const { letter, isGone, item: found } = item as RedrivenItem;
+    if (isGone) throw new ItemGoneError(letter.before, letter.cursor);
+    return handleOwn(found);
+  };
+}
