@@ -93,7 +93,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
     const crew = crewOf('fails');
     const failed = await ended(crew, job, 'failed');
     const [, ...runs] =
-      /^The process ended 3 times \(runs (\d+), (\d+), (\d+)\) while the item behind the cursor 1 /.exec(
+      /^The process ended 3 times \(runs (\d+), (\d+), (\d+)\) while it handled the item after cursor 1, /.exec(
         failed.failedReason,
       ) ?? [];
     const deaths = deathsIn(crew, 'fails');
