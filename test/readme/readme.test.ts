@@ -16,7 +16,7 @@ const prose = readme.replace(/^```.*?^```$/gms, '');
 const manifest = JSON.parse(documentOf('package.json'));
 const blocks = blocksOf(readme);
 const snippets = blocks.filter(({ language }) => language === 'ts');
-const [firstOfOurs] = snippets.filter(({ text }) => text.includes('@IterativeProcessor('));
+const firstOfOurs = snippets.find(({ text }) => text.includes('@IterativeProcessor('));
 
 /** The file that a snippet names in its first line: other snippets import it by that name. */
 const nameOf = ({ firstLine, module }: Block) => firstLine.match(/^\/\/ ([\w.-]+)\.ts$/)?.[1] ?? module;
