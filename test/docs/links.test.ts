@@ -4,12 +4,28 @@ import { describe, expect, it } from 'vitest';
 import { documentOf } from '../support/markdown.js';
 
 const project = new URL('../../', import.meta.url);
-const documents = ['README.md', ...readdirSync(new URL('docs/', project)).map((name) => `docs/${name}`)];
+const documents = [
+  'README.md',
+  'CHANGELOG.md',
+  ...readdirSync(new URL('docs/', project)).map((name) => `docs/${name}`),
+];
+
+/** Most characters of a line of prose. */
+const MAX_LINE = 120;
 
 /** `file#heading` of every link to another part of the project. */
 function linksOf(document: string): readonly string[] {
   const text = documentOf(document).replace(/^```.*?^```$/gms, '');
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link).filter((link) => !/^https?:/.test(link));
+}
+
+/** The lines of a document that can be wrapped: outside code and tables, and without URLs. */
+function proseOf(document: string): readonly string[] {
+  const text = documentOf(document).replace(/^```.*?^```$/gms, '');
+  return text
+    .split('\n')
+    .filter((line) => !line.startsWith('|'))
+    .map((line) => line.replace(/https?:\/\/[^)\s]+/g, ''));
 }
 
 /** The anchors of a document's headings, as GitHub and npm make them. */
@@ -31,6 +47,10 @@ describe.each(documents)('%s', (document) => {
       return anchor !== undefined && !anchorsOf(target).includes(anchor);
     });
     expect(dead).toEqual([]);
+  });
+
+  it('has no line of prose over 120 characters', () => {
+    expect(proseOf(document).filter((line) => [...line].length > MAX_LINE)).toEqual([]);
   });
 });
 
