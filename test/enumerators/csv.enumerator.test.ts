@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
 import { type Enumerator, isAt, type Page } from '../../lib/enumerators/contract/index.js';
 import { CsvEnumeratorBuilder, type CsvSource } from '../../lib/enumerators/csv/csv.enumerator.js';
-import { loadCsvParse } from '../../lib/enumerators/csv/parser.js';
+import { CsvParser, loadCsvParse } from '../../lib/enumerators/csv/parser.js';
 import {
   InvalidCursorError,
   InvalidEnumeratorError,
@@ -85,6 +85,10 @@ describe('csv.rows', () => {
       'UTF-16 file': {
         content: Buffer.from('näme,b\r\nü,"x\r\ny"\r\n🙂,2', 'utf16le'),
         options: { encoding: 'utf16le' },
+      },
+      'UTF-16 file with a BOM and long delimiters': {
+        content: Buffer.from('\ufeffa::b||"1"::"x||y"||3::"4"||', 'utf16le'),
+        options: { delimiter: '::', record_delimiter: '||' },
       },
       'UTF-16 file with a BOM': { content: Buffer.from('\ufeffnäme,b\nü,"x\ny"\n🙂,2\n', 'utf16le') },
       'file of another quote and escape': {
@@ -1048,6 +1052,19 @@ describe('csv.rows', () => {
     await expect(loading).rejects.toThrow('csv.rows needs the package "csv-parse", which is not installed');
     const failure = new Error('broken package');
     await expect(loadCsvParse('csv.rows', () => Promise.reject(failure))).rejects.toBe(failure);
+  });
+
+  it('refuses a csv-parse without what resuming needs, instead of reading the wrong records', () => {
+    const api = { state: { needMoreDataSize: 0, expectedRecordLength: 0 } };
+    for (const [given, missing] of [
+      [undefined, 'needMoreDataSize'],
+      [api, 'bufBytesStart'],
+    ] as const) {
+      const Parser = class {
+        readonly api = given as never;
+      };
+      expect(() => new CsvParser({ Parser }, {})).toThrow(`has no api.state.${missing}, which is needed to resume`);
+    }
   });
 });
 

@@ -16,11 +16,12 @@ import {
   SourceEnumerator,
 } from '../contract/index.js';
 import { type CsvSource, nameOf, openBytes } from './bytes.js';
-import { type CsvCursor, csvCursor } from './fingerprint.js';
+import { type CsvCursor, csvCursor, TAIL_BYTES } from './fingerprint.js';
 import { type ParserOptions, parserOptions } from './options.js';
 import { pagesOf } from './pages.js';
 import { loadCsvParse } from './parser.js';
-import { begin, resume } from './resume.js';
+import { ByteReader } from './reader.js';
+import { begin, type OpenCsv, resume } from './resume.js';
 import { countedBefore, isCountable, sizeOf } from './size.js';
 
 export type { CsvSource } from './bytes.js';
@@ -115,12 +116,11 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
   }
 
   async #size(asked?: { readonly exact: boolean }): Promise<number | undefined> {
-    const csv = await loadCsvParse(this.call);
-    const bytes = await openBytes(this.source, { call: this.call, signal: new AbortController().signal });
+    const open = await this.#open(0);
     try {
-      return await sizeOf({ name: this.#name, bytes, csv, options: this.options }, asked);
+      return await sizeOf(open, asked);
     } finally {
-      await bytes.close();
+      await open.close();
     }
   }
 
@@ -128,18 +128,20 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
     { after, until }: Bounds<CsvCursor>,
     signal: AbortSignal,
   ): AsyncGenerator<Page<Row, CsvCursor>, void, void> {
+    const open = await this.#open(after ? Math.max(0, after.offset - TAIL_BYTES) : 0, signal);
+    try {
+      const rest = after ? await resume<Row>(open, after) : await begin<Row>(open);
+      yield* pagesOf(rest, until?.offset ?? Number.POSITIVE_INFINITY);
+    } finally {
+      await open.close();
+    }
+  }
+
+  async #open(start: number, signal = new AbortController().signal): Promise<OpenCsv & { close(): Promise<unknown> }> {
     const csv = await loadCsvParse(this.call);
     const bytes = await openBytes(this.source, { call: this.call, signal });
-    try {
-      const open = { name: this.#name, bytes, csv, options: this.options };
-      const stretch = after ? await resume<Row>(open, after) : await begin<Row>(open);
-      try {
-        yield* pagesOf(stretch, until?.offset ?? Number.POSITIVE_INFINITY);
-      } finally {
-        await stretch.body.close();
-      }
-    } finally {
-      await bytes.close();
-    }
+    const body = new ByteReader(bytes.from(start));
+    const close = () => Promise.all([body.close(), bytes.close()]);
+    return { name: this.#name, bytes, body, csv, options: this.options, close };
   }
 }

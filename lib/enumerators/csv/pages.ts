@@ -1,38 +1,30 @@
 import type { Page } from '../contract/index.js';
 import { type CsvCursor, digest, type FileMark, TAIL_BYTES } from './fingerprint.js';
 import type { Records } from './parser.js';
-import type { Stretch } from './resume.js';
+import type { RestOfFile } from './resume.js';
 
 /** The parser holds back a few bytes to look ahead, so a chunk's first record can end in the chunk before. */
 const KEPT_BYTES = TAIL_BYTES + 4_096;
 
-/** A page a chunk. */
+/** One page per chunk. */
 export async function* pagesOf<Row>(
-  { body, parser, head, tail, offset }: Stretch<Row>,
+  { body, parser, head, tail, offset }: RestOfFile<Row>,
   until: number,
 ): AsyncGenerator<Page<Row, CsvCursor>, void, void> {
   let bytes = tail;
   let end = offset;
   while (!parser.stopped) {
     const chunk = await body.next();
-    const failure = await failureOf(chunk ? parser.write(chunk) : parser.end());
+    const records = parser.parse(chunk);
     if (chunk) bytes = Buffer.concat([bytes.subarray(-KEPT_BYTES), chunk]);
     if (chunk) head.add(chunk, end);
     end += chunk?.length ?? 0;
-    const records = parser.take();
     const count = countUpTo(until, records.offsets);
     if (count > 0) yield page(records, { count, mark: head.mark, bytes, start: end - bytes.length });
     if (count < records.items.length || records.offsets.at(-1) === until) return;
-    if (failure) throw failure.error; // only now: the records before the broken one can be finished
+    if (parser.failure) throw parser.failure.error; // only now: the records before the broken one can be finished
     if (!chunk) return;
   }
-}
-
-function failureOf(parsing: Promise<void>): Promise<{ readonly error: unknown } | undefined> {
-  return parsing.then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
 }
 
 function countUpTo(until: number, offsets: readonly number[]): number {

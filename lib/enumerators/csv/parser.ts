@@ -1,36 +1,33 @@
-import { once } from 'node:events';
-import type { Transform } from 'node:stream';
 import { IterationError, MissingDependencyError } from '../../iteration.errors.js';
 import type { ParserOptions } from './options.js';
 
-/** What is used of csv-parse; its own types are missing where it is not installed. */
-interface CsvParse {
-  readonly Parser: new (options: ParserOptions) => Parser;
+/** The part of csv-parse that is used here. Its own types are missing where it is not installed. */
+export interface CsvParse {
+  readonly Parser: new (options: ParserOptions) => { readonly api?: ParserApi };
 }
 
-interface Parser extends Transform {
+/** The parser inside the stream of csv-parse. Its types leave it out. */
+interface ParserApi {
   readonly info: { bytes: number; records: number; lines: number };
-  /** Not among its types. */
   readonly state: { needMoreDataSize: number; bufBytesStart: number; expectedRecordLength: number | undefined };
   readonly options: {
+    readonly quote: Buffer | null;
+    readonly escape: Buffer | null;
+    readonly comment: Buffer | null;
+    readonly delimiter: readonly Buffer[];
     readonly record_delimiter: readonly Buffer[];
     readonly encoding: BufferEncoding | null;
     readonly columns: ParserOptions['columns'];
     readonly to: number;
   };
+  /** @returns the error, where there is one. */
+  parse(chunk: Buffer | undefined, isEnd: boolean, push: (record: never) => void, stop: () => void): unknown;
 }
 
-/** Where a record ends. */
-export interface Place {
-  /** The byte after it. */
-  readonly offset: number;
-  readonly row: number;
-  readonly line: number;
-}
-
-/** Records, and where each ends. */
+/** Records, and where each one ends. */
 export interface Records<Row> {
   readonly items: Row[];
+  /** The byte after each record. */
   readonly offsets: number[];
   readonly rows: number[];
   readonly lines: number[];
@@ -38,22 +35,25 @@ export interface Records<Row> {
 
 /** What a parser has learned from the beginning of a file, up to its first record. */
 export interface Learned {
-  /** Of its header. */
+  /** From the header. */
   readonly columns: ParserOptions['columns'];
   /** How many fields each record must have. */
   readonly fields: number | undefined;
-  /** Given as an option, or found at the end of the first line; none as long as the only line has no end. */
+  /** Given as an option, or found at the end of the first line. None while the only line has no end. */
   readonly delimiters: readonly Buffer[];
   /** Given as an option, or by the file's BOM. */
   readonly encoding: BufferEncoding;
 }
 
 /** Where a parser starts in the middle of a file, and what it would have learned before. */
-export interface ParserStart {
-  readonly learned: Learned;
-  /** The end of the record before, its line end included. `line` is the line that begins there. */
-  readonly at: Place;
-  /** The file's BOM, by which csv-parse knows the encoding; empty for none. */
+export interface ParserStart extends Learned {
+  /** The byte after the record before, its line end included. */
+  readonly offset: number;
+  /** Row of the record before. */
+  readonly row: number;
+  /** The line that begins at `offset`. */
+  readonly line: number;
+  /** The file's BOM, which sets the encoding in csv-parse. Empty for none. */
   readonly bom: Buffer;
 }
 
@@ -71,116 +71,92 @@ export async function loadCsvParse(
 }
 
 /**
- * A csv-parse parser that says where each record ends.
+ * A csv-parse parser that knows where each record ends.
  *
- * One that starts in the middle of a file is given what the beginning of the file says as options, and no byte of the
- * file but its BOM: no record of the beginning can run into the records that it is to read.
+ * In the middle of a file, its options hold what the beginning of the file says. It is given no byte of the beginning but
+ * the BOM, so no record of the beginning can run into later ones.
  */
 export class CsvParser<Row> {
-  /** An option said that nothing more is wanted: `to`, `to_line`. */
+  /** An option ended the file: `to` or `to_line`. */
   stopped = false;
+  /** Why parsing stopped. The records before were given out. */
+  failure: { readonly error: unknown } | undefined;
 
-  readonly #parser: Parser;
-  /** Written with the first bytes after it: a BOM alone could be taken for text. */
-  #bom: Buffer;
-  #records: Records<Row> = { items: [], offsets: [], rows: [], lines: [] };
+  readonly #api: ParserApi;
+  /** Parsed with the first bytes after it: a BOM alone could be taken for text. */
+  #bom: Buffer | undefined;
 
   constructor({ Parser }: CsvParse, options: ParserOptions, start?: ParserStart) {
-    this.#parser = new Parser(start ? optionsAfter(options, start) : options);
-    this.#bom = start?.bom ?? Buffer.alloc(0);
-    // What csv-parse counts is current only while it hands over a record; its option `info` copies all of it each time.
-    this.#parser.push = (record: Row | null) => this.#push(record);
-    const { state } = this.#parser;
-    checkState(state);
-    state.needMoreDataSize = Math.max(state.needMoreDataSize, lookAhead(options));
-    this.#parser.on('error', () => {}); // each call's own promise rejects
-    if (start) this.#startAt(start);
+    this.#api = checkedApi(new Parser(start ? optionsAfter(options, start) : options).api);
+    const { info, options: given, state } = this.#api;
+    state.needMoreDataSize = Math.max(state.needMoreDataSize, lookAhead(given));
+    if (!start) return;
+    const { offset, row, line, fields, bom } = start;
+    this.#bom = bom;
+    Object.assign(info, { bytes: offset, records: row, lines: line });
+    Object.assign(state, { bufBytesStart: offset - bom.length, expectedRecordLength: fields });
+    this.stopped = given.to !== -1 && row >= given.to;
   }
 
   get learned(): Learned {
-    const { columns, encoding, record_delimiter: delimiters } = this.#parser.options;
-    const fields = this.#parser.state.expectedRecordLength;
+    const { columns, encoding, record_delimiter: delimiters } = this.#api.options;
+    const fields = this.#api.state.expectedRecordLength;
     return { columns: asGiven(columns), fields, delimiters: [...delimiters], encoding: encoding ?? 'utf8' };
   }
 
-  async write(chunk: Buffer): Promise<void> {
-    const bytes = this.#bom.length > 0 ? Buffer.concat([this.#bom, chunk]) : chunk;
-    this.#bom = this.#bom.subarray(this.#bom.length);
-    await new Promise<void>((resolve, reject) => {
-      this.#parser.write(bytes, (error) => (error ? reject(error) : resolve()));
-    });
-  }
-
-  async end(): Promise<void> {
-    const finished = once(this.#parser, 'finish');
-    this.#parser.end();
-    await finished;
-  }
-
-  /** The records that were finished since the last call; those before a broken one too. */
-  take(): Records<Row> {
-    const records = this.#records;
-    this.#records = { items: [], offsets: [], rows: [], lines: [] };
-    return records;
-  }
-
-  #startAt({ learned, at, bom }: ParserStart): void {
-    const { info, options, state } = this.#parser;
-    Object.assign(info, { bytes: at.offset, records: at.row, lines: at.line });
-    state.bufBytesStart = at.offset - bom.length;
-    state.expectedRecordLength = learned.fields;
-    this.stopped = options.to !== -1 && at.row >= options.to;
-  }
-
-  #push(record: Row | null): boolean {
-    const { info } = this.#parser;
-    if (record === null) {
+  /** The records that end in `chunk`; without one, the record that ends with the file. */
+  parse(chunk: Buffer | undefined): Records<Row> {
+    const { info } = this.#api;
+    const records: Records<Row> = { items: [], offsets: [], rows: [], lines: [] };
+    // `info` is current only here. The option `info` would copy all of it for each record.
+    const push = (record: Row) => {
+      records.items.push(record);
+      records.offsets.push(info.bytes);
+      records.rows.push(info.records);
+      records.lines.push(info.lines);
+    };
+    const stop = () => {
       this.stopped = true;
-      return true;
+    };
+    const bytes = chunk && this.#bom ? Buffer.concat([this.#bom, chunk]) : chunk;
+    this.#bom = undefined;
+    try {
+      const error = this.#api.parse(bytes, bytes === undefined, push, stop);
+      if (error !== undefined) this.failure = { error };
+    } catch (error) {
+      this.failure = { error }; // `cast_date` threw it
     }
-    this.#records.items.push(record);
-    this.#records.offsets.push(info.bytes);
-    this.#records.rows.push(info.records);
-    this.#records.lines.push(info.lines);
-    return true;
+    return records;
   }
 }
 
-/** csv-parse makes an object without a name of a column that is left out, and does not take it back. */
+/** csv-parse turns a column that is left out into an object without a name, and does not accept that object. */
 function asGiven(columns: ParserOptions['columns']): ParserOptions['columns'] {
   if (!Array.isArray(columns)) return columns;
   return columns.map((column) => ((column as { name?: string }).name === undefined ? false : column));
 }
 
-/** `from` and `from_line` are passed. With given delimiters, none is looked for anew. */
-function optionsAfter(options: ParserOptions, { bom, learned }: ParserStart): ParserOptions {
-  const { columns, delimiters } = learned;
-  const settled = delimiters.length > 0 ? [...delimiters] : undefined;
-  return { ...options, bom: bom.length > 0, columns, record_delimiter: settled, from: 1, from_line: 1 };
+/** `from` and `from_line` lie before the start. csv-parse looks for no delimiter where one is given. */
+function optionsAfter(options: ParserOptions, { bom, columns, delimiters }: ParserStart): ParserOptions {
+  const found = delimiters.length > 0 ? [...delimiters] : undefined;
+  return { ...options, bom: bom.length > 0, columns, record_delimiter: found, from: 1, from_line: 1 };
 }
 
-/** Set where csv-parse does not look for them, a resumed run would silently read the wrong thing. */
-function checkState(state: Parser['state'] | undefined): void {
+/** Without this check, a csv-parse that names them otherwise would silently read the wrong records. */
+function checkedApi(api: ParserApi | undefined): ParserApi {
   const needed = ['needMoreDataSize', 'bufBytesStart', 'expectedRecordLength'];
-  const missing = needed.find((name) => !state || !(name in state));
-  if (missing === undefined) return;
+  const missing = needed.find((name) => !(name in (api?.state ?? {})));
+  if (api && missing === undefined) return api;
   throw new IterationError(
-    `This version of csv-parse has no state.${missing}, by which a run resumes. Install csv-parse 7, and report it`,
+    `This version of csv-parse has no api.state.${missing}, which is needed to resume. Install csv-parse 7, and report it`,
   );
 }
 
 /**
- * How many bytes after one must be there to say what it is: what may follow a closing quote, in any encoding. csv-parse
- * asks for less, and takes half a mark of several bytes at a chunk's end for text.
+ * How many bytes must follow a byte before csv-parse may interpret it: any mark that may follow a closing quote. csv-parse
+ * asks for fewer, and takes half a mark at the end of a chunk for text. Twice, as a BOM of UTF-16 is found only later.
  */
-function lookAhead(options: ParserOptions): number {
-  const { comment, delimiter, record_delimiter: end } = options;
-  const marks = ['\r\n', options.escape, comment, delimiter, end].flat().map(bytesOf);
-  return Math.max(bytesOf('"'), bytesOf(options.quote)) + Math.max(...marks);
-}
-
-/** In the encoding that needs most. */
-function bytesOf(mark: unknown): number {
-  if (Buffer.isBuffer(mark)) return mark.length;
-  return typeof mark === 'string' ? Math.max(Buffer.byteLength(mark), 2 * mark.length) : 0;
+function lookAhead(options: ParserApi['options']): number {
+  const marks = [options.escape, options.comment, ...options.delimiter, ...options.record_delimiter];
+  return 2 * ((options.quote?.length ?? 1) + Math.max('\r\n'.length, ...marks.map((mark) => mark?.length ?? 0)));
 }

@@ -1,6 +1,5 @@
 import type { ParserOptions } from './options.js';
-import { CsvParser, type Place, type Records } from './parser.js';
-import { ByteReader } from './reader.js';
+import { CsvParser, type Records } from './parser.js';
 import type { OpenCsv } from './resume.js';
 
 /** So much of a file is parsed to count its records. */
@@ -29,31 +28,33 @@ export function countedBefore({ from }: ParserOptions): number {
  * @param asked.exact Whether an estimate will not do: it is undefined then.
  */
 export async function sizeOf(
-  { bytes, csv, options }: OpenCsv,
+  { bytes, body, csv, options }: OpenCsv,
   asked?: { readonly exact: boolean },
 ): Promise<number | undefined> {
-  const reader = new ByteReader(bytes.from(0));
   const parser = new CsvParser(csv, countingOptions(options));
   const before = countedBefore(options);
   let first: Place | undefined;
   let last: Place | undefined;
-  try {
-    for (let read = 0; ; ) {
-      const chunk = await reader.next();
-      read += chunk?.length ?? 0;
-      if (chunk && read > SAMPLE_BYTES) {
-        if (asked?.exact || !first || !last) return undefined;
-        return estimate({ first, last, size: bytes.size ?? 0, options });
-      }
-      if (!(await isParsed(chunk ? parser.write(chunk) : parser.end()))) return undefined;
-      const records = parser.take();
-      first ??= placeOf(records, 0);
-      last = placeOf(records, -1) ?? last;
-      if (!chunk || parser.stopped) return Math.max(0, (last?.row ?? 0) - before);
+  for (let read = 0; ; ) {
+    const chunk = await body.next();
+    read += chunk?.length ?? 0;
+    if (chunk && read > SAMPLE_BYTES) {
+      if (asked?.exact || !first || !last) return undefined;
+      return estimate({ first, last, size: bytes.size ?? 0, options });
     }
-  } finally {
-    await reader.close();
+    const records = parser.parse(chunk);
+    if (parser.failure) return undefined;
+    first ??= placeOf(records, 0);
+    last = placeOf(records, -1) ?? last;
+    if (!chunk || parser.stopped) return Math.max(0, (last?.row ?? 0) - before);
   }
+}
+
+/** Where a record ends. */
+interface Place {
+  readonly offset: number;
+  readonly row: number;
+  readonly line: number;
 }
 
 interface Sample {
@@ -87,13 +88,6 @@ function countingOptions(options: ParserOptions): ParserOptions {
     on_skip: undefined,
     raw: undefined,
   };
-}
-
-async function isParsed(parsing: Promise<void>): Promise<boolean> {
-  return parsing.then(
-    () => true,
-    () => false,
-  );
 }
 
 function placeOf({ offsets, rows, lines }: Records<unknown>, index: number): Place | undefined {
