@@ -26,9 +26,15 @@ export function takeEnumerator<Item, C extends Cursor>(
     throw new InvalidOptionsError(`take: the count is ${String(count)}; it must be a whole number, 0 or more`);
   }
   const { source, cursor } = sourceOf(enumerator);
-  const { size } = source;
+  const { fraction, size } = source;
   const changes: Partial<Source<Item, C>> = {
     read: (bounds) => firstOf(source.read(bounds), () => left(source, { bounds, count })),
+    ...(fraction && {
+      fraction: (cursor) => {
+        const [share, taken] = [fraction.call(source, cursor), source.count?.(cursor)];
+        return typeof taken === 'number' ? Math.max(share ?? 0, Math.min(1, taken / count)) : undefined;
+      },
+    }),
     ...(size && {
       size: async (options) => {
         const all = await size.call(source, options);

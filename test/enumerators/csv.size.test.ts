@@ -165,6 +165,48 @@ describe('the size of a CSV', () => {
   });
 });
 
+describe('the fraction of a CSV up to a cursor', () => {
+  const fractionsOf = async (source: CsvSource, options: Options = {}) => {
+    const cursors = (await all(csv.rows(source, { cursor: null, ...options }))).map(([, cursor]) => cursor);
+    return cursors.map((cursor) => csv.rows(source, { cursor, ...options }).fraction?.(cursor));
+  };
+
+  it('is that of its bytes, of a path as of a Buffer, of rows as of batches', async () => {
+    const content = Buffer.from('a,b\n1,2\n"33",4\n5,6');
+    for (const source of [content, fileOf(content)]) {
+      expect(await fractionsOf(source)).toEqual([8 / 18, 15 / 18, 1]);
+      const batches = csv.batches(source, { cursor: null, batchSize: 2 });
+      const cursors = (await all(batches)).map(([, cursor]) => cursor);
+      expect(cursors.map((cursor) => batches.fraction?.(cursor))).toEqual([15 / 18, 1]);
+    }
+  });
+
+  it.each<[string, Options]>([
+    ['a record', { to: '4' }],
+    ['a line', { to_line: 5 }],
+  ])('is that of the records where an option ends the file at %s', async (_, options) => {
+    const fractions = await fractionsOf(Buffer.from(numbers(1_000)), options);
+    expect(fractions).toHaveLength(4);
+    expect(fractions.at(-1)).toBe(1);
+    expect(fractions).toEqual([...fractions].sort());
+  });
+
+  it('is known of a file that is too large to count, and of one whose records a function drops', async () => {
+    const on_record = (record: unknown, { records }: { records: number }) => (records % 2 ? null : record) as string[];
+    expect(await fractionsOf(Buffer.from('a\n1\n2\n3\n4\n'), { on_record })).toEqual([0.6, 1]);
+  });
+
+  it('is unknown of a stream, whose size is not known', async () => {
+    const source = chunked(Buffer.from(numbers(3)));
+    expect(await fractionsOf(source)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('is at most 1 in a file that is appended to while it is read', () => {
+    const cursor = { offset: 12, row: 3, line: 4, size: 10, headBytes: 10, head: '', tail: '' };
+    expect(csv.rows(Buffer.from('a\n'), { cursor }).fraction?.(cursor)).toBe(1);
+  });
+});
+
 describe('the count up to a cursor', () => {
   it.each<[string, string, Options]>([
     ['plain records', numbers(6), {}],

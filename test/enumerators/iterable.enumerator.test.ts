@@ -34,6 +34,14 @@ describe('from', () => {
     },
   );
 
+  it('has the fraction of what it is given, also when it is throttled', () => {
+    const given = Object.assign([['a', 1] as const, ['b', 2] as const], { fraction: (cursor: number) => cursor / 2 });
+    const from = build.from(given, { size: () => 2 });
+    const throttled = build.throttle(from, { when: () => false, retryInMs: 1 });
+    expect([from.fraction?.(1), throttled.fraction?.(2)]).toEqual([0.5, 1]);
+    expect(build.from([['a', 1]] as const).fraction).toBeUndefined();
+  });
+
   it('takes poll, which has no cursors, and what is made of it', async () => {
     const queue = ['a', 'b', 'c'];
     const poll = () => build.poll(async () => queue.shift());

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Cursor } from '../../lib/cursor.js';
 import type { Enumerator } from '../../lib/enumerators/contract/index.js';
 import { InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
 import { enumeratorBuilder } from '../support/builder.js';
@@ -51,6 +52,20 @@ describe('take', () => {
     });
     expect(await items(build.take(rows, 3))).toEqual([1, 2, 3]);
     expect(asked).toEqual([null, 2]);
+  });
+
+  it('has the fraction of its own count, or of its source where that ends before', async () => {
+    for (const [count, fractions] of [
+      [2, [1 / 2, 1]],
+      [4, [0.4, 0.6, 0.8, 1]],
+      [50, [0.4, 0.6, 0.8, 1]],
+    ] as const) {
+      const rows = build.take(build.csv.rows(Buffer.from('n\n1\n2\n3\n4\n'), { cursor: null }), count);
+      const cursors: Cursor[] = [];
+      for await (const [, cursor] of rows) cursors.push(cursor);
+      expect(cursors.map((cursor) => rows.fraction?.(cursor))).toEqual(fractions);
+    }
+    expect(build.take(build.array(letters, { cursor: null }), 3).fraction).toBeUndefined();
   });
 
   it('has no size when its source has none', () => {

@@ -18,6 +18,7 @@ interface Stretch<Item, C extends Cursor> {
 class Batches<Item, C extends Cursor> implements Source<Item[], C> {
   readonly size?: Source<Item[], C>['size'];
   readonly count?: Source<Item[], C>['count'];
+  readonly fraction?: Source<Item[], C>['fraction'];
   /** What each batch was made of: its handler may change the array. */
   readonly #stretches = new WeakMap<readonly Item[], readonly Stretch<Item, C>[]>();
 
@@ -28,6 +29,7 @@ class Batches<Item, C extends Cursor> implements Source<Item[], C> {
     const { size, count } = source;
     const batches = (items: number | undefined) => (items === undefined ? undefined : Math.ceil(items / batchSize));
     if (size) this.size = async (options) => batches(await size.call(source, options));
+    if (source.fraction) this.fraction = source.fraction.bind(source);
     if (count) this.count = async (cursor) => batches(await count.call(source, cursor));
   }
 

@@ -10,6 +10,11 @@ export interface At<C extends Cursor = Cursor> {
 export interface Enumerator<Item, C extends Cursor = Cursor> extends AsyncIterable<readonly [Item, C]> {
   /** How many items the whole job has, not only what is left; undefined = unknown. Asked once in a job's life. */
   size?(): Promise<number | undefined> | number | undefined;
+  /**
+   * How much of the whole lies up to and including this cursor, 0 to 1; undefined = unknown. For sources that know it
+   * without counting, such as a CSV by its bytes. `percent` and `etaMs` are computed from it rather than from `size`.
+   */
+  fraction?(cursor: C): number | undefined;
   /** A batch in two, each with its cursor; undefined: it is one record. Only batches have it. */
   halve?(
     item: Item,

@@ -7,11 +7,13 @@ import type { Bounds, PageReader, Source } from './source.js';
 /** A user's own iterable, which was built to start after the run's cursor. */
 export class IterableSource<Item, C extends Cursor> implements Source<Item, C> {
   readonly size?: Source<Item, C>['size'];
+  readonly fraction?: Source<Item, C>['fraction'];
   readonly halve?: Source<Item, C>['halve'];
 
   constructor(private readonly iterable: EnumeratorLike<Item, C>) {
     const enumerator = iterable as Enumerator<Item, C>;
     if (typeof enumerator.size === 'function') this.size = () => enumerator.size?.();
+    if (typeof enumerator.fraction === 'function') this.fraction = enumerator.fraction.bind(enumerator);
     if (typeof enumerator.halve === 'function') this.halve = enumerator.halve.bind(enumerator);
   }
 

@@ -12,6 +12,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 /** A {@link Source} that starts behind a cursor: the {@link Enumerator} that the builder's calls return. */
 export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumerator<Item, C> {
   readonly size?: Enumerator<Item, C>['size'];
+  readonly fraction?: Enumerator<Item, C>['fraction'];
   readonly halve?: Enumerator<Item, C>['halve'];
 
   constructor(
@@ -19,6 +20,7 @@ export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumer
     readonly cursor: C | null,
   ) {
     if (source.size) this.size = () => source.size?.();
+    if (source.fraction) this.fraction = source.fraction.bind(source);
     if (source.halve) this.halve = source.halve.bind(source);
   }
 

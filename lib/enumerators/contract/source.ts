@@ -36,6 +36,8 @@ export interface Source<Item, C extends Cursor = Cursor> {
   size?(options?: { readonly exact: boolean }): Promise<number | undefined> | number | undefined;
   /** How many items it has up to and including this cursor's; undefined = unknown. */
   count?(cursor: C): Promise<number | undefined> | number | undefined;
+  /** See {@link Enumerator.fraction}. */
+  fraction?: Enumerator<Item, C>['fraction'];
   /** See {@link Enumerator.halve}. */
   halve?: Enumerator<Item, C>['halve'];
 }
@@ -45,11 +47,12 @@ export function sourceLike<Item, C extends Cursor>(
   source: Source<Item, C>,
   changes: Partial<Source<Item, C>>,
 ): Source<Item, C> {
-  const { size, count, halve } = source;
+  const { size, count, fraction, halve } = source;
   return {
     read: source.read.bind(source),
     ...(size && { size: size.bind(source) }),
     ...(count && { count: count.bind(source) }),
+    ...(fraction && { fraction: fraction.bind(source) }),
     ...(halve && { halve: halve.bind(source) }),
     ...changes,
   };

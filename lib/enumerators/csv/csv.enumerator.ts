@@ -22,7 +22,7 @@ import { pagesOf } from './pages.js';
 import { loadCsvParse } from './parser.js';
 import { ByteReader } from './reader.js';
 import { begin, type OpenCsv, resume } from './resume.js';
-import { countedBefore, isCountable, sizeOf } from './size.js';
+import { countedBefore, fractionOf, isCountable, sizeOf } from './size.js';
 
 export type { CsvSource } from './bytes.js';
 
@@ -86,6 +86,7 @@ export class CsvEnumeratorBuilder {
 
 class CsvRows<Row> implements Source<Row, CsvCursor> {
   readonly size?: Source<Row, CsvCursor>['size'];
+  readonly fraction?: Source<Row, CsvCursor>['fraction'];
   readonly #name: string;
 
   constructor(
@@ -94,9 +95,9 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
     private readonly call: string,
   ) {
     this.#name = nameOf(source, call);
-    if (typeof source !== 'function' && isCountable(options)) {
-      this.size = (asked) => this.#size(asked);
-    }
+    if (typeof source === 'function') return;
+    this.fraction = (cursor) => fractionOf(cursor, options);
+    if (isCountable(options)) this.size = (asked) => this.#size(asked);
   }
 
   read(bounds: Bounds<CsvCursor>): PageReader<Row, CsvCursor> {

@@ -1,3 +1,4 @@
+import type { CsvCursor } from './fingerprint.js';
 import type { ParserOptions } from './options.js';
 import { CsvParser, type Records } from './parser.js';
 import type { OpenCsv } from './resume.js';
@@ -14,6 +15,15 @@ export function isCountable(options: ParserOptions): boolean {
     !(casts && options.skip_records_with_empty_values) &&
     !(typeof columns === 'function' && options.skip_records_with_error)
   );
+}
+
+/** How much of a file lies up to a cursor, by its bytes or by the option that ends it before. */
+export function fractionOf(
+  { offset, row, line, size }: CsvCursor,
+  { to, to_line: toLine }: ParserOptions,
+): number | undefined {
+  if (!size) return undefined;
+  return Math.min(1, Math.max(offset / size, row / limit(to), line / limit(toLine)));
 }
 
 /** How many of the records that csv-parse counts stand before the first one that is handed out. */
