@@ -3,6 +3,7 @@ import type { Cursor, Json } from '../cursor.js';
 import type { DeadLetterRecord } from '../dead-letters/index.js';
 import type { Interruption } from '../interruption/index.js';
 import { IterationError } from '../iteration.errors.js';
+import type { Throughput } from './throughput.js';
 
 /** The version of the document below that this library writes. */
 const DOCUMENT_VERSION = 1;
@@ -25,6 +26,8 @@ export interface Checkpoint {
   readonly passed: number;
   /** `null`: the source was asked, and does not know. */
   readonly size?: number | null;
+  /** How much of the source lies up to the cursor, 0 to 1; absent = unknown. */
+  readonly fraction?: number;
   /** The user's own state. */
   readonly state?: Json;
   /** The processor's `version` that made the cursor. */
@@ -51,8 +54,8 @@ export interface Checkpoint {
   /** Host and process of the last run. */
   readonly worker?: string;
   readonly lastInterruption?: Interruption;
-  /** Recent `[runtimeMs, passed]`, oldest first, for the rate. */
-  readonly pace?: readonly (readonly [number, number])[];
+  /** Recent `[runtimeMs, passed, fraction]`, oldest first, for the rate. */
+  readonly pace?: Throughput;
   readonly ended?: Ended;
   /** The user finished the job early: no further item is handled, also when its end fails and is tried again. */
   readonly stopped?: { readonly silent: boolean };

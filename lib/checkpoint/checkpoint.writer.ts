@@ -27,6 +27,8 @@ interface WritingRun {
 
 /** Keeps a run's checkpoint up to date and writes it to the job. */
 export class CheckpointWriter {
+  /** How much of the source lies up to a cursor; undefined = unknown. Set when the source is open. */
+  fractionAt: (cursor: Cursor) => number | undefined = () => undefined;
   readonly #restored: Checkpoint;
   #current: Checkpoint;
   /** What {@link dropUnsaved} goes back to. */
@@ -103,7 +105,8 @@ export class CheckpointWriter {
   async flushBegun(): Promise<void> {
     if (this.#hasWritten) return;
     const { cursor, processed, skipped, passed, state } = this.#restored;
-    await this.#flush({ ...this.#current, cursor, processed, skipped, passed, state, running: 'items' });
+    const fraction = this.fractionAt(cursor);
+    await this.#flush({ ...this.#current, cursor, processed, skipped, passed, state, fraction, running: 'items' });
   }
 
   /**
@@ -169,14 +172,16 @@ export class CheckpointWriter {
     if (state !== null) checkJson(state, 'state');
     const { crashes, failures, pace, progress: percent, size } = this.#current;
     const runtimeMs = this.#current.runtimeMs + this.#elapsedMs();
+    const fraction = this.fractionAt(cursor);
     this.change({
       cursor,
       processed,
       skipped,
       passed,
       runtimeMs,
-      progress: nextPercent(percent, passed, size),
-      pace: nextThroughput(pace, runtimeMs, passed),
+      progress: nextPercent(percent, fraction ?? (size ? passed / size : 0)),
+      fraction,
+      pace: nextThroughput(pace, fraction === undefined ? [runtimeMs, passed] : [runtimeMs, passed, fraction]),
       failures: progress.hasMoved ? 0 : failures,
       crashes: progress.hasMoved ? undefined : crashes,
       ended: undefined,
@@ -198,7 +203,6 @@ export class CheckpointWriter {
 }
 
 /** Never falls (R29). */
-function nextPercent(before: number, itemsSeen: number, size: number | null | undefined): number {
-  if (!size) return before;
-  return Math.max(before, Math.min(100, Math.floor((itemsSeen / size) * 100)));
+function nextPercent(before: number, fraction: number): number {
+  return Math.max(before, Math.min(100, Math.floor(fraction * 100)));
 }

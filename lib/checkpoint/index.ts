@@ -19,4 +19,4 @@ export {
   mustWait,
   releaseDeduplication,
 } from './references.js';
-export { itemsPerSecond } from './throughput.js';
+export { fractionPerSecond, itemsPerSecond } from './throughput.js';

@@ -1,21 +1,36 @@
-/** `[runtimeMs, passed]` pairs over the last minute of running, oldest first: the rate is computed from them. */
-export type Throughput = readonly (readonly [number, number])[];
+/** How far a job was. `fraction` is that of its source, where the source knows it. */
+type Sample = readonly [runtimeMs: number, passed: number, fraction?: number];
+
+/** Samples of the last minute of running, oldest first: the rate is computed from them. */
+export type Throughput = readonly Sample[];
 
 const WINDOW_MS = 60_000;
 const SAMPLE_MS = 10_000;
 
 /** Adds a sample every ten seconds of running, and drops those that are older than a minute but for one. */
-export function nextThroughput(pace: Throughput = [], runtimeMs: number, passed: number): Throughput {
+export function nextThroughput(pace: Throughput = [], sample: Sample): Throughput {
+  const [runtimeMs] = sample;
   const last = pace.at(-1);
   if (last && runtimeMs - last[0] < SAMPLE_MS) return pace;
   const second = pace[1];
   const kept = second && runtimeMs - second[0] >= WINDOW_MS ? pace.slice(1) : pace;
-  return [...kept, [runtimeMs, passed]];
+  return [...kept, sample];
 }
 
 /** Items a second over the last minute of running; undefined before anything can be said. */
 export function itemsPerSecond(pace: Throughput = [], runtimeMs: number, passed: number): number | undefined {
   const [oldest] = pace;
-  if (!oldest || runtimeMs <= oldest[0]) return undefined;
-  return ((passed - oldest[1]) / (runtimeMs - oldest[0])) * 1_000;
+  return oldest && perSecond([oldest[0], oldest[1]], [runtimeMs, passed]);
+}
+
+/** As {@link itemsPerSecond}, for the fraction of the source. */
+export function fractionPerSecond(pace: Throughput = [], runtimeMs: number, fraction: number): number | undefined {
+  const [oldest] = pace;
+  return oldest?.[2] === undefined ? undefined : perSecond([oldest[0], oldest[2]], [runtimeMs, fraction]);
+}
+
+type Point = readonly [runtimeMs: number, value: number];
+
+function perSecond(from: Point, to: Point): number | undefined {
+  return to[0] > from[0] ? ((to[1] - from[1]) / (to[0] - from[0])) * 1_000 : undefined;
 }

@@ -1,5 +1,11 @@
 import type { Job, JobState } from 'bullmq';
-import { type Checkpoint, itemsPerSecond, readCheckpoint, restoreCheckpoint } from '../checkpoint/index.js';
+import {
+  type Checkpoint,
+  fractionPerSecond,
+  itemsPerSecond,
+  readCheckpoint,
+  restoreCheckpoint,
+} from '../checkpoint/index.js';
 import type { Cursor } from '../cursor.js';
 import type { Interruption } from '../interruption/index.js';
 
@@ -29,7 +35,7 @@ export interface IterationStatus {
   readonly skipped: number;
   /** Items of the whole job; undefined = unknown. */
   readonly size: number | undefined;
-  /** 0 to 100, never falls; undefined while the size is unknown. */
+  /** 0 to 100, never falls; undefined while neither the size nor the fraction of the source is known. */
   readonly percent: number | undefined;
   /** Over the last minute of running. */
   readonly itemsPerSecond: number | undefined;
@@ -55,6 +61,7 @@ export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationSta
   const checkpoint = checkpointOf(job, jobState);
   const { cursor, failures, interruptions, lastInterruption, pace, processed } = checkpoint;
   const { passed, run, runtimeMs, skipped, worker } = checkpoint;
+  const { fraction } = checkpoint;
   const size = checkpoint.size ?? undefined;
   const state = stateOf(jobState, checkpoint);
   const rate = itemsPerSecond(pace, runtimeMs, passed);
@@ -67,10 +74,13 @@ export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationSta
     processed,
     skipped,
     size,
-    percent: state === 'completed' ? 100 : size === undefined ? undefined : checkpoint.progress,
+    percent: state === 'completed' ? 100 : (fraction ?? size) === undefined ? undefined : checkpoint.progress,
     itemsPerSecond: rate,
     overallItemsPerSecond: runtimeMs > 0 ? (passed / runtimeMs) * 1_000 : undefined,
-    etaMs: eta(state, size === undefined ? undefined : size - passed, rate),
+    etaMs:
+      fraction === undefined
+        ? eta(state, size === undefined ? undefined : size - passed, rate)
+        : eta(state, 1 - fraction, fractionPerSecond(pace, runtimeMs, fraction)),
     run,
     interruptions,
     runtimeMs,

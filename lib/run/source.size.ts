@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { INITIAL_CURSOR } from '../checkpoint/index.js';
-import { type EnumeratorLike, sourceOf, toError } from '../enumerators/contract/index.js';
+import { type Enumerator, type EnumeratorLike, sourceOf, toError } from '../enumerators/contract/index.js';
 import { isPromise } from '../is.promise.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
 import type { Run } from '../runtime/index.js';
@@ -14,11 +14,17 @@ const A_FEW = 10;
 /** The size of a run's source: counted once in a job's life, and compared with what was handled. */
 export class SourceSize {
   #isSuspected = false;
+  #isFractionWrong = false;
 
   constructor(
     private readonly enumerator: EnumeratorLike<unknown>,
     private readonly run: Pick<Run, 'checkpoint' | 'interruption' | 'job' | 'log' | 'progress'>,
-  ) {}
+  ) {
+    const { fraction } = enumerator as Enumerator<unknown>;
+    if (typeof fraction !== 'function') return;
+    run.checkpoint.fractionAt = (cursor) =>
+      cursor === null ? 0 : this.#fraction(() => fraction.call(enumerator, cursor));
+  }
 
   /** Asks the source how many items it has. Nobody waits for the answer: a count may take long. */
   ask(): void {
@@ -38,6 +44,20 @@ export class SourceSize {
       else keep(size);
     } catch (error) {
       unknown(error);
+    }
+  }
+
+  /** Undefined where the source does not know it, and where it fails, with one warning in a run. */
+  #fraction(ask: () => unknown): number | undefined {
+    try {
+      const fraction = ask();
+      if (fraction === undefined || ((fraction as number) >= 0 && (fraction as number) <= 1)) return fraction as number;
+      throw new InvalidEnumeratorError(`fraction returned ${inspect(fraction)}, which is not a number from 0 to 1`);
+    } catch (error) {
+      const { message } = toError(error, 'fraction');
+      if (!this.#isFractionWrong) this.run.log.warn(`its fraction is not known: ${message}`);
+      this.#isFractionWrong = true;
+      return undefined;
     }
   }
 

@@ -377,6 +377,68 @@ describeQueues('status', BOTH, (queues) => {
     expect(await stateOf(app, job)).toMatchObject({ percent: 100, processed: 6, size: 4 });
   });
 
+  it('R29: percent and etaMs are computed from the fraction of a source that knows it, rather than from its size', async () => {
+    const percents: (number | undefined)[] = [];
+    const fractions = [0.1, 0.4, 0.3, undefined, 1, 1];
+    const { type, script } = storyProcessor(
+      {
+        build: ({ cursor }) => {
+          const letters = [...'abcdef'].map((letter, index) => [letter, index] as const);
+          return Object.assign(letters.slice(((cursor as number) ?? -1) + 1), {
+            size: () => 6,
+            fraction: (at: number) => fractions[at],
+          });
+        },
+      },
+      { checkpoint: { everyItems: 1 } },
+    );
+    const app = await queues.start({ processors: [type] });
+    script.each = async (_letter, { job, run, processed }) => {
+      const { etaMs, percent } = await app.iterations.status(job as Job);
+      percents.push(percent);
+      if (processed === 1) expect(etaMs).toBeGreaterThan(0);
+      if (processed === 2 && run === 1) throw new Error('once');
+    };
+    const job = await app.queue().add('story', {}, { attempts: 2 });
+    await app.settled(job);
+    expect(percents).toEqual([0, 10, 40, 40, 40, 66, 100]);
+    expect(await stateOf(app, job)).toMatchObject({ percent: 100, processed: 6, size: 6 });
+  });
+
+  it('R29: percent of a CSV is that of its bytes', async () => {
+    const percents: (number | undefined)[] = [];
+    const file = Buffer.from('n\n1\n22222\n3\n4\n');
+    const { type, script } = storyProcessor(
+      { build: ({ cursor }, { csv }) => csv.rows(file, { cursor }) as never },
+      { checkpoint: { everyItems: 1 } },
+    );
+    const app = await queues.start({ processors: [type] });
+    script.each = async (_row, { job }) => {
+      percents.push((await app.iterations.status(job as Job)).percent);
+    };
+    await app.settled(await app.queue().add('story', {}));
+    expect(percents).toEqual([0, 4, 10, 12].map((bytes) => Math.floor((100 * bytes) / file.length)));
+  });
+
+  it.each<[string, () => never]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no fraction');
+      },
+    ],
+    ['is no number from 0 to 1', () => 1.5 as never],
+  ])('a fraction that %s is unknown, with one warning in a run', async (_, fraction) => {
+    const { type } = storyProcessor(
+      { build: () => Object.assign([['a', 0] as const, ['b', 1] as const], { fraction }) },
+      { checkpoint: { everyItems: 1 } },
+    );
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.queue().add('story', {}));
+    expect(await stateOf(app, job)).toMatchObject({ state: 'completed', processed: 2, percent: 100 });
+    expect(queues.logs.filter((line) => line.includes('its fraction is not known'))).toHaveLength(1);
+  });
+
   it('R29: percent is undefined while the size is unknown, and 100 when completed', async () => {
     const hold = new Hold('a');
     const { type } = storyProcessor({ each: hold.each, build: () => [['a', 0]] });
@@ -509,6 +571,17 @@ describe('status of a document', () => {
     });
   });
 
+  it('R29: has the time of arrival of a source that knows its fraction, at the rate of the last minute', () => {
+    const pace = [
+      [10_000, 5, 0.5],
+      [65_000, 20, 0.7],
+    ] as const;
+    const { etaMs, percent } = statusWith({ ...document, size: null, fraction: 0.8, pace });
+    expect(etaMs).toBeCloseTo(60_000 * (0.2 / 0.3), -1);
+    expect(percent).toBe(25);
+    expect(statusWith({ ...document, fraction: 0.8, pace: [[10_000, 5]] }).etaMs).toBeUndefined();
+  });
+
   it.each(['failed', 'completed'])('R29: has no time of arrival but 0 when it is %s', (state) => {
     const { etaMs } = statusWith({ ...document, pace: [[10_000, 5]] }, state);
     expect(etaMs).toBe(state === 'completed' ? 0 : undefined);
@@ -551,7 +624,11 @@ describeQueues('the document of a checkpoint', BOTH, (queues) => {
     });
     const producer = await queues.start({});
     const job = await producer.queue().add('story', {});
-    const lastMinute = Array.from({ length: 8 }, (_, index) => [86_400_000_000 + index * 10_000, 900_000_000 + index]);
+    const lastMinute = Array.from({ length: 8 }, (_, index) => [
+      86_400_000_000 + index * 10_000,
+      900_000_000 + index,
+      1 / 3,
+    ]);
     const long = {
       iteration: 1,
       progress: 99,
