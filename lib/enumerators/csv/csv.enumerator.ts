@@ -47,11 +47,12 @@ export class CsvEnumeratorBuilder {
    * The cursor holds the byte, the row number, and a fingerprint of the file: its first 64 KB, the 4 KB before the cursor,
    * and its size. A file that was appended to is the same. What is another only elsewhere, at no smaller size, is not noticed.
    *
-   * `size` parses 1 MB (1,048,576 bytes) at most. It is exact for a file or Buffer that has no more; of a larger one it is
-   * an estimate by bytes, as if the rest were like that MB. None of the functions above is called for it. It is unknown for
-   * a stream, which is not opened for it, with `on_record`, which may drop records, where another function decides what is
-   * skipped (`cast` with `skip_records_with_empty_values`, `columns` with `skip_records_with_error`), and where that MB has
-   * an error or less than two records.
+   * `percent` and `etaMs` of a job are computed from its bytes, exactly. They are unknown for a stream.
+   *
+   * `size` is exact for a file or Buffer of 1 MB (1,048,576 bytes) at most, or one that an option ends within that MB. None
+   * of the functions above is called for it. It is unknown for a larger file, a stream and a file with an error, and where
+   * a function decides what is skipped: `on_record`, `cast` with `skip_records_with_empty_values`, `columns` with
+   * `skip_records_with_error`.
    *
    * Reading rejects with SourceChangedError when the file is no longer the cursor's (R10), or is cut while it is read, and with
    * MissingDependencyError when csv-parse is not installed; errors of the file system, the stream and csv-parse pass
@@ -97,7 +98,7 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
     this.#name = nameOf(source, call);
     if (typeof source === 'function') return;
     this.fraction = (cursor) => fractionOf(cursor, options);
-    if (isCountable(options)) this.size = (asked) => this.#size(asked);
+    if (isCountable(options)) this.size = () => this.#size();
   }
 
   read(bounds: Bounds<CsvCursor>): PageReader<Row, CsvCursor> {
@@ -116,10 +117,10 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
     return this.options.on_record ? undefined : row - countedBefore(this.options);
   }
 
-  async #size(asked?: { readonly exact: boolean }): Promise<number | undefined> {
+  async #size(): Promise<number | undefined> {
     const open = await this.#open(0);
     try {
-      return await sizeOf(open, asked);
+      return await sizeOf(open);
     } finally {
       await open.close();
     }
