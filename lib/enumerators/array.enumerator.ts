@@ -10,32 +10,50 @@ import {
   SourceEnumerator,
 } from './contract/index.js';
 
-/** The items of an array in memory; the cursor is the index. */
+/** The items of an array in memory. The cursor is the index. */
 export function arrayEnumerator<T>(items: readonly T[], options: At): Enumerator<T, number> {
   checkOptions(options, ['cursor'], 'array');
   if (!Array.isArray(items)) throw new InvalidOptionsError(`array(${String(items)}): give it an array`);
-  return new SourceEnumerator(new ArraySource(items), indexCursor(options.cursor));
+  return new SourceEnumerator(new IndexedSource<T>(items, { positional: true }), indexCursor(options.cursor));
+}
+
+/** The numbers 0 to `count` - 1. The cursor is the number. */
+export function timesEnumerator(count: number, options: At): Enumerator<number, number> {
+  checkOptions(options, ['cursor'], 'times');
+  if (!Number.isSafeInteger(count) || count < 0) {
+    throw new InvalidOptionsError(`times(${count}): give it a whole number, 0 or more`);
+  }
+  return new SourceEnumerator(new IndexedSource(numbersBelow(count)), indexCursor(options.cursor));
+}
+
+/** One item without a value: a step that is done, or not. */
+export function onceEnumerator(options: At): Enumerator<undefined, number> {
+  checkOptions(options, ['cursor'], 'once');
+  return new SourceEnumerator(new IndexedSource([undefined]), indexCursor(options.cursor));
 }
 
 /** Large enough for pages to cost nothing, small enough to copy between two turns of the event loop. */
 const PAGE_SIZE = 10_000;
 
-class ArraySource<T> implements Source<T, number> {
-  constructor(private readonly items: readonly T[]) {}
+type Sliceable<T> = Pick<readonly T[], 'length' | 'slice'>;
+
+class IndexedSource<T> implements Source<T, number> {
+  constructor(
+    private readonly items: Sliceable<T>,
+    private readonly page: { readonly positional?: boolean } = {},
+  ) {}
 
   /** Cut page by page: a copy of all that is left would stop the event loop, and double the memory. */
   read({ after, until }: Bounds<number>): PageReader<T, number> {
-    const { items } = this;
     const end = until === null ? Number.POSITIVE_INFINITY : until + 1;
     let next = after === null ? 0 : after + 1;
     return {
       ahead: true,
-      next() {
+      next: () => {
         const start = next;
         next += PAGE_SIZE;
-        const page = items.slice(start, Math.min(next, end));
-        if (page.length === 0) return undefined;
-        return { items: page, cursorAt: (index) => start + index, positional: true };
+        const items = this.items.slice(start, Math.min(next, end));
+        return items.length === 0 ? undefined : { ...this.page, items, cursorAt: (index) => start + index };
       },
       close() {},
     };
@@ -48,4 +66,15 @@ class ArraySource<T> implements Source<T, number> {
   count(cursor: number): number {
     return cursor + 1;
   }
+}
+
+function numbersBelow(count: number): Sliceable<number> {
+  return {
+    length: count,
+    slice: (start = 0, end = count) => {
+      const numbers: number[] = [];
+      for (let number = start; number < Math.min(end, count); number++) numbers.push(number);
+      return numbers;
+    },
+  };
 }

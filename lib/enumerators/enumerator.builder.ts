@@ -1,18 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { Cursor, Json } from '../cursor.js';
-import { arrayEnumerator } from './array.enumerator.js';
+import { arrayEnumerator, onceEnumerator, timesEnumerator } from './array.enumerator.js';
 import type { At, Enumerator, EnumeratorLike } from './contract/index.js';
 import { CsvEnumeratorBuilder } from './csv/csv.enumerator.js';
 import { type IterableOptions, iterableEnumerator } from './iterable.enumerator.js';
 import { type KeysetFetchOptions, keysetEnumerator } from './keyset.enumerator.js';
 import { type AnyLevel, type Level, nestedEnumerator } from './nested/nested.enumerator.js';
-import { onceEnumerator } from './once.enumerator.js';
 import { type PagesOptions, pagesEnumerator } from './pages.enumerator.js';
 import { type PollOptions, pollEnumerator } from './poll.enumerator.js';
 import { PrismaEnumeratorBuilder } from './prisma/prisma.enumerator.js';
 import { takeEnumerator } from './take.enumerator.js';
 import { type ThrottleOptions, throttleEnumerator } from './throttle.enumerator.js';
-import { timesEnumerator } from './times.enumerator.js';
 import { TypeOrmEnumeratorBuilder } from './typeorm/typeorm.enumerator.js';
 
 /** Every source. Inject it into a processor, and return what its calls give from `@BuildEnumerator`. */

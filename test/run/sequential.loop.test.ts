@@ -1,8 +1,8 @@
 import type { Worker } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { ProgressTracker } from '../../lib/checkpoint/progress.js';
+import { timesEnumerator } from '../../lib/enumerators/array.enumerator.js';
 import { readerOf } from '../../lib/enumerators/contract/index.js';
-import { timesEnumerator } from '../../lib/enumerators/times.enumerator.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { LockLostError } from '../../lib/interruption/lock.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
