@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
@@ -137,18 +138,12 @@ async function* streamed(source: OpenStream, start: number, { call, signal }: Re
 }
 
 /** A stream that comes when it is no longer wanted is destroyed. */
-async function opened(opening: unknown, signal: AbortSignal): Promise<unknown> {
-  let abandon = () => {};
-  const abandoned = new Promise<never>((_, reject) => {
-    abandon = () => reject(signal.reason);
-    signal.addEventListener('abort', abandon, { once: true });
+function opened(opening: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
+  const aborted = once(signal, 'abort').then(() => Promise.reject(signal.reason));
+  return Promise.race([opening, aborted]).catch((error) => {
+    opening.then(destroy, () => {});
+    throw error;
   });
-  try {
-    return await Promise.race([opening, abandoned]);
-  } finally {
-    signal.removeEventListener('abort', abandon);
-    if (signal.aborted) void Promise.resolve(opening).then(destroy, () => {});
-  }
 }
 
 /** Also a stream of the package readable-stream, which is not an instance of Node's Readable. */
