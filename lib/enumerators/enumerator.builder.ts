@@ -13,7 +13,7 @@ import { takeEnumerator } from './take.enumerator.js';
 import { type ThrottleOptions, throttleEnumerator } from './throttle.enumerator.js';
 import { TypeOrmEnumeratorBuilder } from './typeorm/typeorm.enumerator.js';
 
-/** Every source. Inject it into a processor, and return what its calls give from `@BuildEnumerator`. */
+/** Every source. Inject it into a processor, and return what its methods return from `@BuildEnumerator`. */
 @Injectable()
 export class EnumeratorBuilder {
   constructor(
@@ -25,12 +25,12 @@ export class EnumeratorBuilder {
     readonly csv: CsvEnumeratorBuilder,
   ) {}
 
-  /** The items of an array in memory; the cursor is the index. The array must be the same at each run. */
+  /** The items of an array in memory. The cursor is the index. The array must be the same at each run. */
   array<T>(items: readonly T[], options: At): Enumerator<T, number> {
     return arrayEnumerator(items, options);
   }
 
-  /** The numbers 0 to `count` - 1; the cursor is the number. */
+  /** The numbers 0 to `count` - 1. The cursor is the number. */
   times(count: number, options: At): Enumerator<number, number> {
     return timesEnumerator(count, options);
   }
@@ -41,53 +41,54 @@ export class EnumeratorBuilder {
   }
 
   /**
-   * What any sync or async iterable of `[item, cursor]` yields, with its own cursors: build it to start behind the
-   * context's cursor. A generator is resumed when the item it yielded is finished; its `finally` runs when a run ends early.
+   * What any sync or async iterable of `[item, cursor]` yields, with its own cursors. Build it to start after the
+   * context's cursor. A generator is resumed when the item it yielded is finished. Its `finally` runs when a run ends early.
    *
-   * A run that is stopped asks for one item more, to see whether the job is complete, and does not handle it: for what is gone
-   * when it was taken there is `poll`.
+   * A run that is stopped asks for one more item, to see whether the job is complete, and does not handle it. Where taking
+   * an item removes it, use `poll`.
    */
   from<T, C extends Cursor>(iterable: EnumeratorLike<T, C>, options?: IterableOptions): Enumerator<T, C> {
     return iterableEnumerator(iterable, options);
   }
 
   /**
-   * The rows of any database or driver, by a unique key. `fetch(after, limit)` gives at most `limit` rows behind the key
-   * `after`, in the order of the key, and none at the end; the row's key is its cursor.
+   * The rows of any database or driver, by a unique key. `fetch(after, limit)` returns at most `limit` rows after the key
+   * `after`, in the order of the key, and none at the end. The row's key is its cursor.
    *
-   * Give keys at the database's full precision: a timestamp as text, a bigint as text. A page that does not move forward, two
-   * rows of one key, and numbers out of order are an InvalidEnumeratorError.
+   * Return keys at the database's full precision: a timestamp as text, a bigint as text. A page that does not move forward,
+   * two rows with the same key, and numbers out of order are an InvalidEnumeratorError.
    */
   keyset<Row, K extends Json | []>(options: KeysetFetchOptions<Row, K>): Enumerator<Row, K> {
     return keysetEnumerator(options);
   }
 
   /**
-   * The items of an API's pages. The cursor is the page's token and the index in it: a resumed run asks for that page again.
-   * A token that comes again is an InvalidEnumeratorError.
+   * The items of an API's pages. The cursor is the page's token and the index in the page. A resumed run asks for that page
+   * again. A repeated token is an InvalidEnumeratorError.
    */
   pages<Item, Token extends Json>(options: PagesOptions<Item, Token>): Enumerator<Item> {
     return pagesEnumerator(options);
   }
 
   /**
-   * What `fetch` takes from a queue without a cursor (Redis LPOP, Kafka), one by one, until it gives `null` or `undefined`;
-   * with `idleMs` it waits that long and asks again, as long as the run lasts.
+   * What `fetch` takes from a queue without a cursor (Redis LPOP, Kafka), one by one, until it returns `null` or `undefined`.
+   * With `idleMs`, `fetch` is then called again after that time, as long as the run lasts.
    *
-   * Without `ack` an item that was taken is lost when its handler throws or its process dies: at most once. With it, an item is
-   * acknowledged when it is finished: at least once. `fetch` should answer within 200 ms: a run that is stopped waits no longer,
-   * and what comes then is not handled.
+   * Without `ack`, an item that was taken is lost when its handler throws or its process dies: at most once. With `ack`, an
+   * item is acknowledged when it is finished: at least once. `fetch` should answer within 200 ms: a run that is stopped waits
+   * no longer, and does not handle a later answer.
    */
   poll<Item>(fetch: () => Promise<Item | null | undefined>, options?: PollOptions<Item>): Enumerator<Item, null> {
     return pollEnumerator(fetch, options);
   }
 
   /**
-   * Inner items, outer item by outer item. Each level is called with the outer items, outermost first, then its own At, and
+   * Inner items, outer item by outer item. Each level is called with the outer items, outermost first, and its own At. It
    * returns an enumerator, or `null` for nothing: `[({ cursor }) => shops, (shop, { cursor }) => products]`.
    *
-   * The cursor holds that of every level, each bound to its outer item (R9): an outer item that is gone is not mistaken for
-   * another, and what was inserted before the one in progress lies behind. A run that resumes builds the outer level twice.
+   * The cursor holds the cursor of every level, each bound to its outer item (R9). So an outer item that was removed is not
+   * mistaken for another, and outer items inserted before the current one are not handled. A resumed run builds the outer
+   * level twice.
    */
   nested<A, B>(levels: readonly [Level<[], A>, Level<[A], B>], options: At): Enumerator<B>;
   nested<A, B, C>(levels: readonly [Level<[], A>, Level<[A], B>, Level<[A, B], C>], options: At): Enumerator<C>;
@@ -101,14 +102,14 @@ export class EnumeratorBuilder {
   }
 
   /**
-   * The same items, but the run ends while `when()` holds, and the job goes on `retryInMs` later, behind the others of its
-   * priority. `when` is asked before each item and before anything is fetched; nothing is read ahead.
+   * The same items, but the run ends while `when()` returns true. The job resumes `retryInMs` later, after the other jobs of
+   * its priority. `when` is called before each item and before anything is fetched. Nothing is read ahead.
    */
   throttle<Item, C extends Cursor>(enumerator: EnumeratorLike<Item, C>, options: ThrottleOptions): Enumerator<Item, C> {
     return throttleEnumerator(enumerator, options);
   }
 
-  /** The first `count` items of it over all runs of the job; the cursor is the same. */
+  /** The first `count` items of a source, over all runs of the job. The cursor is the same. */
   take<Item, C extends Cursor>(enumerator: EnumeratorLike<Item, C>, count: number): Enumerator<Item, C> {
     return takeEnumerator(enumerator, count);
   }

@@ -16,8 +16,8 @@ export interface IterableOptions {
 }
 
 /**
- * What any sync or async iterable of `[item, cursor]` yields, with its own cursors: the user built it to start behind
- * one. A generator is resumed when the item it yielded is finished; its `finally` runs when a run ends early.
+ * What any sync or async iterable of `[item, cursor]` yields, with its own cursors. User code builds it to start after the
+ * cursor. A generator is resumed when the item it yielded is finished. Its `finally` runs when a run ends early.
  */
 export function iterableEnumerator<T, C extends Cursor>(
   iterable: EnumeratorLike<T, C>,
@@ -25,7 +25,7 @@ export function iterableEnumerator<T, C extends Cursor>(
 ): Enumerator<T, C> {
   const { size } = options;
   refuseUnknown(options, ['size'], 'from');
-  if (size !== undefined && typeof size !== 'function') throw new InvalidOptionsError('from: size is no function');
+  if (size !== undefined && typeof size !== 'function') throw new InvalidOptionsError('from: size is not a function');
   if (!isEnumeratorLike(iterable)) {
     throw new InvalidEnumeratorError(`from(${String(iterable)}): give it an iterable of [item, cursor]`);
   }

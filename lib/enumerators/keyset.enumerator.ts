@@ -2,6 +2,7 @@ import { type Cursor, checkJson, isSameJson, type Json } from '../cursor.js';
 import { InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
 import {
   type Bounds,
+  CycleDetector,
   called,
   checkForward,
   checkOptions,
@@ -11,7 +12,6 @@ import {
   keyedPage,
   type Page,
   type PageReader,
-  Rounds,
   readPages,
   type Source,
   SourceEnumerator,
@@ -21,11 +21,11 @@ import {
 export interface KeysetFetchOptions<Row, K extends Json | []> {
   /** The last finished row's key; `null` starts at the beginning. */
   cursor: K | Cursor | null;
-  /** At most `limit` rows behind the key `after`, in the order of the key; none at the end. */
+  /** Returns at most `limit` rows after the key `after`, in the order of the key; none at the end. */
   fetch: (after: K | null, limit: number) => Promise<readonly Row[]>;
-  /** The unique key of a row: what JSON holds exactly, never `null`. It is the row's cursor. */
+  /** The unique key of a row: a value that JSON holds exactly, never `null`. It is the row's cursor. */
   key: (row: Row) => K;
-  /** Rows a query. Default 1000. */
+  /** Rows per query. Default 1000. */
   pageSize?: number;
   /** How many rows the whole job has, not only what is left. Asked once in a job's life. */
   size?: () => Promise<number>;
@@ -34,12 +34,12 @@ export interface KeysetFetchOptions<Row, K extends Json | []> {
 const OPTIONS = ['cursor', 'fetch', 'key', 'pageSize', 'size'];
 const DEFAULT_PAGE_SIZE = 1000;
 
-/** The rows of any database, by a unique key that its query orders and compares by. */
+/** The rows of any database, by a unique key. The query orders and compares by it. */
 export function keysetEnumerator<Row, K extends Json | []>(options: KeysetFetchOptions<Row, K>): Enumerator<Row, K> {
   checkOptions(options as { cursor: Cursor }, OPTIONS, 'keyset');
   const { cursor, fetch, key, pageSize = DEFAULT_PAGE_SIZE, size } = options;
   for (const [name, given] of Object.entries({ fetch, key, size: size ?? fetch })) {
-    if (typeof given !== 'function') throw new InvalidOptionsError(`keyset: ${name} is no function`);
+    if (typeof given !== 'function') throw new InvalidOptionsError(`keyset: ${name} is not a function`);
   }
   const rows = new KeysetRows<Row, K>({ fetch, key, pageSize: count(pageSize, 'pageSize', 'keyset') });
   return new SourceEnumerator(size ? sourceLike(rows, { size }) : rows, cursor as K | null);
@@ -52,17 +52,17 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
     return readPages(this.#pages(bounds));
   }
 
-  /** A page that is not full need not be the last: the database may have a limit of its own. */
+  /** A page that is not full may not be the last: the database may have a limit of its own. */
   async *#pages({ after, until }: Bounds<K>): AsyncGenerator<Page<Row, K>, void, void> {
     const order = new LearnedOrder();
-    const rounds = new Rounds();
+    const cycles = new CycleDetector();
     for (;;) {
       const page = await this.#fetch(after);
       const { rows, keys } = page;
       const last = keys.at(-1);
       if (last === undefined) return;
       order.check(after, keys);
-      if (rounds.comesAgain(last)) {
+      if (cycles.isRepeated(last)) {
         throw new InvalidEnumeratorError(
           `keyset: the key ${JSON.stringify(last)} came again, so iteration would never end. ` +
             'fetch must order by the key, and return only rows after `after`',
@@ -80,23 +80,23 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
     const rows: unknown = await called('fetch of keyset', () => fetch(after, pageSize));
     if (!Array.isArray(rows)) {
       throw new InvalidEnumeratorError(
-        `keyset: fetch(${JSON.stringify(after)}, ${pageSize}) gave ${String(rows)}; it must give an array of rows`,
+        `keyset: fetch(${JSON.stringify(after)}, ${pageSize}) returned ${String(rows)}; it must return an array of rows`,
       );
     }
     const keys = await called('key of keyset', () => rows.map((row: Row) => key(row)));
     const without = keys.findIndex((key) => key === null || key === undefined);
     if (without >= 0) {
       throw new InvalidEnumeratorError(
-        `keyset: key() gave ${String(keys[without])} for the row ${JSON.stringify(rows[without])}; each row needs a key of its own`,
+        `keyset: key() returned ${String(keys[without])} for the row ${JSON.stringify(rows[without])}; each row needs its own key`,
       );
     }
     if (keys.length > 0) checkJson(keys.at(-1));
     checkForward('keyset', after, keys);
-    return { rows: rows.slice(), keys }; // fetch may fill the same array again, while these are still handled
+    return { rows: rows.slice(), keys }; // fetch may fill the same array again while these rows are handled
   }
 }
 
-/** Learns from the rows in which direction each part of their key goes, and notices a part that turns back. */
+/** Learns the direction of each part of the key from the rows, and detects a part that turns back. */
 class LearnedOrder {
   readonly #directions: number[] = [];
 
@@ -128,7 +128,7 @@ function partsOf(key: Json | []): readonly Json[] {
 
 const DATE = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?)?$/;
 
-/** Numbers, and dates of one format. The order of other texts only the database knows: NaN. */
+/** Compares numbers, and dates of one format. Only the database can compare other texts: NaN. */
 function compareParts(one: Json, other: Json): number {
   if (typeof one === 'number' && typeof other === 'number') return one - other;
   const areDates = [one, other].every((part) => typeof part === 'string' && DATE.test(part));

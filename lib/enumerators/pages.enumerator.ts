@@ -3,12 +3,12 @@ import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from 
 import {
   type At,
   type Bounds,
+  CycleDetector,
   called,
   checkOptions,
   type Enumerator,
   type Page,
   type PageReader,
-  Rounds,
   readPages,
   type Source,
   SourceEnumerator,
@@ -16,17 +16,18 @@ import {
 
 export interface PagesOptions<Item, Token extends Json> extends At {
   /**
-   * A page by its token, the first one by `null`; `next` is the token of the page after it, `null` at the end. A token is a
-   * text that is not blank, a number above 0, or an object or array that is not empty: an offset of 0, `''` and `false` would
-   * ask for the first page again.
+   * Returns a page by its token. `null` asks for the first page. `next` is the token of the page after it, `null` at the end.
+   *
+   * A token is a text that is not blank, a number above 0, or an object or array that is not empty. An offset of 0, `''` and
+   * `false` are refused: they could ask for the first page again.
    */
   fetch: (token: Token | null) => Promise<{ items: readonly Item[]; next: Token | null }>;
 }
 
-/** The page, and the item's index in it; -1: the page is reached, and none of its items finished. */
+/** The page, and the index of the item in it. -1: the page is reached, and none of its items is finished. */
 type PagesCursor = { readonly token: Json; readonly index: number };
 
-/** The items of an API's pages. A resumed run asks for the cursor's page again, and leaves out what is finished. */
+/** The items of an API's pages. A resumed run asks for the cursor's page again, and leaves out the finished items. */
 export function pagesEnumerator<Item, Token extends Json>(options: PagesOptions<Item, Token>): Enumerator<Item> {
   checkOptions(options, ['cursor', 'fetch'], 'pages');
   const { cursor, fetch } = options;
@@ -46,16 +47,16 @@ class ApiPages<Item, Token extends Json> implements Source<Item> {
 
   async *#pages(after: PagesCursor | null, until: PagesCursor | null): AsyncGenerator<Page<Item>, void, void> {
     let start = (after?.index ?? -1) + 1;
-    const rounds = new Rounds();
+    const cycles = new CycleDetector();
     for (let token = (after?.token ?? null) as Token | null; ; start = 0) {
       const { items, next } = checkPage<Item, Token>(await this.#fetch(token), token);
       const isLast = until !== null && isSameJson(token, until.token);
       yield pageOf(items.slice(start, isLast ? until.index + 1 : undefined), { token, start });
       if (next === null || isLast) return;
-      if (isSameJson(next, token) || rounds.comesAgain(next)) {
+      if (isSameJson(next, token) || cycles.isRepeated(next)) {
         throw new InvalidEnumeratorError(
           `pages: the token ${JSON.stringify(next)} came again, so the pages would never end. ` +
-            'Does fetch pass its token on? The last page has next: null',
+            'Does fetch use its token? The last page must have next: null',
         );
       }
       token = next;
@@ -75,20 +76,20 @@ function checkPage<Item, Token extends Json>(page: unknown, token: Json) {
   const { items, next } = (page ?? {}) as { items?: readonly Item[]; next?: Token | null };
   if (!Array.isArray(items) || next === undefined) {
     throw new InvalidEnumeratorError(
-      `pages: fetch(${JSON.stringify(token)}) gave ${Array.isArray(items) ? 'no next' : 'no array of items'}; ` +
-        'it must give { items, next }, and next: null at the end',
+      `pages: fetch(${JSON.stringify(token)}) returned ${Array.isArray(items) ? 'no next' : 'no array of items'}; ` +
+        'it must return { items, next }, and next: null at the end',
     );
   }
   if (next !== null) checkToken(next, token);
   return { items: items as readonly Item[], next };
 }
 
-/** @throws InvalidCursorError for a token that JSON would change, before a run is resumed by it. */
+/** @throws InvalidCursorError for a token that JSON would change, before a run resumes from it. */
 function checkToken(next: Json, token: Json): void {
   if (!isToken(next)) {
     throw new InvalidEnumeratorError(
-      `pages: fetch(${JSON.stringify(token)}) gave next: ${show(next)}, which is not a token: a text that is not blank, a ` +
-        'number above 0, or an object or array that is not empty. Give null at the end',
+      `pages: fetch(${JSON.stringify(token)}) returned next: ${show(next)}, which is not a token. A token is a text that is not ` +
+        'blank, a number above 0, or an object or array that is not empty. Return null at the end',
     );
   }
   checkJson(next, 'next');
@@ -100,7 +101,7 @@ function isToken(next: Json): boolean {
   return typeof next === 'object' && next !== null && isFilled(next);
 }
 
-/** JSON knows which objects are plain, and refuses the others by name. */
+/** An object that is not plain is refused later, when it is checked as JSON. */
 function isFilled(next: object): boolean {
   const isPlain = Array.isArray(next) || Object.getPrototypeOf(next) === Object.prototype;
   return !isPlain || Object.keys(next).length > 0;

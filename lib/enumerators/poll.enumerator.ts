@@ -10,13 +10,13 @@ import {
 } from './contract/index.js';
 
 export interface PollOptions<Item> {
-  /** How long to wait before asking again when there is nothing, in milliseconds. Default 0: empty ends the job. */
+  /** How long to wait before the next `fetch` when the queue is empty, in milliseconds. Default 0: empty ends the job. */
   idleMs?: number;
-  /** Called when an item is finished; until then the queue should be able to give it again. */
+  /** Called when an item is finished. Until then the queue should be able to deliver it again. */
   ack?: (item: Item) => Promise<void>;
 }
 
-/** What `fetch` takes from a queue, one by one, until it gives `null` or `undefined`; there is no cursor. */
+/** What `fetch` takes from a queue, one by one, until it returns `null` or `undefined`. There is no cursor. */
 export function pollEnumerator<Item>(
   fetch: () => Promise<Item | null | undefined>,
   options: PollOptions<Item> = {},
@@ -33,7 +33,7 @@ export function pollEnumerator<Item>(
   return new SourceEnumerator(new Poll(fetch, { idleMs, ack }), null);
 }
 
-/** A timer's longest time. */
+/** Longest delay of a timer. */
 const MAX_IDLE_MS = 2 ** 31 - 1;
 
 class Poll<Item> implements Source<Item, null> {
@@ -42,7 +42,7 @@ class Poll<Item> implements Source<Item, null> {
     private readonly options: { readonly idleMs: number; readonly ack: PollOptions<Item>['ack'] },
   ) {}
 
-  /** Nothing is taken ahead: what was taken and not handled could be lost. */
+  /** Nothing is read ahead: an item that was taken and not handled could be lost. */
   read(): PageReader<Item, null> {
     const { idleMs, ack } = this.options;
     const closed = new AbortController();

@@ -14,7 +14,7 @@ import {
   sourceOf,
 } from './contract/index.js';
 
-/** The first `count` items of an enumerator, over all runs of the job; the cursor is the same. */
+/** The first `count` items of an enumerator, over all runs of the job. The cursor is the same. */
 export function takeEnumerator<Item, C extends Cursor>(
   enumerator: EnumeratorLike<Item, C>,
   count: number,
@@ -69,7 +69,7 @@ function firstOf<Item, C extends Cursor>(
   };
 }
 
-/** How many of the first `count` items are left. A job knows how many it has finished; else the source may. */
+/** How many of the first `count` items are left. A job knows how many it has finished; otherwise the source may know. */
 async function left<Item, C extends Cursor>(
   source: Source<Item, C>,
   { bounds: { after, finished }, count }: { bounds: Bounds<C>; count: number },
@@ -77,7 +77,7 @@ async function left<Item, C extends Cursor>(
   const passed = finished ?? (after === null ? 0 : await source.count?.(after));
   if (passed !== undefined) return count - passed;
   throw new InvalidEnumeratorError(
-    `take(${count}) cannot know how many items stand up to the cursor ${JSON.stringify(after)}: this source does not count, ` +
+    `take(${count}) cannot know how many items lie up to the cursor ${JSON.stringify(after)}: this source does not count, ` +
       'and only a job knows how many it has finished',
   );
 }

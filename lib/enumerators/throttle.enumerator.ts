@@ -16,13 +16,13 @@ import {
 } from './contract/index.js';
 
 export interface ThrottleOptions {
-  /** Whether to pause now. Asked before each item, and before the source is asked for more. */
+  /** Whether to pause now. Called before each item, and before the source is read. */
   when: () => boolean | Promise<boolean>;
-  /** How long the job then waits, in milliseconds. */
+  /** How long the job waits then, in milliseconds. */
   retryInMs: number;
 }
 
-/** The same items, but the run ends while `when()` holds, and the job goes on `retryInMs` later. */
+/** The same items, but the run ends while `when()` returns true, and the job resumes `retryInMs` later. */
 export function throttleEnumerator<Item, C extends Cursor>(
   enumerator: EnumeratorLike<Item, C>,
   options: ThrottleOptions,
@@ -45,7 +45,7 @@ export function throttleEnumerator<Item, C extends Cursor>(
   return new SourceEnumerator(sourceLike(source, { read }), cursor);
 }
 
-/** A page an item, none of them read ahead: nothing is fetched before `when` was asked. */
+/** One item per page, none read ahead: nothing is fetched before `when` was called. */
 function throttled<Item, C extends Cursor>(
   reader: PageReader<Item, C>,
   { when, retryInMs }: ThrottleOptions,

@@ -219,7 +219,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
       ] as const;
     for (const [halve, reason] of [
       [refusing, 'no halves'],
-      [endless, 'it must lie between them'],
+      [endless, 'halve returned a half that ends at'],
     ] as const) {
       const { app, job } = await skipping({ build: build(halve), idsOf }, new Set([3]));
       expect(job.failedReason).toBe('cannot handle 3');

@@ -123,7 +123,9 @@ describe('csv.batches', () => {
       expect(() => csv.batches(3 as never, { cursor: null })).toThrow('csv.batches cannot read 3');
       const given = async (source: unknown) => items(csv.batches(source as CsvSource, { cursor: null }));
       await expect(given(() => 'a')).rejects.toThrow('The function given to csv.batches returned a string');
-      await expect(given(() => Readable.from(['a']))).rejects.toThrow('The stream given to csv.batches gave a string');
+      await expect(given(() => Readable.from(['a']))).rejects.toThrow(
+        'The stream given to csv.batches yielded a string',
+      );
     });
   });
 });

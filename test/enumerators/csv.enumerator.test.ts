@@ -197,7 +197,7 @@ describe('csv.rows', () => {
     it.each<[string, () => unknown, string]>([
       ['no stream', () => undefined, 'returned undefined, not a Readable'],
       ['a string', () => 'a,b', 'returned a string, not a Readable'],
-      ['a stream of strings', () => Readable.from(['a\n', '1\n']), 'gave a string, not bytes'],
+      ['a stream of strings', () => Readable.from(['a\n', '1\n']), 'yielded a string, not bytes'],
     ])('refuses a function that gives %s', async (_, source, message) => {
       const reader = readerOf(csv.rows(source as CsvSource, { cursor: null }));
       await expect(reader.next()).rejects.toThrow(InvalidEnumeratorError);
@@ -257,9 +257,9 @@ describe('csv.rows', () => {
     const at = async (index: number) => cursorOf(csv.rows(chunked(large), { cursor: null }), index);
 
     it.each<[string, CsvSource, number, string]>([
-      ['begins at byte 0', ignoring, 80, 'and byte 0 came instead'],
-      ['begins at byte 0, within the head', ignoring, 10, 'and byte 0 came instead'],
-      ['begins a byte before, within the head', shifted, 10, 'and other bytes came'],
+      ['begins at byte 0', ignoring, 80, 'but it started at byte 0'],
+      ['begins at byte 0, within the head', ignoring, 10, 'but it started at byte 0'],
+      ['begins a byte before, within the head', shifted, 10, 'but it started at another byte'],
     ])('R10: is no change of the file when it %s', async (_, source, index, message) => {
       const cursor = await at(index);
       const reading = items(csv.rows(source, { cursor }));

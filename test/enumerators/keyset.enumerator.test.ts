@@ -139,11 +139,11 @@ describe('keyset', () => {
 
   it.each<[string, object, string]>([
     ['no cursor', { cursor: undefined }, 'keyset: no cursor is given'],
-    ['no fetch', { fetch: undefined }, 'keyset: fetch is no function'],
-    ['no key', { key: 'id' }, 'keyset: key is no function'],
+    ['no fetch', { fetch: undefined }, 'keyset: fetch is not a function'],
+    ['no key', { key: 'id' }, 'keyset: key is not a function'],
     ['a page of none', { pageSize: 0 }, 'keyset: pageSize is 0; it must be a whole number from 1'],
     ['an unknown option', { limit: 5 }, 'keyset has no option "limit". It has: cursor, fetch, key, pageSize, size'],
-    ['a size that is no function', { size: 5 }, 'keyset: size is no function'],
+    ['a size that is not a function', { size: 5 }, 'keyset: size is not a function'],
   ])('refuses %s at once', (_, options, message) => {
     const given = { ...byIdUpwards(), cursor: null, ...options } as KeysetFetchOptions<Row, number>;
     expect(() => build.keyset(given)).toThrow(InvalidOptionsError);
@@ -266,13 +266,13 @@ describe('keyset', () => {
     ));
 
   it('refuses a row without a key', () =>
-    refused({ key: () => undefined }, InvalidEnumeratorError, 'key() gave undefined for the row {"id":0'));
+    refused({ key: () => undefined }, InvalidEnumeratorError, 'key() returned undefined for the row {"id":0'));
 
   it('refuses what is no array', () =>
     refused(
       { fetch: async () => ({ rows: byId }) },
       InvalidEnumeratorError,
-      'fetch(null, 4) gave [object Object]; it must give an array',
+      'fetch(null, 4) returned [object Object]; it must return an array',
     ));
 
   it('R8: refuses a key that JSON would change', () =>

@@ -168,7 +168,7 @@ describe('nested', () => {
     await expect(all(forgotten)).rejects.toThrow('nested: level 2 returned undefined');
   });
 
-  it('R9: refuses an outer level without cursors: its items could not be told apart', async () => {
+  it('R9: refuses an outer level without cursors: its items could not be distinguished', async () => {
     const queue = ['a', 'b'];
     const polled = build.nested(
       [() => build.poll(async () => queue.shift()), (_: string, at: At) => build.times(2, at)],
@@ -176,7 +176,7 @@ describe('nested', () => {
         cursor: null,
       },
     );
-    await expect(all(polled)).rejects.toThrow('an outer level gave an item with no cursor, as poll does');
+    await expect(all(polled)).rejects.toThrow('an outer level gave an item without a cursor, as poll does');
   });
 });
 

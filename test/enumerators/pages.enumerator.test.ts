@@ -94,7 +94,7 @@ describe('pages', () => {
       for await (const [item] of enumerator) taken.push(item);
     })();
     await expect(reading).rejects.toThrow(InvalidEnumeratorError);
-    await expect(reading).rejects.toThrow(`pages: fetch(null) gave next: ${shown}, which is not a token`);
+    await expect(reading).rejects.toThrow(`pages: fetch(null) returned next: ${shown}, which is not a token`);
     expect(taken).toEqual([]);
   });
 
@@ -127,10 +127,10 @@ describe('pages', () => {
     [
       'no next',
       { items: [1] },
-      'pages: fetch(null) gave no next; it must give { items, next }, and next: null at the end',
+      'pages: fetch(null) returned no next; it must return { items, next }, and next: null at the end',
     ],
-    ['no items', { next: null }, 'gave no array of items'],
-    ['nothing', undefined, 'gave no array of items'],
+    ['no items', { next: null }, 'returned no array of items'],
+    ['nothing', undefined, 'returned no array of items'],
   ])('refuses a page with %s', async (_, page, message) => {
     const enumerator = build.pages({ cursor: null, fetch: async () => page as never });
     const reading = enumerator[Symbol.asyncIterator]().next();

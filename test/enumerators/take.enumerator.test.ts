@@ -75,7 +75,7 @@ describe('take', () => {
   it('cannot be resumed outside a job where nobody knows how many items stand before the cursor', async () => {
     const rows = build.keyset({ cursor: 4, key: (id: number) => id, fetch: async () => [5] });
     await expect(items(build.take(rows, 3))).rejects.toThrow(InvalidEnumeratorError);
-    await expect(items(build.take(rows, 3))).rejects.toThrow('how many items stand up to the cursor 4');
+    await expect(items(build.take(rows, 3))).rejects.toThrow('how many items lie up to the cursor 4');
   });
 
   it('refuses a count that is no number of items, and what cannot be iterated', () => {

@@ -3,20 +3,20 @@ import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { Enumerator } from './enumerator.js';
 import type { Page } from './page.js';
 
-/** An item, or a part of a batch. */
+/** An item, or a part of a batch, with the cursors around it. */
 export interface Piece {
   readonly item: unknown;
-  /** Of what was finished before it. */
+  /** Cursor of what was finished before. */
   readonly before: Cursor;
   readonly cursor: Cursor;
-  /** A batch that cannot be halved any more. */
+  /** A batch that cannot be halved further. */
   readonly isRecord?: boolean;
 }
 
 /**
- * A piece in two; undefined when it is one record.
+ * Both halves of a batch; undefined when it is one record.
  *
- * @throws InvalidEnumeratorError for halves that are no smaller: they would be halved without end.
+ * @throws InvalidEnumeratorError for a half that is not smaller: halving would never end.
  */
 export async function halvesOf(
   halve: Enumerator<unknown>['halve'],
@@ -27,8 +27,8 @@ export async function halvesOf(
   const [[first, middle], [second, end]] = halves;
   if (isSameJson(middle, cursor) || isSameJson(middle, before)) {
     throw new InvalidEnumeratorError(
-      `halve gave a half up to ${JSON.stringify(middle)} of what stands between ${JSON.stringify(before)} and ` +
-        `${JSON.stringify(cursor)}: it must lie between them. For one record it gives undefined`,
+      `halve returned a half that ends at ${JSON.stringify(middle)}. It must end between ${JSON.stringify(before)} and ` +
+        `${JSON.stringify(cursor)}. For one record, halve must return undefined`,
     );
   }
   return [
@@ -37,14 +37,14 @@ export async function halvesOf(
   ];
 }
 
-/** Where an item stands. */
+/** Where an item is in a page. */
 export interface Place {
   readonly page: Page<unknown>;
   readonly index: number;
 }
 
 /**
- * What became of an item. `handled`: it is finished now. `passed`: its handler threw, and the job stands behind it: it
- * was skipped, or handled in parts. `left`: the run has to end, and the next begins with what is left of it.
+ * How handling an item ended. `handled`: it is finished. `passed`: its handler threw, and the cursor is after the item, which
+ * was skipped or handled in parts. `left`: the run must end, and the next run starts with what is left of the item.
  */
 export type Outcome = 'handled' | 'passed' | 'left';

@@ -1,16 +1,16 @@
 import { isSameJson, type Json } from '../../cursor.js';
 
-/** Notices, in constant memory, that what should always move on comes again: Brent's algorithm, which remembers one place. */
-export class Rounds {
+/** Detects in constant memory that a sequence repeats: Brent's algorithm, which remembers one value. */
+export class CycleDetector {
   #remembered: Json | undefined;
   #left = 0;
   #length = 1;
 
-  /** Whether `place` was passed before: at the latest in the round after the one that has come to it again. */
-  comesAgain(place: Json): boolean {
-    if (this.#remembered !== undefined && isSameJson(place, this.#remembered)) return true;
+  /** Whether `value` was seen before. A repetition is detected in its second cycle at the latest. */
+  isRepeated(value: Json): boolean {
+    if (this.#remembered !== undefined && isSameJson(value, this.#remembered)) return true;
     if (this.#left-- > 0) return false;
-    this.#remembered = place;
+    this.#remembered = value;
     this.#left = this.#length;
     this.#length *= 2;
     return false;

@@ -6,7 +6,7 @@ export interface At<C extends Cursor = Cursor> {
   cursor: C | null;
 }
 
-/** A sequence of `[item, cursor]` that can be followed from any of its cursors. */
+/** A sequence of `[item, cursor]` that can be resumed after any of its cursors. */
 export interface Enumerator<Item, C extends Cursor = Cursor> extends AsyncIterable<readonly [Item, C]> {
   /** How many items the whole job has, not only what is left; undefined = unknown. Asked once in a job's life. */
   size?(): Promise<number | undefined> | number | undefined;
@@ -15,7 +15,7 @@ export interface Enumerator<Item, C extends Cursor = Cursor> extends AsyncIterab
    * without counting, such as a CSV by its bytes. `percent` and `etaMs` are computed from it rather than from `size`.
    */
   fraction?(cursor: C): number | undefined;
-  /** A batch in two, each with its cursor; undefined: it is one record. Only batches have it. */
+  /** Both halves of a batch, each with its cursor; undefined when it is one record. Only batches have this method. */
   halve?(
     item: Item,
     before: C | null,
@@ -29,7 +29,7 @@ export type EnumeratorLike<Item, C extends Cursor = Cursor> =
   | AsyncIterable<readonly [Item, C]>
   | Iterable<readonly [Item, C]>;
 
-/** What `@BuildEnumerator` returns; `null` says that there is nothing to do. */
+/** What `@BuildEnumerator` returns. `null` means that there is nothing to do. */
 export type Built<Item, C extends Cursor = Cursor> =
   | EnumeratorLike<Item, C>
   | null

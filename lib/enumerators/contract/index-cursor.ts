@@ -1,6 +1,6 @@
 import { InvalidCursorError } from '../../iteration.errors.js';
 
-/** The cursor of a source that counts, from 0. @throws InvalidCursorError for anything else. */
+/** The cursor of a source that counts from 0. @throws InvalidCursorError for anything else. */
 export function indexCursor(cursor: unknown): number | null {
   if (cursor === null || (Number.isInteger(cursor) && (cursor as number) >= 0)) return cursor as number | null;
   throw new InvalidCursorError(

@@ -1,6 +1,6 @@
 export { halvesOf, type Outcome, type Piece, type Place } from './batch.split.js';
 export { batchesOf } from './batches.js';
-export { Rounds } from './cycle.detector.js';
+export { CycleDetector } from './cycle.detector.js';
 export type { At, Built, Enumerator, EnumeratorLike } from './enumerator.js';
 export { indexCursor } from './index-cursor.js';
 export { type ColumnOrder, compareNumbers, type KeyValues } from './key-order.js';

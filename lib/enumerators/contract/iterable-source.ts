@@ -32,15 +32,15 @@ export class IterableSource<Item, C extends Cursor> implements Source<Item, C> {
   }
 }
 
-/** A reader of one kind of answer: no user's iterable is throttled. */
+/** A reader that is never throttled. */
 interface IterableReader<Item, C extends Cursor> {
   next(): Page<Item, C> | undefined | Promise<Page<Item, C> | undefined>;
   close(): Promise<void>;
 }
 
 /**
- * A user's own iterable, a page an item: it is resumed only when the item before is finished, and its `finally` runs
- * when the run ends early.
+ * A user's own iterable, one item per page. It is resumed only when the item before is finished, and its `finally` runs when
+ * the run ends early.
  */
 function readIterable<Item, C extends Cursor>(iterable: EnumeratorLike<Item, C>): IterableReader<Item, C> {
   let iterator: Iterator<readonly [Item, C]> | AsyncIterator<readonly [Item, C]> | undefined;
@@ -75,7 +75,7 @@ function isThenable(value: object): value is PromiseLike<never> {
 function pageOf<Item, C extends Cursor>(pair: unknown): Page<Item, C> {
   if (!Array.isArray(pair) || pair.length !== 2) {
     throw new InvalidEnumeratorError(
-      `The enumerator yielded ${describe(pair)}; it must yield [item, cursor], the cursor naming that item`,
+      `The enumerator yielded ${describe(pair)}. It must yield [item, cursor], the cursor naming that item`,
     );
   }
   const [item, cursor] = pair as [Item, C];
@@ -88,14 +88,14 @@ function pageOf<Item, C extends Cursor>(pair: unknown): Page<Item, C> {
   return { items: [item], cursorAt: asYielded(cursor), aliased: typeof cursor === 'object' };
 }
 
-/** A generator may change the object that it yielded as a cursor, and yield it again: the item keeps its own. */
+/** A generator may change the object that it yielded as a cursor, and yield it again. The item keeps its cursor. */
 function asYielded<C extends Cursor>(cursor: C): () => C {
   if (typeof cursor !== 'object' || cursor === null) return () => cursor;
   const text = textOf(cursor);
   return () => (textOf(cursor) === text ? cursor : (JSON.parse(text) as C));
 }
 
-/** What JSON cannot hold is refused when the cursor is looked at. */
+/** A cursor that JSON cannot hold is refused when it is read. */
 function textOf(cursor: Cursor): string {
   try {
     return JSON.stringify(cursor) ?? 'null';

@@ -1,22 +1,20 @@
 import { isSameJson, type Json } from '../../cursor.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 
-/** One value a key column, in the order of the key. */
+/** One value per key column, in the order of the key. */
 export type KeyValues = readonly Json[];
 
 /** How the values of one key column are ordered. */
 export interface ColumnOrder {
   readonly descending: boolean;
-  /** Where NULLs stand; undefined: the column has none. */
+  /** Where NULLs are ordered; undefined = the column has none. */
   readonly nulls?: 'first' | 'last';
-  /**
-   * Compares two values that are not null as the database does; NaN: it cannot say. Absent: only the database knows.
-   */
+  /** Compares two values that are not null as the database does; NaN = unknown. Absent: only the database can compare. */
   readonly compare?: (one: Json, other: Json) => number;
 }
 
 /**
- * Compares each key with the one before it, column by column, up to the first column whose order is not known.
+ * Compares each key with the one before, column by column, up to the first column whose order is unknown.
  *
  * @throws InvalidEnumeratorError for a key that does not come after the one before it.
  */
@@ -36,7 +34,7 @@ export function checkOrder(
   }
 }
 
-/** Positive: `other` comes after `one`; negative: before it; 0: not known. */
+/** Positive: `other` comes after `one`. Negative: `other` comes before `one`. 0: unknown. */
 function stepOf(one: KeyValues, other: KeyValues, orders: readonly ColumnOrder[]): number {
   for (let column = 0; column < orders.length; column++) {
     const [from, to] = [one[column] as Json, other[column] as Json];
@@ -52,7 +50,7 @@ function stepOf(one: KeyValues, other: KeyValues, orders: readonly ColumnOrder[]
 
 const DECIMAL = /^(-?)0*(\d+)(?:\.(\d+))?$/;
 
-/** Orders numbers and decimal texts, exactly and whatever their length; NaN for anything else. */
+/** Compares numbers and decimal texts exactly, at any length; NaN for anything else. */
 export function compareNumbers(one: Json, other: Json): number {
   if (typeof one === 'number' && typeof other === 'number') return one - other;
   const [left, right] = [DECIMAL.exec(String(one)), DECIMAL.exec(String(other))];

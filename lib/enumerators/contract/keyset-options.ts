@@ -4,17 +4,17 @@ import type { At } from './enumerator.js';
 /** How a source over rows is ordered and paged. */
 export interface KeysetOptions extends At {
   /**
-   * Columns in order, each ascending unless said; the primary key (all of it) is added when it is not among them.
-   * A column that may be NULL needs its place: `{ column, order, nulls: 'first' | 'last' }`. Default: the primary key.
+   * Columns in order, ascending by default. The whole primary key is added when it is not among them.
+   * A column that may be NULL needs `nulls`: `{ column, order, nulls: 'first' | 'last' }`. Default: the primary key.
    */
   key?: string | readonly (string | KeyColumn)[];
-  /** Rows a query. Default 1000; for batches their size. */
+  /** Rows per query. Default 1000; for batches, `batchSize`. */
   pageSize?: number;
 }
 
 /** How a source over batches of rows is ordered and cut. */
 export interface BatchOptions extends KeysetOptions {
-  /** Rows a batch; the last one may have fewer. Default 1000. */
+  /** Rows per batch; the last batch may have fewer. Default 1000. */
   batchSize?: number;
 }
 
@@ -22,7 +22,7 @@ export interface BatchOptions extends KeysetOptions {
 export interface KeyColumn {
   readonly column: string;
   readonly order: 'asc' | 'desc';
-  /** Where rows with NULL stand, whatever the database's own order is. */
+  /** Where rows with NULL are ordered, whatever the database's own order is. */
   readonly nulls?: 'first' | 'last';
 }
 
@@ -31,7 +31,7 @@ const OPTIONS = ['cursor', 'key', 'pageSize'];
 const BATCH_OPTIONS = [...OPTIONS, 'batchSize'];
 const COLUMN_OPTIONS = ['column', 'order', 'nulls'];
 
-/** The options with their defaults; an empty `key` stands for the primary key. */
+/** The options with their defaults. An empty `key` means the primary key. */
 export interface ResolvedKeyset {
   readonly key: readonly KeyColumn[];
   readonly pageSize: number;
@@ -71,7 +71,7 @@ export function count(value: unknown, name: string, source: string): number {
 export function checkOptions(options: At, known: readonly string[], source: string): void {
   if (typeof options !== 'object' || options === null || options.cursor === undefined) {
     throw new InvalidOptionsError(
-      `${source}: no cursor is given. Pass on the one that the processor's build method gets: { cursor }`,
+      `${source}: no cursor is given. Pass on the cursor that the processor's build method receives: { cursor }`,
     );
   }
   refuseUnknown(options, known, source);
@@ -97,7 +97,7 @@ function keyColumn(part: unknown, source: string): KeyColumn {
   ) as KeyColumn;
   if (typeof column !== 'string' || column === '') {
     throw new InvalidOptionsError(
-      `${source}: key contains ${show(part)}; a part of it is a column's name, or { column: 'name', order: 'asc' | 'desc' }`,
+      `${source}: key contains ${show(part)}; each part must be a column's name, or { column: 'name', order: 'asc' | 'desc' }`,
     );
   }
   if (order !== 'asc' && order !== 'desc') {

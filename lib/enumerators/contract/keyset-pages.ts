@@ -10,7 +10,7 @@ export interface KeysetQuery<Row> {
   readonly name: string;
   readonly columns: number;
   readonly pageSize: number;
-  /** The order of each column, as far as it is known. Read after each fetch: the database may have to be asked first. */
+  /** The order of each column, as far as it is known. Read after each fetch: a fetch may ask the database for it. */
   readonly orders?: readonly ColumnOrder[];
   /** At most `limit` rows after `after`, up to and including `until`, in the order of the key; none at the end. */
   fetch(
@@ -21,13 +21,13 @@ export interface KeysetQuery<Row> {
 
 export interface KeyedRows<Row, Key = KeyValues> {
   readonly rows: readonly Row[];
-  /** Of each row, read when it was fetched: a handler may change the row. */
+  /** Key of each row, read when the row was fetched: a handler may change the row. */
   readonly keys: readonly Key[];
 }
 
 /**
- * Pages of a source that is ordered by columns, one query each, no OFFSET. Only a page without rows is the end: what
- * stands between the source and its table (an extension of the client, a proxy, a view) may cut a page short.
+ * Pages of a source that is ordered by columns: one query per page, no OFFSET. Only a page without rows is the end. Something
+ * between the source and its table (an extension of the client, a proxy, a view) may cut a page short.
  *
  * The cursor is the key's value, or the array of its values when the key has several columns.
  *
@@ -51,7 +51,7 @@ export async function* keysetPages<Row>(
   }
 }
 
-/** A page of rows, each with the cursor that is made of its key. */
+/** A page of rows, each with the cursor made from its key. */
 export function keyedPage<Row, Key, C extends Cursor>(
   { rows, keys }: KeyedRows<Row, Key>,
   cursor: (key: Key) => C,
@@ -60,7 +60,7 @@ export function keyedPage<Row, Key, C extends Cursor>(
 }
 
 /**
- * Rows in the order of a unique key have no two equal keys, and none equal to the key they come after (R8).
+ * Checks that no two neighbouring rows have the same key, and that no row has the key it should come after (R8).
  *
  * @throws InvalidEnumeratorError
  */
@@ -68,7 +68,7 @@ export function checkForward<Key>(name: string, after: Key | null, keys: readonl
   if (after !== null && keys.length > 0 && (isSameJson(after, keys[0]) || isSameJson(after, keys.at(-1)))) {
     throw new InvalidEnumeratorError(
       `${name}: a page after ${JSON.stringify(after)} came back with that same key, so iteration would never end. ` +
-        'The key must be unique, and the query must honour it',
+        'The key must be unique, and the query must return only rows after it',
     );
   }
   const twin = keys.findIndex((key, index) => index > 0 && isSameJson(keys[index - 1], key));

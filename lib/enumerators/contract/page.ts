@@ -1,26 +1,26 @@
 import { type Cursor, isSameJson } from '../../cursor.js';
 
-/** A stretch of consecutive items. A cursor is made only when it is asked for, so an item costs no cursor. */
+/** Consecutive items. A cursor is made only on request, so an item costs no cursor. */
 export interface Page<Item, C extends Cursor = Cursor> {
-  /** None when the source has only moved on, to `cursorAt(-1)`. */
+  /** Empty when the source has only advanced to `cursorAt(-1)`. */
   readonly items: readonly Item[];
   cursorAt(index: number): C;
-  /** Its cursors are objects of the user's, who may go on to change them: each is looked at when it is needed, and not kept. */
+  /** Its cursors are objects that user code may still change: each is read when it is needed, and not kept. */
   readonly aliased?: boolean;
-  /** Its cursors are places in a list, which name whatever item stands there when the list has changed. */
+  /** Its cursors are positions in a list. When the list changes, a cursor names whatever item is there then. */
   readonly positional?: boolean;
-  /** Whether a cursor names the item at `index`; by default when it is the same as the item's. */
+  /** Whether a cursor names the item at `index`. By default: whether it equals the item's cursor. */
   isAt?(index: number, cursor: C): boolean;
-  /** Told of each finished item before the next one begins, by whoever handles them. */
+  /** Acknowledges a finished item. Called before the next item starts. */
   finished?(index: number): Promise<void>;
 }
 
-/** Instead of a page: the run is to end here, and the job to go on in so many milliseconds. */
+/** Instead of a page: the run must end here, and the job resumes in `retryInMs` milliseconds. */
 export interface Throttled {
   readonly retryInMs: number;
 }
 
-/** What a reader gives: a page, a pause, or the end. */
+/** What a reader returns: a page, a pause, or undefined at the end. */
 export type Next<Item, C extends Cursor = Cursor> = Page<Item, C> | Throttled | undefined;
 
 export function isThrottled(next: object): next is Throttled {

@@ -2,15 +2,15 @@ import type { Cursor } from '../../cursor.js';
 import type { Next } from './page.js';
 import type { PageReader } from './source.js';
 
-/** What a run reads from. */
+/** The reader of a run. */
 export interface RunReader<Item, C extends Cursor = Cursor> extends PageReader<Item, C> {
-  /** Whether a page ahead is being read. */
+  /** Whether the next page is being read ahead. */
   readonly isReading: boolean;
 }
 
 /**
- * Fetches the next page while the items of the last one are handled, where the reader allows it: at most one page ahead,
- * so two in memory. An error of the page ahead is thrown only when that page is asked for.
+ * Fetches the next page while the items of the current one are handled, where the reader allows it. At most one page is read
+ * ahead, so two are in memory. Its error is thrown only when that page is requested.
  */
 export function readAhead<Item, C extends Cursor>(reader: PageReader<Item, C>): RunReader<Item, C> {
   let ahead: Promise<Next<Item, C>> | undefined;
@@ -25,10 +25,10 @@ export function readAhead<Item, C extends Cursor>(reader: PageReader<Item, C>): 
     }
   };
 
-  const follow = (next: Next<Item, C>): Next<Item, C> => {
+  const startNext = (next: Next<Item, C>): Next<Item, C> => {
     if (!next || !reader.ahead || !('items' in next)) return next;
     ahead = read();
-    ahead.catch(() => {}); // asked for by the next call; until then nobody listens
+    ahead.catch(() => {}); // the next call rejects with it
     return next;
   };
 
@@ -43,7 +43,7 @@ export function readAhead<Item, C extends Cursor>(reader: PageReader<Item, C>): 
       const next = ahead ?? reader.next();
       ahead = undefined;
       if (!('ahead' in reader)) return next;
-      return next instanceof Promise ? next.then(follow) : follow(next);
+      return next instanceof Promise ? next.then(startNext) : startNext(next);
     },
     close: () => reader.close(),
   };

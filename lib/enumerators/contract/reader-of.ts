@@ -5,7 +5,7 @@ import type { RunReader } from './read-ahead.js';
 import { SourceEnumerator } from './source-enumerator.js';
 
 /**
- * The pages of anything that `@BuildEnumerator` may return, for whoever handles the items.
+ * The pages of anything that `@BuildEnumerator` may return, for the code that handles the items.
  *
  * @param finished How many items the job has finished in its life.
  */
@@ -16,7 +16,7 @@ export function readerOf<Item, C extends Cursor>(
   return sourceOf(enumerator).read({ finished });
 }
 
-/** The same as a {@link SourceEnumerator}. A user's own iterable was built to start behind the cursor. */
+/** The same items as a {@link SourceEnumerator}. A user's own iterable was built to start after the cursor. */
 export function sourceOf<Item, C extends Cursor>(enumerator: EnumeratorLike<Item, C>): SourceEnumerator<Item, C> {
   if (enumerator instanceof SourceEnumerator) return enumerator;
   return new SourceEnumerator(new IterableSource(enumerator), null);

@@ -6,10 +6,10 @@ import { type RunReader, readAhead } from './read-ahead.js';
 import type { Bounds, PageReader, Source } from './source.js';
 import { Turns } from './turns.js';
 
-/** Of Node's timers. */
+/** Longest delay of Node's timers. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** A {@link Source} that starts behind a cursor: the {@link Enumerator} that the builder's calls return. */
+/** A {@link Source} that starts after a cursor: the {@link Enumerator} that the builder's methods return. */
 export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumerator<Item, C> {
   readonly size?: Enumerator<Item, C>['size'];
   readonly fraction?: Enumerator<Item, C>['fraction'];
@@ -24,17 +24,17 @@ export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumer
     if (source.halve) this.halve = source.halve.bind(source);
   }
 
-  /** For whoever handles the items: one page ahead, where the source allows it. */
+  /** For the code that handles the items. Reads one page ahead, where the source allows it. */
   read(bounds: Partial<Omit<Bounds<C>, 'after'>> = {}): RunReader<Item, C> {
     return readAhead(this.open(bounds));
   }
 
-  /** For a source that is made of this one. */
+  /** For a source made from this one. */
   open({ until = null, finished }: Partial<Omit<Bounds<C>, 'after'>> = {}): PageReader<Item, C> {
     return this.source.read({ after: this.cursor, until, finished });
   }
 
-  /** Outside a run, a throttled source is waited for. */
+  /** Outside a run, iteration waits while the source is throttled. */
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly [Item, C], void, void> {
     const reader = this.read();
     const turns = new Turns();

@@ -2,39 +2,39 @@ import type { Cursor } from '../../cursor.js';
 import type { Enumerator } from './enumerator.js';
 import type { Next, Page } from './page.js';
 
-/** Hands out a source's pages in order. */
+/** Reads a source's pages in order. */
 export interface PageReader<Item, C extends Cursor = Cursor> {
-  /** Whether the next page may be read before the items of the last one are finished; by default not. It may change. */
+  /** Whether the next page may be read before the items of the last one are finished. Default false. It may change. */
   readonly ahead?: boolean;
-  /** Whether what it gives is gone from the source: it is asked for nothing that would not be handled. */
+  /** Whether reading removes items from the source. If so, items already removed from the source must be handled. */
   readonly consuming?: boolean;
-  /** The next page; undefined at the end. After {@link Throttled} it may be asked again. */
+  /** The next page; undefined at the end. May be called again after {@link Throttled}. */
   next(): Next<Item, C> | Promise<Next<Item, C>>;
-  /** Releases what reading opened. Called exactly once; when a run ends early, perhaps while `next` is under way. */
+  /** Releases what reading opened. Called exactly once. When a run ends early, `next` may still be pending. */
   close(): void | Promise<void>;
 }
 
-/** Both ends of a stretch of a source; `null` means the source's own. */
+/** Both ends of what to read. `null` means the beginning or the end of the source. */
 export interface Bounds<C extends Cursor = Cursor> {
-  /** Items begin behind this cursor. */
+  /** Items start after this cursor. */
   readonly after: C | null;
-  /** Items end with this cursor's, it included. */
+  /** The last item is the one that this cursor names. */
   readonly until: C | null;
   /** How many items up to `after` the job has finished; undefined = unknown. */
   readonly finished?: number;
 }
 
-/** What a source implements: it can start behind any of its cursors and end at one. */
+/** What a source implements. It can start after any of its cursors and end at one. */
 export interface Source<Item, C extends Cursor = Cursor> {
-  /** A reader of the items within `bounds`; nothing is opened before its first `next`. */
+  /** A reader of the items within `bounds`. It opens nothing before its first `next`. */
   read(bounds: Bounds<C>): PageReader<Item, C>;
   /**
    * How many items the whole source has, wherever it started; undefined = unknown.
    *
-   * @param options.exact Whether an estimate will not do: a source that only has one says undefined.
+   * @param options.exact Do not estimate: a source that can only estimate returns undefined.
    */
   size?(options?: { readonly exact: boolean }): Promise<number | undefined> | number | undefined;
-  /** How many items it has up to and including this cursor's; undefined = unknown. */
+  /** How many items lie up to and including this cursor's; undefined = unknown. */
   count?(cursor: C): Promise<number | undefined> | number | undefined;
   /** See {@link Enumerator.fraction}. */
   fraction?: Enumerator<Item, C>['fraction'];
@@ -42,7 +42,7 @@ export interface Source<Item, C extends Cursor = Cursor> {
   halve?: Enumerator<Item, C>['halve'];
 }
 
-/** A source like another one, but for `changes`. */
+/** The same source with `changes`. */
 export function sourceLike<Item, C extends Cursor>(
   source: Source<Item, C>,
   changes: Partial<Source<Item, C>>,
@@ -58,7 +58,7 @@ export function sourceLike<Item, C extends Cursor>(
   };
 }
 
-/** A reader over an async generator of pages, which may be read ahead. */
+/** A reader of the pages of an async generator. They may be read ahead. */
 export function readPages<Item, C extends Cursor>(
   pages: AsyncGenerator<Page<Item, C>, void, void>,
 ): PageReader<Item, C> {

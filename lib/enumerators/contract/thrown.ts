@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { IterationError } from '../../iteration.errors.js';
 
-/** The error as it is, or one around what is not an Error: BullMQ reads `message` of whatever was thrown. */
+/** The error itself, or an Error around a thrown value of another kind: BullMQ reads `message` of what was thrown. */
 export function toError(thrown: unknown, by: string): Error {
   if (thrown instanceof Error) return thrown;
   if (typeof thrown === 'object' && thrown !== null && typeof (thrown as Error).message === 'string')
@@ -16,9 +16,9 @@ export function toError(thrown: unknown, by: string): Error {
 }
 
 /**
- * What a function of the user's gives.
+ * The result of a function that user code gave.
  *
- * @param by Its name, for what it throws that is not an Error: `fetch of pages`.
+ * @param by Name of the function, such as `fetch of pages`. Used when it throws something that is not an Error.
  */
 export async function called<Result>(by: string, call: () => Result): Promise<Awaited<Result>> {
   try {

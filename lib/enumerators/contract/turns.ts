@@ -1,10 +1,10 @@
 const PER_TURN = 64;
 
-/** Gives the event loop its turn in a loop that may never wait for anything (R13). */
+/** Lets the event loop run in a loop that may never wait for anything (R13). */
 export class Turns {
   #left = PER_TURN;
 
-  /** Waits for a turn every 64th time. */
+  /** Yields to the event loop on every 64th call. */
   async pass(): Promise<void> {
     if (--this.#left > 0) return;
     this.#left = PER_TURN;

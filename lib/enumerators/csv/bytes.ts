@@ -9,37 +9,37 @@ import { called } from '../contract/index.js';
 /**
  * Where a CSV is: a path, a file URL, a Buffer, or a function that opens it at the byte `start` (S3, HTTP ranges).
  *
- * A resumed run calls the function twice: at 0, to see whether it is the same file, and just before the cursor. Each stream
- * is destroyed as soon as nothing more of it is wanted. At 0, ask for the whole: of an empty object, S3 and HTTP refuse a range.
+ * A resumed run calls the function twice: at 0, to check that it is the same file, and just before the cursor. Each stream is
+ * destroyed as soon as it is no longer needed. At 0, ask for the whole file: S3 and HTTP refuse a range of an empty object.
  */
 export type CsvSource = string | URL | Buffer | OpenStream;
 
 type OpenStream = (range: { start: number }) => Readable | Promise<Readable>;
 
-/** How much is read, and parsed into one page, at a time. */
+/** How much is read at a time, and parsed into one page. */
 export const CHUNK_BYTES = 65_536;
 
 /** An opened {@link CsvSource}. */
 export interface CsvBytes {
-  /** In bytes, when it was opened; undefined = unknown. */
+  /** Size in bytes when it was opened; undefined = unknown. */
   readonly size: number | undefined;
-  /** The bytes from `start` on, in chunks of {@link CHUNK_BYTES} at most; none after the end. */
+  /** The bytes from `start` on, in chunks of at most {@link CHUNK_BYTES}; none after the end. */
   from(start: number): AsyncGenerator<Buffer, void, void>;
   close(): Promise<void>;
 }
 
-/** Who reads, and until when. */
+/** The call that reads, and how long it reads. */
 export interface Reading {
   /** `csv.rows`, for error messages. */
   readonly call: string;
-  /** Aborted when nothing more is wanted: a stream that gives nothing is destroyed. */
+  /** Aborted when no more is needed. A stalled stream is then destroyed. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The source's name for error messages.
+ * Name of the source for error messages.
  *
- * @throws InvalidOptionsError for what is no source.
+ * @throws InvalidOptionsError for a value that is not a source.
  */
 export function nameOf(source: CsvSource, call: string): string {
   if (typeof source === 'string') return source;
@@ -48,7 +48,7 @@ export function nameOf(source: CsvSource, call: string): string {
   if (source instanceof URL && source.protocol === 'file:') return fileURLToPath(source);
   throw new InvalidOptionsError(
     `${call} cannot read ${source instanceof URL ? source.href : describe(source)}. Give it a path, a file URL, a Buffer, ` +
-      'or, for whatever can be opened at any byte, a function: ({ start }) => Readable',
+      'or a function that opens it at any byte: ({ start }) => Readable',
   );
 }
 
@@ -83,7 +83,7 @@ interface OpenFile {
   readonly size: number;
 }
 
-/** @throws SourceChangedError when the file is cut while it is read: its last record may be half of one. */
+/** @throws SourceChangedError when the file is cut while it is read: its last record may be incomplete. */
 async function* chunksOf({ file, path, size }: OpenFile, start: number): AsyncGenerator<Buffer, void, void> {
   const read = (at: number) => file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, at);
   let coming = read(start);
@@ -97,7 +97,7 @@ async function* chunksOf({ file, path, size }: OpenFile, start: number): AsyncGe
     }
     position += bytesRead;
     coming = read(position); // while this chunk is parsed; closing the file waits for it
-    coming.catch(() => {}); // asked for with the next chunk, if at all
+    coming.catch(() => {}); // awaited for the next chunk, if at all
     yield buffer.subarray(0, bytesRead);
   }
 }
@@ -105,7 +105,7 @@ async function* chunksOf({ file, path, size }: OpenFile, start: number): AsyncGe
 async function* slices(bytes: Buffer, start: number): AsyncGenerator<Buffer, void, void> {
   for (let position = start; position < bytes.length; position += CHUNK_BYTES) {
     yield bytes.subarray(position, position + CHUNK_BYTES);
-    // There is no I/O to wait for, so without this a stretch without records would starve the event loop.
+    // There is no I/O to wait for, so a long part without records would starve the event loop.
     await setImmediate();
   }
 }
@@ -125,7 +125,7 @@ async function* streamed(source: OpenStream, start: number, { call, signal }: Re
     for await (const chunk of stream as AsyncIterable<unknown>) {
       if (!(chunk instanceof Uint8Array)) {
         throw new InvalidEnumeratorError(
-          `The stream given to ${call} gave ${describe(chunk)}, not bytes, so its position is unknown. ` +
+          `The stream given to ${call} yielded ${describe(chunk)}, not bytes, so its position is unknown. ` +
             `Do not set its encoding: "encoding" is an option of ${call}`,
         );
       }
@@ -137,7 +137,7 @@ async function* streamed(source: OpenStream, start: number, { call, signal }: Re
   }
 }
 
-/** A stream that comes when it is no longer wanted is destroyed. */
+/** Destroys a stream that opens when it is no longer needed. */
 function opened(opening: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
   const aborted = once(signal, 'abort').then(() => Promise.reject(signal.reason));
   return Promise.race([opening, aborted]).catch((error) => {
@@ -146,11 +146,11 @@ function opened(opening: Promise<unknown>, signal: AbortSignal): Promise<unknown
   });
 }
 
-/** Also a stream of the package readable-stream, which is not an instance of Node's Readable. */
+/** Destroys also a stream of the package readable-stream, which is not an instance of Node's Readable. */
 function destroy(stream: unknown): void {
   const { on, destroy } = (stream ?? {}) as Partial<Readable>;
   if (typeof on !== 'function' || typeof destroy !== 'function') return;
-  on.call(stream, 'error', () => {}); // a cut response says so, and nobody listens any more
+  on.call(stream, 'error', () => {}); // a response that is cut off emits it
   destroy.call(stream);
 }
 

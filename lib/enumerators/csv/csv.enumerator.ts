@@ -30,22 +30,25 @@ const ROWS = { name: 'csv.rows', own: ['cursor'] };
 const BATCHES = { name: 'csv.batches', own: ['cursor', 'batchSize'] };
 const DEFAULT_BATCH = 1_000;
 
-/** Enumerators over the records of a CSV; they need the package `csv-parse`. */
+/** Enumerators over the records of a CSV. They need the package `csv-parse`. */
 @Injectable()
 export class CsvEnumeratorBuilder {
   /**
-   * The records of a CSV, resumed at the byte behind the last finished one: nothing before it is read again but the
-   * head of the file, up to its first record.
+   * The records of a CSV, resumed at the byte after the last finished record. Of what is before, only the first 64 KB
+   * (more where the first record ends later) and the 4 KB before the cursor are read again.
    *
-   * Options are those of csv-parse, with `columns: true` (a record is an object by the header) and `bom: true` as
-   * defaults. Refused are `info` and `delimiter_auto`, and `max_record_size`, `trim` and `rtrim` together with
-   * `skip_records_with_error`; the errors say why. Functions among them (`cast`, `columns`, `on_record`) see a resumed
-   * file's header and first record again, so they should be pure, and `on_skip` sees again what is broken behind the
-   * cursor. Of what csv-parse tells them, `records`, `lines` and `bytes` are the file's; `comment_lines`, `empty_lines`,
+   * Options are those of csv-parse, with the defaults `columns: true` (a record is an object by the header) and
+   * `bom: true`. Refused are `info` and `delimiter_auto`, and `max_record_size`, `trim` and `rtrim` together with
+   * `skip_records_with_error`; the errors say why.
+   *
+   * The functions among the options (`cast`, `columns`, `on_record`) should be pure: a resumed run calls them again for the
+   * header and the first record. `on_skip` is called again for broken records after the cursor. In what these functions
+   * receive, `records`, `lines` and `bytes` count from the beginning of the file. `comment_lines`, `empty_lines`,
    * `invalid_field_length` and `bytes_records` count what this run has read.
    *
    * The cursor holds the byte, the row number, and a fingerprint of the file: its first 64 KB, the 4 KB before the cursor,
-   * and its size. A file that was appended to is the same. What is another only elsewhere, at no smaller size, is not noticed.
+   * and its size. A file that was appended to is the same file. Changes elsewhere in a file that is no smaller are not
+   * detected.
    *
    * `percent` and `etaMs` of a job are computed from its bytes, exactly. They are unknown for a stream.
    *
@@ -54,11 +57,11 @@ export class CsvEnumeratorBuilder {
    * a function decides what is skipped: `on_record`, `cast` with `skip_records_with_empty_values`, `columns` with
    * `skip_records_with_error`.
    *
-   * Reading rejects with SourceChangedError when the file is no longer the cursor's (R10), or is cut while it is read, and with
-   * MissingDependencyError when csv-parse is not installed; errors of the file system, the stream and csv-parse pass
-   * untouched. A stream that gives nothing is destroyed when the run ends.
+   * Reading rejects with SourceChangedError when the file is no longer the cursor's (R10), or is cut while it is read. It
+   * rejects with MissingDependencyError when csv-parse is not installed. Errors of the file system, the stream and csv-parse
+   * pass untouched. A stalled stream is destroyed when the run ends.
    *
-   * @throws InvalidOptionsError for what is no source, and for an option that is unknown or cannot be resumed.
+   * @throws InvalidOptionsError for a value that is not a source, and for an option that is unknown or cannot be resumed.
    * @throws InvalidCursorError for a cursor of another source.
    */
   rows<Row = Record<string, string>>(source: CsvSource, options: At & CsvParseOptions): Enumerator<Row> {
@@ -68,10 +71,10 @@ export class CsvEnumeratorBuilder {
   }
 
   /**
-   * As {@link rows}, in arrays of `batchSize` records (default 1000), the last one shorter. A batch's cursor is its last
-   * record's, so a processor may change from the one to the other, and its `batchSize`, between two runs.
+   * As {@link rows}, in arrays of `batchSize` records (default 1000); the last array may be shorter. A batch's cursor is its
+   * last record's, so a processor may change between `rows` and `batches`, and its `batchSize`, between two runs.
    *
-   * @throws InvalidOptionsError for a batchSize that is no whole number from 1 too.
+   * @throws InvalidOptionsError also for a batchSize that is not a whole number from 1.
    */
   batches<Row = Record<string, string>>(
     source: CsvSource,
@@ -107,7 +110,7 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
     return {
       ...reader,
       close: () => {
-        closing.abort(); // ends a `next` that waits for a stream
+        closing.abort(); // ends a `next` that is waiting for a stream
         return reader.close();
       },
     };

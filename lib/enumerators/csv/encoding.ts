@@ -3,7 +3,7 @@ import type { ParserOptions } from './options.js';
 
 const READ = [Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from([0xff, 0xfe])];
 
-/** The longer one first: it begins with the BOM of UTF-16LE. */
+/** UTF-32LE first: its BOM begins with that of UTF-16LE. */
 const REFUSED = {
   'UTF-32LE': Buffer.from([0xff, 0xfe, 0x00, 0x00]),
   'UTF-32BE': Buffer.from([0x00, 0x00, 0xfe, 0xff]),
@@ -11,9 +11,9 @@ const REFUSED = {
 };
 
 /**
- * The byte order mark that csv-parse skips at the beginning of a file; empty for none, and with `bom: false`.
+ * The byte order mark that csv-parse skips at the beginning of a file. Empty for none, and with `bom: false`.
  *
- * @throws InvalidEnumeratorError for that of an encoding that csv-parse cannot read.
+ * @throws InvalidEnumeratorError for the mark of an encoding that csv-parse cannot read.
  */
 export function bomOf(name: string, head: Buffer, { bom }: ParserOptions): Buffer {
   const startsWith = (mark: Buffer) => head.subarray(0, mark.length).equals(mark);
@@ -22,6 +22,6 @@ export function bomOf(name: string, head: Buffer, { bom }: ParserOptions): Buffe
   if (!refused) return READ.find(startsWith) ?? Buffer.alloc(0);
   throw new InvalidEnumeratorError(
     `${name} begins with the byte order mark of ${refused[0]}, which csv-parse cannot read. Give a function that decodes it ` +
-      "(see docs/sources.md), or bom: false if these bytes are the first record's",
+      '(see docs/sources.md), or bom: false if these bytes belong to the first record',
   );
 }

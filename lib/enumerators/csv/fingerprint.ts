@@ -1,35 +1,36 @@
 import { createHash } from 'node:crypto';
 import { InvalidCursorError, InvalidEnumeratorError, SourceChangedError } from '../../iteration.errors.js';
 
-/** How much of a file's beginning tells it from another (R10). */
+/** How much of a file's beginning identifies it (R10). */
 export const HEAD_BYTES = 65_536;
 
-/** How much of the file before the cursor must be as it was (R10). */
+/** How many bytes before the cursor must be unchanged (R10). */
 export const TAIL_BYTES = 4_096;
 
-/** A cursor of `csv.rows` and `csv.batches`: the last finished record, and what the file was. */
+/** A cursor of `csv.rows` and `csv.batches`: the last finished record, and a fingerprint of the file. */
 export type CsvCursor = {
   /** The byte after the record. */
   readonly offset: number;
-  /** 1 for the first record; a header is not counted. */
+  /** 1 for the first record. A header is not counted. */
   readonly row: number;
-  /** On which the record ends, 1 for the first; only for messages and csv-parse's own options. */
+  /** The line on which the record ends, 1 for the first. Used only in messages and for options of csv-parse. */
   readonly line: number;
-  /** Of the file in bytes, `null` when unknown. */
+  /** Size of the file in bytes; `null` when unknown. */
   readonly size: number | null;
-  /** How many bytes `head` is of: all the file had when that is less than {@link HEAD_BYTES}. */
+  /** How many bytes `head` covers: {@link HEAD_BYTES}, or all that the file had. */
   readonly headBytes: number;
+  /** Digest of the beginning of the file. */
   readonly head: string;
-  /** Of the {@link TAIL_BYTES} before `offset`. */
+  /** Digest of the {@link TAIL_BYTES} before `offset`. */
   readonly tail: string;
 };
 
-/** What a cursor remembers of the whole file. */
+/** The part of a cursor that is about the whole file. */
 export type FileMark = Pick<CsvCursor, 'size' | 'headBytes' | 'head'>;
 
 /**
  * @param call `csv.rows`, for error messages.
- * @throws InvalidCursorError for what is no cursor of a CSV.
+ * @throws InvalidCursorError for a value that is not a cursor of a CSV.
  */
 export function csvCursor(cursor: unknown, call: string): CsvCursor | null {
   if (cursor === null) return null;
@@ -49,7 +50,7 @@ export function csvCursor(cursor: unknown, call: string): CsvCursor | null {
   );
 }
 
-/** The beginning of a file, {@link HEAD_BYTES} at most. Of a slow stream it grows with what comes. */
+/** The beginning of a file, at most {@link HEAD_BYTES}. With a slow stream it grows as chunks arrive. */
 export class FileHead {
   #mark: FileMark;
 
@@ -68,13 +69,13 @@ export class FileHead {
     return bytes.length > 0 && this.bytes.subarray(0, bytes.length).equals(bytes);
   }
 
-  /** Whether it holds the bytes before the cursor, as they were. */
+  /** Whether it contains the bytes before the cursor, unchanged. */
   holds({ offset, tail }: CsvCursor): boolean {
     const start = Math.max(0, offset - TAIL_BYTES);
     return offset <= this.bytes.length && digest(this.bytes.subarray(start, offset)) === tail;
   }
 
-  /** A chunk that stands at the byte `start`. */
+  /** @param start Position of the chunk in the file. */
   add(chunk: Buffer, start: number): void {
     const known = this.bytes.length;
     if (known >= HEAD_BYTES || start > known || start + chunk.length <= known) return;
@@ -87,7 +88,7 @@ export function digest(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
 }
 
-/** @throws SourceChangedError when the file is shorter than it was, or begins otherwise. */
+/** @throws SourceChangedError when the file is shorter than before, or its beginning has changed. */
 export function checkFile(name: string, cursor: CsvCursor, { head, size }: { head: Buffer; size: number | undefined }) {
   if (size !== undefined && size < (cursor.size ?? cursor.offset)) {
     throw changed(name, cursor, `it has ${size} bytes and had ${cursor.size ?? `at least ${cursor.offset}`}`);
@@ -98,9 +99,9 @@ export function checkFile(name: string, cursor: CsvCursor, { head, size }: { hea
 }
 
 /**
- * @param opened Of a source that is a function: the file's head, which came when it was opened at 0.
- * @throws SourceChangedError when the bytes before the cursor are others.
- * @throws InvalidEnumeratorError when they are not those that the function was asked for.
+ * @param opened For a source that is a function: the head of the file, from when it was opened at 0.
+ * @throws SourceChangedError when the bytes before the cursor have changed.
+ * @throws InvalidEnumeratorError when the function did not start at the requested byte.
  */
 export function checkTail(
   name: string,
@@ -121,8 +122,9 @@ function checkStart(name: string, cursor: CsvCursor, { tail, opened }: { tail: B
   const fromZero = opened.startsWith(tail);
   if (!fromZero && !opened.holds(cursor)) return;
   throw new InvalidEnumeratorError(
-    `${name} was opened at byte ${cursor.offset - TAIL_BYTES}, and ${fromZero ? 'byte 0 came instead' : 'other bytes came'}. ` +
-      'The function must begin at `start`, a byte of the decoded file: ask for a range (and for status 206), or drop as many bytes',
+    `${name} was opened at byte ${cursor.offset - TAIL_BYTES}, but it started at ${fromZero ? 'byte 0' : 'another byte'}. ` +
+      'The function must start at the byte `start` of the decoded file: request a range (and check for status 206), or skip ' +
+      'that many bytes',
   );
 }
 
@@ -130,6 +132,6 @@ function checkStart(name: string, cursor: CsvCursor, { tail, opened }: { tail: B
 export function changed(name: string, { offset, row }: CsvCursor, what: string): SourceChangedError {
   return new SourceChangedError(
     `${name} was changed since the checkpoint after row ${row} (byte ${offset}): ${what}. ` +
-      "The processor's \"onChange\" decides what to do then; 'restart' starts again from the beginning",
+      "The processor's \"onChange\" decides what happens then; 'restart' starts again from the beginning",
   );
 }

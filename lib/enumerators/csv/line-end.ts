@@ -1,14 +1,14 @@
-/** The record delimiters that csv-parse looks for where none is given, in its order. */
+/** The record delimiters that csv-parse tries when none is given, in its order. */
 export function lineEnds(encoding: BufferEncoding): Buffer[] {
   return ['\r\n', '\n', '\r'].map((end) => Buffer.from(end, encoding));
 }
 
-/** The delimiter that bytes begin with: csv-parse takes the first one of the list. */
+/** The delimiter that the bytes start with. csv-parse takes the first match of the list. */
 export function delimiterAt(bytes: Buffer, delimiters: readonly Buffer[]): Buffer | undefined {
   return delimiters.find((delimiter) => bytes.subarray(0, delimiter.length).equals(delimiter));
 }
 
-/** The delimiter that bytes end with. One that begins with an earlier one of the list is never found by csv-parse. */
+/** The delimiter that the bytes end with. csv-parse never finds a delimiter that starts with an earlier one of the list. */
 export function delimiterBefore(bytes: Buffer, delimiters: readonly Buffer[]): Buffer | undefined {
   return delimiters
     .filter((delimiter) => bytes.subarray(-delimiter.length).equals(delimiter))

@@ -3,7 +3,7 @@
 import type { Options as CsvParseOptions } from 'csv-parse';
 import { InvalidOptionsError } from '../../iteration.errors.js';
 
-/** Options of csv-parse by the name it gives them; it takes each in camel case too. */
+/** Options of csv-parse by their own names. csv-parse accepts them in camel case too. */
 export type ParserOptions = CsvParseOptions & { readonly [name: string]: unknown };
 
 const PASSED_ON = `
@@ -14,28 +14,29 @@ const PASSED_ON = `
   .trim()
   .split(/\s+/);
 
-/** What csv-parse knows and a run that starts in the middle of a file cannot keep, and why. */
+/** Options of csv-parse that cannot work in a run that starts in the middle of a file, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
   auto_parse: 'csv-parse no longer knows it. Use "cast"',
   auto_parse_date: 'csv-parse no longer knows it. Use "cast_date"',
   delimiter_auto:
-    'it guesses from as much of the file as happens to have been read, so a resumed run could guess otherwise. ' +
-    'Set "delimiter", which takes a list too',
-  info: 'its byte counts would begin at the place where a run started. The cursor has the byte and the row',
+    'it guesses from the part of the file that happens to have been read, so a resumed run could guess differently. ' +
+    'Set "delimiter", which also takes a list',
+  info: 'its byte counts would start where a run started. The cursor holds the byte and the row',
 };
 
-/** With these, csv-parse gives up the rest of what it was given at an error, and its byte count is wrong from there on. */
+/** With these, csv-parse drops the rest of the chunk at an error, and its byte count is wrong from there on. */
 const NOT_WITH_SKIPPED_ERRORS = ['max_record_size', 'rtrim', 'trim'];
 
-/** What a call is named, and which options it has of its own. */
+/** A method of the builder. */
 export interface Call {
   /** `csv.rows`, for error messages. */
   readonly name: string;
+  /** Its options that are not csv-parse's. */
   readonly own: readonly string[];
 }
 
 /**
- * The options for csv-parse with our defaults: `columns: true` and `bom: true`.
+ * The options for csv-parse, with the defaults `columns: true` and `bom: true`.
  *
  * @throws InvalidOptionsError for an option that is unknown or cannot be resumed.
  */
@@ -55,8 +56,8 @@ export function parserOptions(options: object, { name: call, own }: Call): Parse
   const lossy = given.skip_records_with_error && NOT_WITH_SKIPPED_ERRORS.find((name) => given[name]);
   if (lossy) {
     throw new InvalidOptionsError(
-      `${call} cannot take "${lossy}" together with "skip_records_with_error": at such an error csv-parse drops ` +
-        'the records behind it too. Leave one of them out',
+      `${call} cannot take "${lossy}" together with "skip_records_with_error": at such an error csv-parse also drops ` +
+        'later records. Leave one of them out',
     );
   }
   return { bom: true, columns: true, ...given };

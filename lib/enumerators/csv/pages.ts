@@ -3,7 +3,7 @@ import { type CsvCursor, digest, type FileMark, TAIL_BYTES } from './fingerprint
 import type { Records } from './parser.js';
 import type { RestOfFile } from './resume.js';
 
-/** The parser holds back a few bytes to look ahead, so a chunk's first record can end in the chunk before. */
+/** The parser keeps a few bytes to look ahead, so the first record of a chunk may end in the chunk before. */
 const KEPT_BYTES = TAIL_BYTES + 4_096;
 
 /** One page per chunk. */
@@ -22,7 +22,7 @@ export async function* pagesOf<Row>(
     const count = countUpTo(until, records.offsets);
     if (count > 0) yield page(records, { count, mark: head.mark, bytes, start: end - bytes.length });
     if (count < records.items.length || records.offsets.at(-1) === until) return;
-    if (parser.failure) throw parser.failure.error; // only now: the records before the broken one can be finished
+    if (parser.failure) throw parser.failure.error; // only now, so that the records before it are handled
     if (!chunk) return;
   }
 }
@@ -32,7 +32,7 @@ function countUpTo(until: number, offsets: readonly number[]): number {
   return beyond === -1 ? offsets.length : beyond;
 }
 
-/** `bytes` begin at the byte `start` of the file, and hold what stands before each of the page's records. */
+/** `bytes` start at the byte `start` of the file, and include what is before each record of the page. */
 interface PageFacts {
   readonly count: number;
   readonly mark: FileMark;
@@ -51,7 +51,7 @@ function page<Row>(
       const tail = bytes.subarray(Math.max(0, offset - start - TAIL_BYTES), offset - start);
       return { offset, row, line, ...mark, tail: digest(tail) };
     },
-    // The rest of a record's cursor is another when the file was appended to in between.
+    // The rest of a record's cursor changes when the file is appended to.
     isAt: (index, cursor) => cursor.offset === offsets[index],
   };
 }

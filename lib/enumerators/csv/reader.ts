@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The longest BOM. */
+/** Length of the longest BOM. */
 const FIRST_BYTES = 4;
 
-/** Chunks that can be looked into before they are taken. */
+/** Reads chunks, and can look ahead before taking them. */
 export class ByteReader {
   readonly #chunks: AsyncGenerator<Buffer, void, void>;
   readonly #ahead: Buffer[] = [];
   #aheadBytes = 0;
-  /** A chunk that was asked for, and had not come when it was last waited for. */
+  /** A chunk that was requested, and had not arrived when the last wait ended. */
   #coming: Promise<IteratorResult<Buffer, void>> | undefined;
 
   constructor(chunks: AsyncGenerator<Buffer, void, void>) {
     this.#chunks = chunks;
   }
 
-  /** The next chunk, undefined at the end. */
+  /** The next chunk; undefined at the end. */
   async next(): Promise<Buffer | undefined> {
     const chunk = this.#ahead.shift();
     this.#aheadBytes -= chunk?.length ?? 0;
@@ -28,7 +28,7 @@ export class ByteReader {
     return Buffer.concat(this.#ahead).subarray(0, count);
   }
 
-  /** As {@link peek}, but after the first bytes came it waits no longer than `ms` for the others. */
+  /** As {@link peek}, but waits at most `ms` for more once the first bytes have arrived. */
   async peekWithin(ms: number, count: number): Promise<Buffer> {
     await this.peek(Math.min(FIRST_BYTES, count));
     const ended = new AbortController();
@@ -55,13 +55,13 @@ export class ByteReader {
     return taken;
   }
 
-  /** Whether there was a chunk more. */
+  /** Whether there was another chunk. */
   async #readAhead(): Promise<boolean> {
     this.#coming ??= this.#chunks.next();
     const coming = this.#coming;
     const { value } = await coming;
     if (!value) return false;
-    if (this.#coming !== coming) return true; // somebody else took it meanwhile
+    if (this.#coming !== coming) return true; // another call has taken it
     this.#coming = undefined;
     this.#ahead.push(value);
     this.#aheadBytes += value.length;

@@ -27,7 +27,7 @@ export interface RestOfFile<Row> {
   readonly offset: number;
 }
 
-/** How long to wait for more of a slow stream before giving out what has come. Later cursors then know a longer head. */
+/** How long to wait for more of a slow stream before its first records are handled. Later cursors cover a longer head. */
 const HEAD_MS = 200;
 
 /** The whole file. */

@@ -1,30 +1,30 @@
 import type { Cursor } from '../../cursor.js';
 import { InvalidCursorError } from '../../iteration.errors.js';
 
-/** Where a nested source is: in which outer item, and how far in it. */
+/** Position in a nested source: the outer item, and the position inside it. */
 export type NestedCursor = {
-  readonly outer: Place;
-  readonly inner: Progress;
+  readonly outer: OuterPosition;
+  readonly inner: InnerPosition;
 };
 
-/** An outer item, by what names it and what stands before it. */
-export type Place = {
-  /** The cursor before the item: from there it is found again. */
+/** The outer item, by its cursor and the one before. */
+export type OuterPosition = {
+  /** The cursor before the item. The search for the item starts there. */
   readonly after: Cursor;
   readonly at: Cursor;
-  /** How many outer items stand before it. */
+  /** How many outer items are before it. */
   readonly finished: number;
-  /** The item's fingerprint, where `at` is only a place in a list. Older cursors have none. */
+  /** The item's fingerprint, where `at` is only a position in a list. Older cursors have none. */
   readonly item?: string;
 };
 
-/** How far the items of one outer item are. */
-export type Progress = {
+/** How far the items of one outer item are handled. */
+export type InnerPosition = {
   readonly at: Cursor;
   readonly finished: number;
 };
 
-/** @throws InvalidCursorError for what is no cursor of `nested`. */
+/** @throws InvalidCursorError for a value that is not a cursor of `nested`. */
 export function nestedCursor(cursor: Cursor): NestedCursor | null {
   if (cursor === null) return null;
   if (isNested(cursor)) return cursor;
@@ -37,10 +37,12 @@ export function nestedCursor(cursor: Cursor): NestedCursor | null {
 
 function isNested(cursor: Cursor): cursor is NestedCursor {
   const { outer, inner } = (cursor ?? {}) as Partial<NestedCursor>;
-  return isProgress(outer) && (outer as Partial<Place>).after !== undefined && outer.at !== null && isProgress(inner);
+  return (
+    isPosition(outer) && (outer as Partial<OuterPosition>).after !== undefined && outer.at !== null && isPosition(inner)
+  );
 }
 
-function isProgress(value: Partial<Progress> | undefined): value is Progress {
+function isPosition(value: Partial<InnerPosition> | undefined): value is InnerPosition {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { SourceChangedError } from '../../iteration.errors.js';
-import type { Place } from './cursor.js';
+import type { OuterPosition } from './cursor.js';
 
 /**
- * Distinguishes an item of a list from the others: by its `id` where it is an object that has one, as its other columns may change
- * while it is handled, else by all that JSON holds of it. Undefined when JSON cannot hold it.
+ * Identifies an item of a list: by its `id`, where the item is an object that has one, because its other columns may change
+ * while it is handled. Otherwise by its JSON. Undefined when JSON cannot hold the item.
  */
 export function fingerprintOf(item: unknown): string | undefined {
   try {
@@ -16,18 +16,18 @@ export function fingerprintOf(item: unknown): string | undefined {
 }
 
 /**
- * That the list still has the cursor's outer item at its place.
+ * Checks that the list still has the cursor's outer item at its position.
  *
- * @param found What stands there now; undefined for nothing.
+ * @param found The item there now; undefined for none.
  * @throws SourceChangedError (R9)
  */
-export function checkSameItem({ at, item }: Place, found: Place | undefined): void {
+export function checkSameItem({ at, item }: OuterPosition, found: OuterPosition | undefined): void {
   if (item === undefined || found?.item === item) return;
   throw new SourceChangedError(
-    `nested: the list of an outer level was changed since the checkpoint: ${found ? 'another item' : 'no item'} stands at ` +
-      `${JSON.stringify(at)}, where the outer item in progress stood, and which items are finished is not known. Give the outer ` +
-      'level a source whose cursors name its items, such as from(), keyset or records. The processor\'s "onChange" decides ' +
-      "what to do now; 'restart' starts again from the beginning",
+    `nested: the list of an outer level was changed since the checkpoint: ${found ? 'another item' : 'no item'} is at ` +
+      `${JSON.stringify(at)} now, so it is unknown which items are finished. Give the outer level a source whose cursors name ` +
+      'its items, such as from(), keyset or records. The processor\'s "onChange" decides what happens now; ' +
+      "'restart' starts again from the beginning",
   );
 }
 

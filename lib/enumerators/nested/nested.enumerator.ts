@@ -16,15 +16,15 @@ import {
 import { nestedCursor } from './cursor.js';
 import { NestedReader } from './reader.js';
 
-/** One level of `nested`: what to iterate over within the outer items, outermost first. */
+/** One level of `nested`: returns what to iterate over within the outer items, which come outermost first. */
 export type Level<Outer extends unknown[], Item> = (...args: [...outer: Outer, at: At]) => Built<Item>;
 
 /** A level of any items. */
 export type AnyLevel = (...args: never[]) => Built<unknown>;
 
 /**
- * The items of the innermost level, outer item by outer item. The cursor holds every level's, each bound to the outer item
- * that it was made in (R9).
+ * The items of the innermost level, outer item by outer item. The cursor holds the cursor of every level, each bound to its
+ * outer item (R9).
  */
 export function nestedEnumerator<Item>(levels: readonly AnyLevel[], options: At): Enumerator<Item> {
   checkOptions(options, ['cursor'], 'nested');
@@ -39,13 +39,13 @@ export function nestedEnumerator<Item>(levels: readonly AnyLevel[], options: At)
 }
 
 class NestedSource<Item> implements Source<Item> {
-  /** Who can halve an item. */
+  /** The enumerator that can halve an item. */
   readonly #makers = new WeakMap<object, SourceEnumerator<Item>>();
 
   constructor(
-    /** The first is this source's outer level. */
+    /** The first one is the outer level of this source. */
     private readonly levels: readonly AnyLevel[],
-    /** What stands around this source, outermost first. */
+    /** The items around this source, outermost first. */
     private readonly around: readonly unknown[],
   ) {}
 
@@ -55,8 +55,8 @@ class NestedSource<Item> implements Source<Item> {
       inner: (item, cursor) => this.#inner(item, cursor),
       after: nestedCursor(after),
       until: nestedCursor(until),
-      made: (item, by) => {
-        if (typeof item === 'object' && item !== null) this.#makers.set(item, by);
+      onHalvable: (item, enumerator) => {
+        if (typeof item === 'object' && item !== null) this.#makers.set(item, enumerator);
       },
     });
   }
@@ -90,7 +90,7 @@ class NestedSource<Item> implements Source<Item> {
   }
 }
 
-/** What a level gives; undefined for nothing to do. */
+/** What a level returns; undefined for nothing to do. */
 async function open(
   level: AnyLevel | undefined,
   args: readonly unknown[],

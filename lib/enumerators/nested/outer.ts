@@ -8,13 +8,13 @@ import {
   type SourceEnumerator,
   type Throttled,
 } from '../contract/index.js';
-import type { Place } from './cursor.js';
+import type { OuterPosition } from './cursor.js';
 import { fingerprintOf } from './fingerprint.js';
 
-/** An outer item, and where it stands. */
+/** An outer item, and its position. */
 export interface OuterItem {
   readonly item: unknown;
-  readonly place: Place;
+  readonly position: OuterPosition;
   /** Whether an outer cursor names it. */
   isAt(cursor: Cursor): boolean;
 }
@@ -28,7 +28,7 @@ export class OuterItems {
   #finished: number;
   #peeked: OuterItem | undefined;
 
-  /** @param options.finished How many stand up to `after`. */
+  /** @param options.finished How many items lie up to `after`. */
   constructor(
     enumerator: SourceEnumerator<unknown> | undefined,
     { after, finished, until }: { after: Cursor; finished: number; until: Cursor },
@@ -48,7 +48,7 @@ export class OuterItems {
     return next;
   }
 
-  /** The next item, which stays the next one. */
+  /** The next item. It stays the next one. */
   async peek(): Promise<OuterItem | Throttled | undefined> {
     if (this.#peeked) return this.#peeked;
     while (!this.#page || this.#index === this.#page.items.length) {
@@ -70,19 +70,19 @@ export class OuterItems {
     const at = own(page.cursorAt(index));
     if (at === null || isSameJson(at, after)) {
       throw new InvalidEnumeratorError(
-        `nested: an outer level gave an item with ${at === null ? 'no cursor, as poll does' : `the cursor ${JSON.stringify(at)} of the one before it`}, ` +
-          'so its items could not be told apart. Use such a source as the innermost level only',
+        `nested: an outer level gave an item ${at === null ? 'without a cursor, as poll does' : `with the cursor ${JSON.stringify(at)} of the item before`}, ` +
+          'so its items could not be distinguished. Use such a source only as the innermost level',
       );
     }
     this.#after = at;
     const item = page.items[index];
     const named = page.positional ? fingerprintOf(item) : undefined;
-    const place = { after, at, finished: this.#finished++, ...(named !== undefined && { item: named }) };
-    return { item, place, isAt: (cursor) => isAt(page, index, cursor) };
+    const position = { after, at, finished: this.#finished++, ...(named !== undefined && { item: named }) };
+    return { item, position, isAt: (cursor) => isAt(page, index, cursor) };
   }
 }
 
-/** A copy of what may be an object of the user's, who may go on to change it. */
+/** A copy: user code may still change an object that it gave as a cursor. */
 function own(cursor: Cursor): Cursor {
   if (typeof cursor !== 'object') return cursor;
   checkJson(cursor);

@@ -9,46 +9,46 @@ import {
   type Throttled,
   Turns,
 } from '../contract/index.js';
-import type { NestedCursor, Place, Progress } from './cursor.js';
+import type { InnerPosition, NestedCursor, OuterPosition } from './cursor.js';
 import { checkSameItem } from './fingerprint.js';
 import { type OuterItem, OuterItems } from './outer.js';
 
-/** What is nested, and where to begin and end. */
-export interface NestedParts<Item> {
-  /** The outer items behind a cursor; undefined for none. */
+/** Both levels, and where to start and end. */
+export interface NestedLevels<Item> {
+  /** The outer items after a cursor; undefined for none. */
   outer(after: Cursor): Promise<SourceEnumerator<unknown> | undefined>;
-  /** The items of an outer item behind a cursor; undefined for none. */
+  /** The items of an outer item after a cursor; undefined for none. */
   inner(item: unknown, after: Cursor): Promise<SourceEnumerator<Item> | undefined>;
   readonly after: NestedCursor | null;
   readonly until: NestedCursor | null;
-  /** Told of each item that can be halved, and of who can do it. */
-  made(item: Item, by: SourceEnumerator<Item>): void;
+  /** Called for each item that can be halved, with the enumerator that can halve it. */
+  onHalvable(item: Item, enumerator: SourceEnumerator<Item>): void;
 }
 
-/** The items of one outer item, and how far they are. */
+/** The items of one outer item, and how many of them were read. */
 interface Inner<Item> {
   readonly outer: OuterItem;
   readonly enumerator: SourceEnumerator<Item> | undefined;
   readonly reader: PageReader<Item>;
-  /** Behind which cursor it was entered. */
+  /** The cursor that its items start after. */
   readonly from: Cursor;
-  /** How many of its items the pages had so far. */
+  /** How many of its items were read so far. */
   finished: number;
-  /** Whether it has given a page. */
+  /** Whether a page of it was read. */
   isRead: boolean;
 }
 
 const NOTHING: PageReader<never> = { ahead: true, next: () => undefined, close() {} };
 
-/** Reads the items of one outer item after the other. */
+/** Reads the items of each outer item in turn. */
 export class NestedReader<Item> implements PageReader<Item> {
   #outer: OuterItems | undefined;
   #inner: Inner<Item> | undefined;
   #closed = false;
 
-  constructor(private readonly parts: NestedParts<Item>) {}
+  constructor(private readonly levels: NestedLevels<Item>) {}
 
-  /** Not between two outer items: what the next one's are read from is not yet known. */
+  /** False between two outer items: the source of the next one's items is not yet known. */
   get ahead(): boolean {
     return this.#outer?.ahead === true && this.#inner?.reader.ahead === true;
   }
@@ -66,7 +66,7 @@ export class NestedReader<Item> implements PageReader<Item> {
         const next = await this.#outer?.next();
         if (!next || isThrottled(next)) return next;
         const entered = await this.#enter(next, null);
-        // What may not be read ahead is asked for only when the items before it are finished.
+        // A source that may not be read ahead is read only when the items before it are finished.
         if (this.#outer?.ahead && !entered.reader.ahead) return passing(entered);
         continue;
       }
@@ -74,7 +74,7 @@ export class NestedReader<Item> implements PageReader<Item> {
       if (next && isThrottled(next)) return next;
       if (next) return this.#handOut(inner, next);
       await this.#leave(inner);
-      // The run sees that the source goes on, however many outer items have nothing.
+      // The run sees that the source advances, however many outer items have no items.
       if (!inner.isRead) return passing(inner);
     }
     return undefined;
@@ -87,16 +87,16 @@ export class NestedReader<Item> implements PageReader<Item> {
     await Promise.all([inner?.reader.close(), this.#outer?.close()]);
   }
 
-  /** At the beginning, or in the outer item of the cursor; that item is gone when it is not found. */
+  /** Starts at the beginning, or in the cursor's outer item. An outer item that is not found was removed. */
   async #begin(): Promise<Throttled | undefined> {
-    const { after } = this.parts;
-    const until = this.parts.until?.outer.at ?? null;
+    const { after } = this.levels;
+    const until = this.levels.until?.outer.at ?? null;
     if (!after) {
-      this.#outer = new OuterItems(await this.parts.outer(null), { after: null, finished: 0, until });
+      this.#outer = new OuterItems(await this.levels.outer(null), { after: null, finished: 0, until });
       return undefined;
     }
     const { at, finished } = after.outer;
-    const rest = new OuterItems(await this.parts.outer(at), { after: at, finished: finished + 1, until });
+    const rest = new OuterItems(await this.levels.outer(at), { after: at, finished: finished + 1, until });
     const found = await this.#find(after.outer, rest).catch(closing(rest));
     if (this.#closed || (found && isThrottled(found))) {
       await rest.close();
@@ -108,39 +108,39 @@ export class NestedReader<Item> implements PageReader<Item> {
   }
 
   /**
-   * The outer item of a cursor again; what came before it meanwhile lies behind. It is gone when the search comes to the
-   * first of `rest`, which follows it.
+   * Finds the outer item of a cursor again. Items inserted before it are passed over. It was removed when the search reaches
+   * the first item of `rest`, which comes after it.
    */
-  async #find(place: Place, rest: OuterItems): Promise<OuterItem | Throttled | undefined> {
-    const { after, at, finished } = place;
-    const search = new OuterItems(await this.parts.outer(after), { after, finished, until: at });
+  async #find(position: OuterPosition, rest: OuterItems): Promise<OuterItem | Throttled | undefined> {
+    const { after, at, finished } = position;
+    const search = new OuterItems(await this.levels.outer(after), { after, finished, until: at });
     const turns = new Turns();
     try {
       for (let next = await search.next(); next && !this.#closed; next = await search.next()) {
         if (isThrottled(next)) return next;
         if (next.isAt(at)) {
-          checkSameItem(place, next.place);
-          return { ...next, place: { ...next.place, finished } };
+          checkSameItem(position, next.position);
+          return { ...next, position: { ...next.position, finished } };
         }
         const following = await rest.peek();
         if (following && isThrottled(following)) return following;
-        if (following && next.isAt(following.place.at)) break;
+        if (following && next.isAt(following.position.at)) break;
         await turns.pass();
       }
-      if (!this.#closed) checkSameItem(place, undefined);
+      if (!this.#closed) checkSameItem(position, undefined);
       return undefined;
     } finally {
       await search.close();
     }
   }
 
-  async #enter(outer: OuterItem, progress: Progress | null): Promise<Inner<Item>> {
-    const { at = null, finished = 0 } = progress ?? {};
-    const { until } = this.parts;
-    const end = until && isSamePlace(outer, until.outer) ? until.inner.at : null;
-    const enumerator = await this.parts.inner(outer.item, at);
+  async #enter(outer: OuterItem, start: InnerPosition | null): Promise<Inner<Item>> {
+    const { at = null, finished = 0 } = start ?? {};
+    const { until } = this.levels;
+    const end = until && isSamePosition(outer, until.outer) ? until.inner.at : null;
+    const enumerator = await this.levels.inner(outer.item, at);
     const reader = enumerator?.open({ until: end, finished }) ?? NOTHING;
-    const inner = { outer, enumerator, reader, from: at, finished, isRead: progress !== null };
+    const inner = { outer, enumerator, reader, from: at, finished, isRead: start !== null };
     if (this.#closed) await reader.close();
     else this.#inner = inner;
     return inner;
@@ -148,7 +148,7 @@ export class NestedReader<Item> implements PageReader<Item> {
 
   #handOut(inner: Inner<Item>, page: Page<Item>): Page<Item> {
     const { enumerator } = inner;
-    if (enumerator?.halve) for (const item of page.items) this.parts.made(item, enumerator);
+    if (enumerator?.halve) for (const item of page.items) this.levels.onHalvable(item, enumerator);
     return pageIn(inner, page);
   }
 
@@ -166,9 +166,9 @@ function closing(rest: OuterItems): (error: unknown) => Promise<never> {
   };
 }
 
-/** Whether a cursor's outer item is this one, also in a list that has changed. */
-function isSamePlace(outer: OuterItem, named: Place): boolean {
-  return outer.isAt(named.at) && (named.item === undefined || named.item === outer.place.item);
+/** Whether a cursor's outer item is this one, even in a list that has changed. */
+function isSamePosition(outer: OuterItem, named: OuterPosition): boolean {
+  return outer.isAt(named.at) && (named.item === undefined || named.item === outer.position.item);
 }
 
 /** A page without items. */
@@ -183,14 +183,14 @@ function pageIn<Item>(inner: Inner<Item>, page: Page<Item>): Page<Item> {
   return {
     items: page.items,
     cursorAt: (index): NestedCursor => ({
-      outer: outer.place,
+      outer: outer.position,
       inner: { at: page.cursorAt(index), finished: finished + index + 1 },
     }),
     aliased: page.aliased,
     positional: page.positional,
     isAt: (index, cursor) => {
       const named = cursor as NestedCursor;
-      return isSamePlace(outer, named.outer) && isAt(page, index, named.inner.at);
+      return isSamePosition(outer, named.outer) && isAt(page, index, named.inner.at);
     },
     ...(page.finished && { finished: async (index: number) => page.finished?.(index) }),
   };
