@@ -94,7 +94,7 @@ export class ProgressTracker {
   advance(page: Page<unknown>, index: number, count: number): void {
     this.#finished += count;
     this.#sinceBase += count;
-    if (index < page.items.length - 1 || page.aliased) {
+    if (index < page.items.length - 1 || page.mutableCursors) {
       this.#page = page;
       this.#index = index;
     } else {

@@ -2,16 +2,16 @@ import type { Job } from 'bullmq';
 import type { Cursor } from '../cursor.js';
 import {
   type EnumeratorLike,
+  EventLoopTurns,
   halvesOf,
+  type ItemRange,
   isAt,
   isThrottled,
   type Page,
   type PageReader,
-  type Piece,
   SourceEnumerator,
   sourceOf,
   type Throttled,
-  Turns,
 } from '../enumerators/contract/index.js';
 import { isOutage, type Lock, retryWhileHeld } from '../interruption/index.js';
 import { IterationError, SourceChangedError } from '../iteration.errors.js';
@@ -88,7 +88,7 @@ class Redrive implements PageReader<RedrivenItem, LetterOrder> {
     return {
       items: [new RedrivenItem(letter, found?.item, found === undefined)],
       cursorAt: () => letter.order,
-      finished: () => this.#remove(letter),
+      ack: () => this.#remove(letter),
     };
   }
 
@@ -117,9 +117,9 @@ class Redrive implements PageReader<RedrivenItem, LetterOrder> {
     const source = sourceOf(enumerator);
     const reader = source.open({ until: cursor, finished: 0 });
     this.#open = reader;
-    const turns = new Turns();
+    const turns = new EventLoopTurns();
     // A destructive read never finds the letter's item again, and must not take another one.
-    while (!reader.consuming) {
+    while (!reader.destructiveRead) {
       const page = await reader.next();
       if (!page || isThrottled(page)) return page;
       for (const [index, item] of page.items.entries()) {
@@ -143,7 +143,7 @@ async function lastRecord(
   batch: unknown,
   { before, cursor }: DeadLetterRecord,
 ): Promise<unknown> {
-  let piece: Piece = { item: batch, before, cursor };
-  for (let halves = await halvesOf(halve, piece); halves; halves = await halvesOf(halve, piece)) piece = halves[1];
-  return piece.item;
+  let range: ItemRange = { item: batch, before, cursor };
+  for (let halves = await halvesOf(halve, range); halves; halves = await halvesOf(halve, range)) range = halves[1];
+  return range.item;
 }

@@ -47,7 +47,7 @@ class Poll<Item> implements Source<Item, null> {
     const { idleMs, ack } = this.options;
     const closed = new AbortController();
     return {
-      consuming: true,
+      destructiveRead: true,
       next: async () => {
         while (!closed.signal.aborted) {
           const item = await called('fetch of poll', this.fetch);
@@ -55,7 +55,7 @@ class Poll<Item> implements Source<Item, null> {
             return {
               items: [item],
               cursorAt: () => null,
-              ...(ack && { finished: () => called('ack of poll', () => ack(item)) }),
+              ...(ack && { ack: () => called('ack of poll', () => ack(item)) }),
             };
           }
           if (idleMs === 0) return undefined;

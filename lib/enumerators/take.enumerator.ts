@@ -54,8 +54,8 @@ function firstOf<Item, C extends Cursor>(
     get ahead() {
       return reader.ahead === true && (left ?? 0) > 0;
     },
-    get consuming() {
-      return reader.consuming === true;
+    get destructiveRead() {
+      return reader.destructiveRead === true;
     },
     async next() {
       left ??= await count();

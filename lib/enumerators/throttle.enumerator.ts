@@ -54,8 +54,8 @@ function throttled<Item, C extends Cursor>(
   let index = 0;
 
   return {
-    get consuming() {
-      return reader.consuming === true;
+    get destructiveRead() {
+      return reader.destructiveRead === true;
     },
     async next() {
       if (await called('when of throttle', when)) return { retryInMs };

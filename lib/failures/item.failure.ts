@@ -1,9 +1,9 @@
 import {
   type Enumerator,
   halvesOf,
-  type Outcome,
-  type Piece,
-  type Place,
+  type ItemOutcome,
+  type ItemPosition,
+  type ItemRange,
   toError,
 } from '../enumerators/contract/index.js';
 import { CrashLoopError, ItemGoneError } from '../iteration.errors.js';
@@ -41,12 +41,12 @@ export class ItemFailure {
   ) {}
 
   /** An item whose handler threw is retried, split or skipped. @throws what fails the job */
-  async overcome(thrown: unknown, place: Place): Promise<Outcome> {
+  async overcome(thrown: unknown, position: ItemPosition): Promise<ItemOutcome> {
     const { executor, progress } = this.run;
-    const { page, index } = place;
+    const { page, index } = position;
     const after = progress.current.advance(page.cursorAt(index));
     const retried = await this.retry(thrown, { again: () => executor.handleOne(page.items[index], after) });
-    return retried instanceof Failed ? this.giveUp(retried, place) : retried;
+    return retried instanceof Failed ? this.giveUp(retried, position) : retried;
   }
 
   /** Retries an item in place. @throws what no further try may delay */
@@ -68,7 +68,7 @@ export class ItemFailure {
   }
 
   /** The item after the cursor has failed permanently: it is split, or skipped. @throws what fails the job */
-  async giveUp(failed: Failed, { page, index }: Place): Promise<Outcome> {
+  async giveUp(failed: Failed, { page, index }: ItemPosition): Promise<ItemOutcome> {
     const { progress } = this.run;
     const whole = { item: page.items[index], before: progress.cursor, cursor: page.cursorAt(index) };
     const pass = () => progress.skip(page, index);
@@ -82,29 +82,29 @@ export class ItemFailure {
   }
 
   /** Halves in order, each until it is handled, or found guilty and skipped. @param end Moves after the whole batch. */
-  async #narrow([first, second]: readonly [Piece, Piece], end?: () => void): Promise<Outcome> {
+  async #narrow([first, second]: readonly [ItemRange, ItemRange], end?: () => void): Promise<ItemOutcome> {
     const outcome = await this.#part(first);
     return outcome === 'left' ? outcome : this.#part(second, end);
   }
 
-  async #part(piece: Piece, end?: () => void): Promise<Outcome> {
+  async #part(range: ItemRange, end?: () => void): Promise<ItemOutcome> {
     const { definition, executor, interruption, pages, progress, timer } = this.run;
     await timer.look();
     if (interruption.pending && pages.canStopHere) return 'left';
-    const { cursor } = piece;
+    const { cursor } = range;
     const pass = end ?? (() => progress.moveTo(cursor));
     const after = end ? progress.current.advance(cursor) : progress.current.moveTo(cursor);
     try {
-      await executor.handleOne(piece.item, after);
+      await executor.handleOne(range.item, after);
     } catch (thrown) {
       const error = toError(thrown, definition.handlerName);
       this.#throwUnlessSkippable(error);
-      const halves = await this.#halve(piece, error);
+      const halves = await this.#halve(range, error);
       if (halves) return this.#narrow(halves, end);
-      const retried = await this.retry(error, { again: () => executor.handleOne(piece.item, after) });
+      const retried = await this.retry(error, { again: () => executor.handleOne(range.item, after) });
       if (retried instanceof Failed) {
         this.#throwUnlessSkippable(retried.error);
-        return this.#skip(retried, this.#asRecord(piece), pass);
+        return this.#skip(retried, this.#asRecord(range), pass);
       }
       if (retried === 'left') return retried;
     }
@@ -146,9 +146,9 @@ export class ItemFailure {
     throw error;
   }
 
-  async #halve(piece: Piece, failure: Error): Promise<readonly [Piece, Piece] | undefined> {
+  async #halve(range: ItemRange, failure: Error): Promise<readonly [ItemRange, ItemRange] | undefined> {
     try {
-      return await halvesOf(this.halve, piece);
+      return await halvesOf(this.halve, range);
     } catch (error) {
       this.run.log.warn(`a batch that failed could not be halved: ${toError(error, 'halve').message}`);
       throw failure;
@@ -156,11 +156,11 @@ export class ItemFailure {
   }
 
   /** What could not be halved. */
-  #asRecord(piece: Piece): Piece {
-    return { ...piece, isRecord: this.halve !== undefined };
+  #asRecord(range: ItemRange): ItemRange {
+    return { ...range, isRecord: this.halve !== undefined };
   }
 
-  async #skip(failed: Failed, piece: Piece, pass: () => void): Promise<Outcome> {
-    return (await this.skips.skip(failed, piece, pass)) ? 'passed' : 'left';
+  async #skip(failed: Failed, range: ItemRange, pass: () => void): Promise<ItemOutcome> {
+    return (await this.skips.skip(failed, range, pass)) ? 'passed' : 'left';
   }
 }

@@ -1,6 +1,6 @@
 import { checkJson } from '../cursor.js';
 import { type DeadLetterRecord, keptError, RedrivenItem } from '../dead-letters/index.js';
-import type { Piece } from '../enumerators/contract/index.js';
+import type { ItemRange } from '../enumerators/contract/index.js';
 import { isOutage, retryWhileHeld } from '../interruption/index.js';
 import { ItemGoneError, IterationError, SkipLimitError } from '../iteration.errors.js';
 import type { Run } from '../runtime/index.js';
@@ -28,18 +28,18 @@ export class ItemSkips {
    * @throws InvalidCursorError
    * @throws LockLostError
    */
-  async skip({ error, tries }: SkipReason, piece: Piece, pass: () => void): Promise<boolean> {
+  async skip({ error, tries }: SkipReason, range: ItemRange, pass: () => void): Promise<boolean> {
     const { context, definition, executor, hooks, log, progress } = this.run;
     const { limit } = definition.options.itemFailure;
     if (progress.current.skipped >= limit && !(error instanceof ItemGoneError))
       throw new SkipLimitError(limit, { cause: error });
-    checkJson(piece.cursor); // before anything is moved: what cannot be saved is no skipped item
-    const letter = this.#letter(piece, { error, tries });
+    checkJson(range.cursor); // before anything is moved: what cannot be saved is no skipped item
+    const letter = this.#letter(range, { error, tries });
     pass();
     progress.countSkipped();
     await executor.persist({ letter });
     if (!(await this.write(letter))) return false;
-    const item = piece.item instanceof RedrivenItem ? piece.item.item : piece.item;
+    const item = range.item instanceof RedrivenItem ? range.item.item : range.item;
     log.skipped(error, letter.cursor);
     context.item = item; // an item that killed its process reached no handler in this run
     await hooks.callQuietly('skip', { error, item, cursor: letter.cursor });
@@ -70,7 +70,7 @@ export class ItemSkips {
     });
   }
 
-  #letter({ item, before, cursor, isRecord }: Piece, { error, tries }: SkipReason): DeadLetterRecord {
+  #letter({ item, before, cursor, isRecord }: ItemRange, { error, tries }: SkipReason): DeadLetterRecord {
     const { checkpoint, clock, definition, job, progress } = this.run;
     const kept = { error: keptError(error), at: new Date(clock.now()).toISOString() };
     if (item instanceof RedrivenItem)

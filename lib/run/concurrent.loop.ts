@@ -1,4 +1,4 @@
-import type { Page, Place } from '../enumerators/contract/index.js';
+import type { ItemPosition, Page } from '../enumerators/contract/index.js';
 import { Failed, type ItemFailure } from '../failures/index.js';
 import {
   checkFirstCursor,
@@ -22,7 +22,7 @@ interface Slot {
 }
 
 /** An item that has begun. */
-interface Begun extends Place {
+interface Begun extends ItemPosition {
   readonly slot: Slot;
   /** How its handler ended, with further tries in place. Rejects with what fails the job. */
   readonly result: Promise<ItemResult>;
@@ -168,7 +168,7 @@ export class ConcurrentLoop {
     context.hasStopped = false;
     if (done instanceof Thrown) throw done.error;
     if (done === 'handled') {
-      await page.finished?.(index);
+      await page.ack?.(index);
       progress.advance(page, index, 1);
     } else if ((await this.failure.giveUp(done, { page, index })) === 'left') return 'left';
     if (context.stopped) pages.stop();

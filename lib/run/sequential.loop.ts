@@ -1,4 +1,4 @@
-import type { Outcome, Page } from '../enumerators/contract/index.js';
+import type { ItemOutcome, Page } from '../enumerators/contract/index.js';
 import type { Failed, ItemFailure } from '../failures/index.js';
 import { isPromise } from '../is.promise.js';
 import { checkFirstCursor, interruptedBy, isEnd, type LoopOutcome, type OpenRun } from '../runtime/index.js';
@@ -35,7 +35,7 @@ export async function loopSequentially(
       if (timer.itemsUntilLook-- <= 0 && timer.isDue()) await timer.look();
       if (interruption.pending && pages.canStopHere) return interruptedBy(interruption);
       const first = index;
-      let outcome: Outcome = 'handled';
+      let outcome: ItemOutcome = 'handled';
       if (progress.finished === 0) checkFirstCursor(page, index, run);
       if (guilty) {
         outcome = await failure.giveUp(guilty, { page, index });
@@ -53,7 +53,7 @@ export async function loopSequentially(
       }
       if (outcome === 'left') return interruptedBy(interruption);
       if (outcome === 'handled') {
-        if (page.finished) for (let item = first; item <= index; item++) await page.finished(item);
+        if (page.ack) for (let item = first; item <= index; item++) await page.ack(item);
         progress.advance(page, index, index - first + 1);
       }
 

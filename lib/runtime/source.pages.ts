@@ -47,14 +47,14 @@ export class SourcePages {
   /** A promise only where the source returns one. */
   next(): Page<unknown> | LoopOutcome | Promise<Page<unknown> | LoopOutcome> {
     const { interruption } = this.options;
-    if (interruption.pending && this.reader.consuming) return interruptedBy(interruption);
+    if (interruption.pending && this.reader.destructiveRead) return interruptedBy(interruption);
     const next = this.reader.next();
     return isPromise(next) ? this.#await(next) : this.#pageOrEnd(next);
   }
 
   /** Items already removed from the source must be handled, unless another worker has the job. */
   get canStopHere(): boolean {
-    return !this.reader.consuming || this.options.interruption.pending?.reason === 'lockLost';
+    return !this.reader.destructiveRead || this.options.interruption.pending?.reason === 'lockLost';
   }
 
   /** The run ends for another reason than an interruption: a page that is slow to come is given up. */

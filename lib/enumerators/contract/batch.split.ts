@@ -4,7 +4,7 @@ import type { Enumerator } from './enumerator.js';
 import type { Page } from './page.js';
 
 /** An item, or a part of a batch, with the cursors around it. */
-export interface Piece {
+export interface ItemRange {
   readonly item: unknown;
   /** Cursor of what was finished before. */
   readonly before: Cursor;
@@ -20,8 +20,8 @@ export interface Piece {
  */
 export async function halvesOf(
   halve: Enumerator<unknown>['halve'],
-  { item, before, cursor }: Piece,
-): Promise<readonly [Piece, Piece] | undefined> {
+  { item, before, cursor }: ItemRange,
+): Promise<readonly [ItemRange, ItemRange] | undefined> {
   const halves = await halve?.(item, before, cursor);
   if (!halves) return undefined;
   const [[first, middle], [second, end]] = halves;
@@ -38,7 +38,7 @@ export async function halvesOf(
 }
 
 /** Where an item is in a page. */
-export interface Place {
+export interface ItemPosition {
   readonly page: Page<unknown>;
   readonly index: number;
 }
@@ -47,4 +47,4 @@ export interface Place {
  * How handling an item ended. `handled`: it is finished. `passed`: its handler threw, and the cursor is after the item, which
  * was skipped or handled in parts. `left`: the run must end, and the next run starts with what is left of the item.
  */
-export type Outcome = 'handled' | 'passed' | 'left';
+export type ItemOutcome = 'handled' | 'passed' | 'left';

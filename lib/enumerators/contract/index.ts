@@ -1,4 +1,4 @@
-export { halvesOf, type Outcome, type Piece, type Place } from './batch.split.js';
+export { halvesOf, type ItemOutcome, type ItemPosition, type ItemRange } from './batch.split.js';
 export { batchesOf } from './batches.js';
 export { CycleDetector } from './cycle.detector.js';
 export type { At, Built, Enumerator, EnumeratorLike } from './enumerator.js';
@@ -29,4 +29,4 @@ export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';
 export { type Bounds, type PageReader, readPages, type Source, sourceLike } from './source.js';
 export { SourceEnumerator } from './source-enumerator.js';
 export { called, toError } from './thrown.js';
-export { Turns } from './turns.js';
+export { EventLoopTurns } from './turns.js';

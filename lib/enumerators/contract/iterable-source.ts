@@ -85,7 +85,7 @@ function pageOf<Item, C extends Cursor>(pair: unknown): Page<Item, C> {
         'Yield [item, cursor], the cursor naming that item. For a queue without cursors use poll, and change its items in fetch',
     );
   }
-  return { items: [item], cursorAt: asYielded(cursor), aliased: typeof cursor === 'object' };
+  return { items: [item], cursorAt: asYielded(cursor), mutableCursors: typeof cursor === 'object' };
 }
 
 /** A generator may change the object that it yielded as a cursor, and yield it again. The item keeps its cursor. */

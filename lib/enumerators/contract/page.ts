@@ -6,13 +6,13 @@ export interface Page<Item, C extends Cursor = Cursor> {
   readonly items: readonly Item[];
   cursorAt(index: number): C;
   /** Its cursors are objects that user code may still change: each is read when it is needed, and not kept. */
-  readonly aliased?: boolean;
+  readonly mutableCursors?: boolean;
   /** Its cursors are positions in a list. When the list changes, a cursor names whatever item is there then. */
   readonly positional?: boolean;
   /** Whether a cursor names the item at `index`. By default: whether it equals the item's cursor. */
   isAt?(index: number, cursor: C): boolean;
   /** Acknowledges a finished item. Called before the next item starts. */
-  finished?(index: number): Promise<void>;
+  ack?(index: number): Promise<void>;
 }
 
 /** Instead of a page: the run must end here, and the job resumes in `retryInMs` milliseconds. */
@@ -37,9 +37,9 @@ export function pageSlice<Item, C extends Cursor>(page: Page<Item, C>, start: nu
   return {
     items: page.items.slice(start, end),
     cursorAt: (index) => page.cursorAt(start + index),
-    aliased: page.aliased,
+    mutableCursors: page.mutableCursors,
     positional: page.positional,
     isAt: (index, cursor) => isAt(page, start + index, cursor),
-    ...(page.finished && { finished: async (index: number) => page.finished?.(start + index) }),
+    ...(page.ack && { ack: async (index: number) => page.ack?.(start + index) }),
   };
 }

@@ -33,8 +33,8 @@ export function readAhead<Item, C extends Cursor>(reader: PageReader<Item, C>): 
   };
 
   return {
-    get consuming() {
-      return reader.consuming === true;
+    get destructiveRead() {
+      return reader.destructiveRead === true;
     },
     get isReading() {
       return isReading;

@@ -4,7 +4,7 @@ import type { Enumerator } from './enumerator.js';
 import { isThrottled } from './page.js';
 import { type RunReader, readAhead } from './read-ahead.js';
 import type { Bounds, PageReader, Source } from './source.js';
-import { Turns } from './turns.js';
+import { EventLoopTurns } from './turns.js';
 
 /** Longest delay of Node's timers. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -37,7 +37,7 @@ export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumer
   /** Outside a run, iteration waits while the source is throttled. */
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly [Item, C], void, void> {
     const reader = this.read();
-    const turns = new Turns();
+    const turns = new EventLoopTurns();
     try {
       for (let next = await reader.next(); next; next = await reader.next()) {
         if (isThrottled(next)) {
@@ -47,7 +47,7 @@ export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumer
         if (next.items.length === 0) await turns.pass();
         for (const [index, item] of next.items.entries()) {
           yield [item, next.cursorAt(index)];
-          await next.finished?.(index);
+          await next.ack?.(index);
         }
       }
     } finally {

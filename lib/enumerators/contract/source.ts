@@ -7,7 +7,7 @@ export interface PageReader<Item, C extends Cursor = Cursor> {
   /** Whether the next page may be read before the items of the last one are finished. Default false. It may change. */
   readonly ahead?: boolean;
   /** Whether reading removes items from the source. If so, items already removed from the source must be handled. */
-  readonly consuming?: boolean;
+  readonly destructiveRead?: boolean;
   /** The next page; undefined at the end. May be called again after {@link Throttled}. */
   next(): Next<Item, C> | Promise<Next<Item, C>>;
   /** Releases what reading opened. Called exactly once. When a run ends early, `next` may still be pending. */

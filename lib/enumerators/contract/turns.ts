@@ -1,7 +1,7 @@
 const PER_TURN = 64;
 
 /** Lets the event loop run in a loop that may never wait for anything (R13). */
-export class Turns {
+export class EventLoopTurns {
   #left = PER_TURN;
 
   /** Yields to the event loop on every 64th call. */

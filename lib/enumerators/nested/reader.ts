@@ -1,5 +1,6 @@
 import type { Cursor } from '../../cursor.js';
 import {
+  EventLoopTurns,
   isAt,
   isThrottled,
   type Next,
@@ -7,7 +8,6 @@ import {
   type PageReader,
   type SourceEnumerator,
   type Throttled,
-  Turns,
 } from '../contract/index.js';
 import type { InnerPosition, NestedCursor, OuterPosition } from './cursor.js';
 import { checkSameItem } from './fingerprint.js';
@@ -53,8 +53,8 @@ export class NestedReader<Item> implements PageReader<Item> {
     return this.#outer?.ahead === true && this.#inner?.reader.ahead === true;
   }
 
-  get consuming(): boolean {
-    return this.#inner?.reader.consuming === true;
+  get destructiveRead(): boolean {
+    return this.#inner?.reader.destructiveRead === true;
   }
 
   async next(): Promise<Next<Item>> {
@@ -114,7 +114,7 @@ export class NestedReader<Item> implements PageReader<Item> {
   async #find(position: OuterPosition, rest: OuterItems): Promise<OuterItem | Throttled | undefined> {
     const { after, at, finished } = position;
     const search = new OuterItems(await this.levels.outer(after), { after, finished, until: at });
-    const turns = new Turns();
+    const turns = new EventLoopTurns();
     try {
       for (let next = await search.next(); next && !this.#closed; next = await search.next()) {
         if (isThrottled(next)) return next;
@@ -186,12 +186,12 @@ function pageIn<Item>(inner: Inner<Item>, page: Page<Item>): Page<Item> {
       outer: outer.position,
       inner: { at: page.cursorAt(index), finished: finished + index + 1 },
     }),
-    aliased: page.aliased,
+    mutableCursors: page.mutableCursors,
     positional: page.positional,
     isAt: (index, cursor) => {
       const named = cursor as NestedCursor;
       return isSamePosition(outer, named.outer) && isAt(page, index, named.inner.at);
     },
-    ...(page.finished && { finished: async (index: number) => page.finished?.(index) }),
+    ...(page.ack && { ack: async (index: number) => page.ack?.(index) }),
   };
 }
