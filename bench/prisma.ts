@@ -1,9 +1,10 @@
 /**
- * A whole job over `prisma.records`, with a handler that does nothing, against the bare Prisma loop by id (target >= 0.90 of its
- * speed), in pages of 1,000. By a DateTime apart: Prisma tells only milliseconds of it, so to be exact to the microsecond asks SQL
- * too, once a page, and more where rows share the millisecond at its end; against Prisma's own cursor over the same key, which
- * is lost with the row that it names, and against the bare loop by id. Interleaved, medians of
- * thirty-one rounds, by a DateTime of five.
+ * A whole job over `prisma.records`, with a handler that does nothing, against the bare Prisma loop by id (target >= 0.90 of
+ * its speed), in pages of 1,000. The same by a DateTime: against the bare loop by id, and against Prisma's own cursor over
+ * the same key, which is lost with the row that it names. Prisma's default DateTime has milliseconds and is read by Prisma
+ * alone. Of microseconds Prisma gives only milliseconds: to be exact takes a second statement a page, and more where rows
+ * share the millisecond at its end. Interleaved, medians of thirty-one rounds; by a DateTime of fifteen, of microseconds of
+ * five.
  *
  * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and drops a database of its
  * own there.
@@ -81,9 +82,13 @@ try {
   await database.query('CREATE INDEX ON "Entry" ("createdAt", id)');
   await insertRows('10 milliseconds');
   await compareById();
-  await compareByDateTime('10 milliseconds');
+  await compareByDateTime('DateTime of microseconds, rows 10 milliseconds apart');
   await insertRows('100 microseconds');
-  await compareByDateTime('100 microseconds');
+  await compareByDateTime('DateTime of microseconds, rows 100 microseconds apart');
+  // The table decides, whatever the model says: this is what `prisma migrate` makes of a DateTime without more.
+  await database.query('ALTER TABLE "Entry" ALTER "createdAt" TYPE timestamp(3)');
+  await insertRows('10 milliseconds');
+  await compareByDateTime('default DateTime, rows 10 milliseconds apart', 15);
 } finally {
   await app.close();
   await prisma.$disconnect();
@@ -108,13 +113,14 @@ async function compareById(): Promise<void> {
   );
 }
 
-async function compareByDateTime(apart: string): Promise<void> {
-  const rounds = await interleaved({
+async function compareByDateTime(key: string, times = 5): Promise<void> {
+  const contenders = {
     bareById: counted(ROWS, bareById),
     bareByDateTime: counted(ROWS, bareByDateTime),
     ours: jobOver(ROWS, app, 'records', { key: 'createdAt' }),
-  });
-  const what = `a job over prisma.records by DateTime, rows ${apart} apart`;
+  };
+  const rounds = await interleaved(contenders, times);
+  const what = `a job over prisma.records by ${key}`;
   const rows = { ours: 'ours', items: ROWS, unit: 'rows' } as const;
   report(rounds.rates(what, { ...rows, against: 'bareByDateTime', name: "bare loop by Prisma's cursor" }));
   report(rounds.rates(what, { ...rows, against: 'bareById', name: 'bare Prisma loop by id' }));

@@ -1,37 +1,49 @@
+import type { Json } from '../../cursor.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
+import type { KeyValues } from '../contract/index.js';
 import type { OpenedModel } from './client.js';
 import type { KeyField } from './key.js';
 import { matchOf } from './real.types.js';
 import { columnOf, tableOf } from './sql.js';
 import { type RealColumn, realColumns } from './table.js';
+import { hasMicroseconds } from './timestamp.js';
 
 /**
  * Compares what the model says of its key with what the database says, before the first page: what the table is, is the
  * truth.
  *
  * @param options.isRead Whether each row's key is read; else only the last one of a batch.
- * @returns The key with what the database knows of it: the order of enums, and how much of a text it sorts by.
+ * @param options.after The values of the cursor to start after.
+ * @returns The key with what the database knows of it: the order of enums, how much of a text it sorts by, and which times
+ * a Date holds.
  * @throws InvalidEnumeratorError for a column that the table does not have, whose type is another than the model's, that
  * can hold NULL and is not said to, or that holds values which cannot be followed.
  */
 export async function checkedKey(
   opened: OpenedModel,
   key: readonly KeyField[],
-  { isRead }: { readonly isRead: boolean },
+  { isRead, after }: { readonly isRead: boolean; readonly after: KeyValues },
 ): Promise<readonly KeyField[]> {
   const columns = await realColumns(opened);
   if (!columns) return key;
   const checked: KeyField[] = [];
-  for (const part of key) checked.push(await checkedField(opened, part, { columns, isRead }));
+  for (const [index, part] of key.entries()) {
+    checked.push(await checkedField(opened, part, { columns, isRead, after: after[index] }));
+  }
   return checked;
 }
 
 interface Looked {
   readonly columns: ReadonlyMap<string, RealColumn>;
   readonly isRead: boolean;
+  readonly after: Json | undefined;
 }
 
-async function checkedField(opened: OpenedModel, part: KeyField, { columns, isRead }: Looked): Promise<KeyField> {
+async function checkedField(
+  opened: OpenedModel,
+  part: KeyField,
+  { columns, isRead, after }: Looked,
+): Promise<KeyField> {
   const { model, source } = opened;
   const { field } = part;
   const found = columns.get(field.column);
@@ -58,7 +70,13 @@ async function checkedField(opened: OpenedModel, part: KeyField, { columns, isRe
     );
   }
   if (match.sorted && !isRead) await refuseLongTexts(opened, part, { where, sorted: match.sorted });
-  return { ...part, ...(match.sorted && { sorted: match.sorted }), ...valuesOf(part, found) };
+  const isWhole = part.rounded && found.offset !== undefined && !opened.isExtended && !hasMicroseconds(String(after));
+  return {
+    ...part,
+    ...(match.sorted && { sorted: match.sorted }),
+    ...(isWhole && { rounded: false, offset: found.offset }),
+    ...valuesOf(part, found),
+  };
 }
 
 async function refuseNulls(

@@ -44,7 +44,7 @@ export class ExactKeys {
     this.#key = key;
     this.#rounded = key.filter(({ rounded }) => rounded);
     this.#table = tableOf(opened);
-    this.identity = identityOf(opened, this.#rounded.length > 0);
+    this.identity = identityOf(opened) ?? unidentified(opened, this.#rounded.length > 0);
   }
 
   /** How many rows can be named in one `where`. */
@@ -148,12 +148,14 @@ export class ExactKeys {
   }
 }
 
-function identityOf({ model, source }: OpenedModel, hasMoments: boolean): readonly KeyField[] {
+/** Unique fields that a row can be found by by SQL; undefined: the model has none. */
+export function identityOf({ model }: OpenedModel): readonly KeyField[] | undefined {
   const identifies = (name: string) => IDENTIFYING.includes(model.fields.get(name)?.type ?? '');
   const names = model.uniques.find((unique) => unique.every(identifies));
-  if (names) {
-    return names.map((name) => ({ field: model.fields.get(name) as PrismaField, order: 'asc', rounded: false }));
-  }
+  return names?.map((name) => ({ field: model.fields.get(name) as PrismaField, order: 'asc', rounded: false }));
+}
+
+function unidentified({ model, source }: OpenedModel, hasMoments: boolean): never {
   const why = hasMoments
     ? `the key of ${model.name} has a DateTime, of which Prisma has only milliseconds. The rest is read by`
     : `${model.name} is read through an extended client or in a transaction, where its rows are found by`;

@@ -2,6 +2,7 @@ import { InvalidOptionsError } from '../../iteration.errors.js';
 import type { KeyColumn, KeyValues } from '../contract/index.js';
 import type { OpenedModel } from './client.js';
 import type { PrismaField } from './model.js';
+import type { Offset } from './timestamp.js';
 
 /** The databases whose catalogue is asked what a column really is. */
 const CHECKED = ['postgresql', 'postgres', 'mysql', 'sqlite'];
@@ -12,8 +13,10 @@ export interface KeyField {
   readonly order: 'asc' | 'desc';
   /** Where nulls stand; undefined of a required field. */
   readonly nulls?: 'first' | 'last';
-  /** A timestamp: Prisma rounds it to milliseconds, in rows and in `where` alike. */
+  /** A time that may have microseconds: Prisma rounds it to milliseconds, in rows and in `where` alike. */
   readonly rounded: boolean;
+  /** Of a time that has only milliseconds, which a Date holds; known once reading has begun. */
+  readonly offset?: Offset;
   /** An enum's values in the database's order; known once reading has begun. */
   readonly values?: readonly string[];
   /** How many characters of a text the database sorts by, where it may be longer; known once reading has begun. */
@@ -41,6 +44,11 @@ export function keyFields(opened: OpenedModel, key: readonly KeyColumn[]): reado
   const order = key.at(-1)?.order ?? 'asc';
   const missing = identity.filter((name) => !key.some(({ column }) => column === name));
   return [...key, ...missing.map((column) => ({ column, order }))].map((part) => keyField(opened, part));
+}
+
+/** Whether the model says of a time that it may have more than milliseconds. What the table says, is asked later. */
+export function isDeclaredFiner({ field: { native = '' }, rounded }: KeyField): boolean {
+  return rounded && /\([4-6]\)$/.test(native);
 }
 
 /** Where the first moment stands among these values of a key; -1: there is none, as a null is exact. */

@@ -19,7 +19,13 @@ function compareOf({ field, values }: KeyField): ColumnOrder['compare'] {
 }
 
 function compareMoments(one: Json, other: Json): number {
-  const [left, right] = [momentOf(String(one)), momentOf(String(other))];
+  const [left, right] = [String(one), String(other)];
+  // Of most rows: as many digits, and the same end.
+  if (left.length === right.length && left.at(-1) === right.at(-1)) return compareTexts(left, right);
+  return compareTexts(momentOf(left), momentOf(right));
+}
+
+function compareTexts(left: string | undefined, right: string | undefined): number {
   if (left === undefined || right === undefined) return Number.NaN;
   return left < right ? -1 : left > right ? 1 : 0;
 }

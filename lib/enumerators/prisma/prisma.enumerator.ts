@@ -30,13 +30,16 @@ export class PrismaEnumeratorBuilder {
    * pages and between runs no other row is lost or repeated. Rows that are inserted behind the cursor, or moved there by
    * a change of their key, are not seen.
    *
-   * Before the first page the key is compared with the table, and a column that does not fit the model is refused. An enum is
+   * Before the first page the key is compared with the table. A column that does not fit the model is refused. An enum is
    * in the database's order and a DateTime exact to the microsecond, on PostgreSQL; elsewhere both are refused, as are Float
    * and Decimal. Of an extended client the keys are read by the client without extensions.
-   * Prisma rounds a DateTime to the millisecond, so the rest is read by SQL on the client without extensions: a short query more a
-   * page, or three where rows share the millisecond at its end. That SQL must see the rows that Prisma sees, in a session
-   * whose time zone is UTC, and find them by unique fields of Int, BigInt or String; anything else is an error, and loses
-   * nothing.
+   *
+   * A DateTime whose column has at most three digits (`timestamp(3)` is Prisma's default) costs nothing more. Prisma rounds
+   * any other to the millisecond, so its keys are read by SQL too, on the client without extensions: one short query more
+   * a page, or three where rows share the millisecond at its end. That SQL must see the rows that Prisma sees, and find
+   * them by unique fields of Int, BigInt or String; anything else is an error, and loses nothing. So it is done for every
+   * DateTime of an extended client, in a transaction, and of a cursor with microseconds. A `timestamptz` needs a session
+   * whose time zone is UTC. A time that Prisma cannot read, such as `infinity`, is an error.
    *
    * `size` counts for two seconds at most, and waits two more for a connection. PostgreSQL then gives the count up, and `size`
    * is undefined, or for a whole table the estimate of its planner. In a transaction of yours, through an extension of the
@@ -84,9 +87,9 @@ export class PrismaEnumeratorBuilder {
    * update takes its rows out of `args.where`, in that same statement, does each row exactly once. Rows whose key the
    * update moves ahead come again.
    *
-   * The cursors are those of {@link PrismaEnumeratorBuilder.records}. With a DateTime in the key the keys of a batch are
-   * read, and its `where` lists what identifies the rows, since Prisma cannot tell the microseconds: its batches have at
-   * most 30,000 rows, fewer for a composite primary key. `size` is the number of batches at the time it is asked for.
+   * The cursors are those of {@link PrismaEnumeratorBuilder.records}. With a DateTime of microseconds in the key the keys of
+   * a batch are read, and its `where` lists what identifies the rows. Such a batch has at most 30,000 rows, fewer for a
+   * composite primary key. `size` is the number of batches at the time it is asked for.
    *
    * @throws As `records`.
    */

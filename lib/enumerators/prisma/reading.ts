@@ -1,23 +1,27 @@
 import type { Cursor } from '../../cursor.js';
-import type { KeyColumn } from '../contract/index.js';
+import type { KeyColumn, KeyValues } from '../contract/index.js';
 import { checkedKey } from './check.js';
 import type { OpenedModel } from './client.js';
-import { ExactKeys } from './exact.js';
-import { type KeyField, keyFields } from './key.js';
+import { ExactKeys, identityOf } from './exact.js';
+import { isDeclaredFiner, type KeyField, keyFields } from './key.js';
 import { PrismaQuery } from './query.js';
-import { checkCursor } from './value.js';
+import { checkCursor, cursorValues } from './value.js';
 
 /** What is read, and in which order. */
 export interface Reading {
   readonly query: PrismaQuery;
   /** The key as the database has it, which is asked once. */
-  key(): Promise<readonly KeyField[]>;
+  checked(): Promise<CheckedKey>;
   /** How many values a cursor has. */
   readonly columns: number;
-  /** Of a key with a DateTime. */
-  readonly exact: ExactKeys | undefined;
   /** Of a delegate that may be extended: what its rows are found by, and their keys by the client without extensions. */
   readonly extended?: { readonly identity: ExactKeys; readonly keys: PrismaQuery };
+}
+
+export interface CheckedKey {
+  readonly key: readonly KeyField[];
+  /** Of a key with times that a Date does not hold. */
+  readonly exact: ExactKeys | undefined;
 }
 
 /**
@@ -31,23 +35,32 @@ export function readingOf(
   options: { readonly key: readonly KeyColumn[]; readonly cursor: Cursor; readonly keysAlone?: boolean },
 ): Reading {
   const key = keyFields(opened, options.key);
-  const hasMoments = key.some(({ rounded }) => rounded);
-  const identity = hasMoments || opened.isExtended ? new ExactKeys(opened, key) : undefined;
-  const fields = [...new Set([...key, ...(identity?.identity ?? [])].map(({ field }) => field.name))];
+  const hasTimes = key.some(({ rounded }) => rounded);
+  const isIdentified = opened.isExtended || key.some(isDeclaredFiner);
+  const identity = isIdentified ? new ExactKeys(opened, key) : undefined;
+  const identifying = isIdentified || hasTimes ? (identityOf(opened) ?? []) : [];
+  const fields = [...new Set([...key, ...identifying].map(({ field }) => field.name))];
   const query = new PrismaQuery(opened, args, { key, fields, alone: options.keysAlone });
   checkCursor(query.name, key, options.cursor);
-  let checked: readonly KeyField[] | undefined;
-  const checkedOnce = async () => {
-    checked ??= await checkedKey(opened, key, { isRead: !options.keysAlone });
-    return checked;
-  };
+  let checked: CheckedKey | undefined;
   return {
     query,
-    key: checkedOnce,
+    async checked() {
+      checked ??= await checkedOf(opened, key, { isRead: !options.keysAlone, after: cursorValues(options.cursor) });
+      return checked;
+    },
     columns: key.length,
-    exact: hasMoments ? identity : undefined,
     ...(opened.isExtended && identity && { extended: { identity, keys: keysOf(opened, args, { key, fields }) } }),
   };
+}
+
+async function checkedOf(
+  opened: OpenedModel,
+  fields: readonly KeyField[],
+  options: { readonly isRead: boolean; readonly after: KeyValues },
+): Promise<CheckedKey> {
+  const key = await checkedKey(opened, fields, options);
+  return { key, exact: key.some(({ rounded }) => rounded) ? new ExactKeys(opened, key) : undefined };
 }
 
 /** The keys of the same rows, by the client without extensions. */

@@ -35,8 +35,8 @@ export class PrismaRecords implements Source<PrismaValues> {
 
   async count(cursor: Cursor): Promise<number> {
     if (cursor === null) return 0;
-    const { query, exact } = this.reading;
-    const key = await this.reading.key();
+    const { query } = this.reading;
+    const { key, exact } = await this.reading.checked();
     const reached = cursorValues(cursor);
     let rows = await query.count([upTo(comparable(key, reached), reached)]);
     for (let after: typeof reached | undefined = reached; exact && after; ) {
@@ -48,8 +48,8 @@ export class PrismaRecords implements Source<PrismaValues> {
   }
 
   private async *pages(bounds: Bounds): AsyncGenerator<Page<PrismaValues>, void, void> {
-    const { query, columns, exact, extended } = this.reading;
-    const key = await this.reading.key();
+    const { query, columns, extended } = this.reading;
+    const { key, exact } = await this.reading.checked();
     const keyset = extended
       ? new ExtendedKeyset({ query, key, exact, ...extended })
       : new PrismaKeyset(query, key, exact);

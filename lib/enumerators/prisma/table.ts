@@ -1,6 +1,7 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { ModelClient, OpenedModel } from './client.js';
 import { tableOf } from './sql.js';
+import type { Offset } from './timestamp.js';
 
 /** What the database itself says of a column. */
 export interface RealColumn {
@@ -10,6 +11,8 @@ export interface RealColumn {
   readonly shown: string;
   /** Whether it may hold NULL; undefined: the database does not know, as of a view. */
   readonly nullable: boolean | undefined;
+  /** Of a time of at most three digits after the second; undefined: it may have more, or Prisma may misread it. */
+  readonly offset?: Offset | undefined;
   /** The labels of an enum in its order. */
   readonly labels?: readonly string[];
   /** How many characters its texts can have. */
@@ -38,6 +41,8 @@ export async function realColumns(opened: OpenedModel): Promise<ReadonlyMap<stri
 const POSTGRES = `SELECT CAST(a.attname AS text) AS name, CAST(format_type(a.atttypid, a.atttypmod) AS text) AS shown,
     CASE WHEN t.typtype = 'e' THEN 'enum' ELSE CAST(t.typname AS text) END AS type,
     CASE WHEN c.relkind IN ('r', 'p') THEN NOT (a.attnotnull OR d.typnotnull) END AS nullable,
+    CASE WHEN c.relkind IN ('r', 'p') THEN CASE d.typtype WHEN 'd' THEN d.typtypmod ELSE a.atttypmod END END AS digits,
+    current_setting('TimeZone') AS zone,
     (SELECT CAST(json_agg(e.enumlabel ORDER BY e.enumsortorder) AS text) FROM pg_enum e WHERE e.enumtypid = t.oid) AS labels
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type d ON d.oid = a.atttypid
     JOIN pg_type t ON t.oid = CASE d.typtype WHEN 'd' THEN d.typbasetype ELSE d.oid END
@@ -46,18 +51,37 @@ const POSTGRES = `SELECT CAST(a.attname AS text) AS name, CAST(format_type(a.att
 async function postgresColumns(opened: OpenedModel): Promise<ReadonlyMap<string, RealColumn>> {
   const rows = await ask<PostgresRow>(opened.base, POSTGRES, tableOf(opened));
   return new Map(
-    rows.map(({ name, type, shown, nullable, labels }) => [
-      name,
-      { type, shown, nullable: nullable ?? undefined, ...(labels && { labels: JSON.parse(labels) as string[] }) },
+    rows.map((row) => [
+      row.name,
+      {
+        type: row.type,
+        shown: row.shown,
+        nullable: row.nullable ?? undefined,
+        offset: offsetOf(row),
+        ...(row.labels && { labels: JSON.parse(row.labels) as string[] }),
+      },
     ]),
   );
 }
+
+/** Prisma reads and writes a `timestamptz` as if the session were in UTC. */
+function offsetOf({ type, digits, zone }: PostgresRow): Offset | undefined {
+  if (digits === null || digits < 0 || digits > DIGITS_OF_A_DATE) return undefined;
+  if (type === 'timestamp') return '';
+  return type === 'timestamptz' && UTC.test(zone) ? '+00:00' : undefined;
+}
+
+const DIGITS_OF_A_DATE = 3;
+const UTC = /^(etc\/)?(utc|uct|gmt|universal|greenwich|zulu)$/i;
 
 interface PostgresRow {
   readonly name: string;
   readonly type: string;
   readonly shown: string;
   readonly nullable: boolean | null;
+  /** PostgreSQL's type modifier: of a time, its digits after the second; -1: as many as there can be. */
+  readonly digits: number | null;
+  readonly zone: string;
   readonly labels: string | null;
 }
 

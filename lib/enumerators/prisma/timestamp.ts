@@ -2,6 +2,31 @@ import { InvalidEnumeratorError } from '../../iteration.errors.js';
 
 const TEXT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|\+00(?::00)?)?$/;
 
+/** The offset that PostgreSQL's JSON writes after a time: none after one without a time zone. */
+export type Offset = '' | '+00:00';
+
+/**
+ * A time of whole milliseconds as PostgreSQL's JSON has it, and so the cursor; undefined: Prisma could not read it.
+ *
+ * Prisma makes an invalid Date of what is beyond the years 1 to 9999, such as `infinity`.
+ */
+export function textOf(time: Date, offset: Offset): string | undefined {
+  const ms = time.getTime();
+  if (!(ms >= FIRST_MS && ms <= LAST_MS)) return undefined;
+  const end = ms % 1_000 === 0 ? SECONDS : ms % 100 === 0 ? TENTHS : ms % 10 === 0 ? TENTHS + 1 : TENTHS + 2;
+  return time.toISOString().slice(0, end) + offset;
+}
+
+const FIRST_MS = Date.parse('0001-01-01T00:00:00Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+const SECONDS = '2026-01-01T00:00:00'.length;
+const TENTHS = '2026-01-01T00:00:00.1'.length;
+
+/** Whether a text has more of a time than a Date holds. */
+export function hasMicroseconds(text: string): boolean {
+  return /\.\d{3}\d*[1-9]/.test(text);
+}
+
 /** The millisecond that a timestamp's text falls into: from `from` on, before `to`. */
 export function bucketOf(text: string): { readonly from: Date; readonly to: Date } {
   const moment = momentOf(text);

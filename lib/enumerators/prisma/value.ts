@@ -2,12 +2,13 @@ import type { Cursor, Json } from '../../cursor.js';
 import { InvalidCursorError, InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { KeyValues } from '../contract/index.js';
 import type { KeyField } from './key.js';
-import type { PrismaField } from './model.js';
+import { bucketOf, type Offset, textOf } from './timestamp.js';
 
 /** A key value of a row as JSON; a timestamp comes from the database itself. */
-export function fromPrisma({ field, nulls, sorted }: KeyField, value: unknown): Json {
+export function fromPrisma(part: KeyField, value: unknown): Json {
+  const { field, nulls, sorted } = part;
   if (value === null && nulls) return null;
-  const json = jsonOf(field, value);
+  const json = jsonOf(part, value);
   if (sorted !== undefined && typeof json === 'string' && json.length > sorted) {
     throw new InvalidEnumeratorError(
       `The rows hold a text of ${json.length} characters as "${field.name}", and the database sorts long texts by their ` +
@@ -17,11 +18,13 @@ export function fromPrisma({ field, nulls, sorted }: KeyField, value: unknown): 
   if (json !== undefined) return json;
   throw new InvalidEnumeratorError(
     `The rows hold ${String(value)} as "${field.name}", which is not ${withArticle(field.type)} that a cursor can hold. ` +
-      'Does an extension of the client compute a field of that name?',
+      (value instanceof Date
+        ? 'Prisma reads only the years 1 to 9999: infinity, and years beyond, have no place in a key'
+        : 'Does an extension of the client compute a field of that name?'),
   );
 }
 
-function jsonOf({ type }: PrismaField, value: unknown): Json | undefined {
+function jsonOf({ field: { type }, offset }: KeyField, value: unknown): Json | undefined {
   switch (type) {
     case 'Int':
       return Number.isSafeInteger(value) ? (value as number) : undefined;
@@ -32,10 +35,14 @@ function jsonOf({ type }: PrismaField, value: unknown): Json | undefined {
     case 'Decimal':
       return decimalText(value);
     case 'DateTime':
-      return value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : undefined;
+      return value instanceof Date && !Number.isNaN(value.getTime()) ? timeText(value, offset) : undefined;
     default:
       return typeof value === 'string' || typeof value === 'boolean' ? value : undefined;
   }
+}
+
+function timeText(time: Date, offset: Offset | undefined): string | undefined {
+  return offset === undefined ? time.toISOString() : textOf(time, offset);
 }
 
 /** A number has `toFixed` too, which rounds. */
@@ -63,7 +70,8 @@ export function toText({ field }: KeyField, value: Json | undefined): string {
 export function toPrisma({ field }: KeyField, value: Json | undefined): unknown {
   if (value === null) return null;
   if (field.type === 'BigInt') return BigInt(value as string);
-  return field.type === 'DateTime' ? new Date(value as string) : value;
+  if (field.type !== 'DateTime') return value;
+  return field.native === 'Date' ? new Date(value as string) : bucketOf(value as string).from;
 }
 
 /** The key's values that a cursor holds. */

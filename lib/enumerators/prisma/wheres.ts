@@ -12,12 +12,12 @@ import {
   type Source,
 } from '../contract/index.js';
 import type { Where } from './compare.js';
-import type { KeyField } from './key.js';
+import type { ExactKeys } from './exact.js';
 import { PrismaKeyset } from './keyset.js';
 import { ordersOf } from './order.js';
 import type { PrismaQuery } from './query.js';
 import { RangeCutter } from './ranges.js';
-import type { Reading } from './reading.js';
+import type { CheckedKey, Reading } from './reading.js';
 
 type Between = Parameters<KeysetQuery<Where>['fetch']>[0];
 type Cut = (between: Between, size: number) => Promise<KeyedRows<Where>>;
@@ -29,7 +29,7 @@ export class PrismaWheres implements Source<Where> {
 
   constructor(reading: Reading, batchSize: number) {
     this.#reading = reading;
-    this.#batchSize = Math.min(batchSize, reading.exact?.most ?? batchSize);
+    this.#batchSize = batchSize;
   }
 
   read(bounds: Bounds): PageReader<Where> {
@@ -38,7 +38,8 @@ export class PrismaWheres implements Source<Where> {
 
   async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
     const rows = await this.#reading.query.size(options);
-    return rows === undefined ? undefined : Math.ceil(rows / this.#batchSize);
+    const { exact } = await this.#reading.checked();
+    return rows === undefined ? undefined : Math.ceil(rows / sizeOf(this.#batchSize, exact));
   }
 
   async halve(where: Where, before: Cursor, cursor: Cursor): ReturnType<NonNullable<Enumerator<Where>['halve']>> {
@@ -60,19 +61,19 @@ export class PrismaWheres implements Source<Where> {
   /** One batch a page: what is read ahead is the next batch's key. */
   async *#batches(bounds: Bounds, size: number): AsyncGenerator<Page<Where>, void, void> {
     const { query, columns } = this.#reading;
-    const key = await this.#reading.key();
-    const cut = await this.#cutter();
-    const fetch: KeysetQuery<Where>['fetch'] = (between) => cut(between, size);
-    yield* keysetPages({ name: query.name, columns, pageSize: 1, orders: ordersOf(key), fetch }, bounds);
+    const checked = await this.#reading.checked();
+    const cut = this.#cutter(checked);
+    const rows = sizeOf(size, checked.exact);
+    const fetch: KeysetQuery<Where>['fetch'] = (between) => cut(between, rows);
+    yield* keysetPages({ name: query.name, columns, pageSize: 1, orders: ordersOf(checked.key), fetch }, bounds);
   }
 
   /** Cuts by the client without extensions, which sees every row; where it sees none, by the extended one. */
-  async #cutter(): Promise<Cut> {
+  #cutter(checked: CheckedKey): Cut {
     const { query, extended } = this.#reading;
-    const key = await this.#reading.key();
-    const own = this.#cutterBy(query, key);
+    const own = cutterBy(query, checked);
     if (!extended) return own;
-    const plain = this.#cutterBy(extended.keys, key);
+    const plain = cutterBy(extended.keys, checked);
     let sees = false;
     let alone = false;
     return async (between, size) => {
@@ -94,19 +95,23 @@ export class PrismaWheres implements Source<Where> {
         'they cannot be cut into batches. Does an extension set row-level security, or rewrite the "where"?',
     );
   }
+}
 
-  #cutterBy(query: PrismaQuery, key: readonly KeyField[]): Cut {
-    const { exact } = this.#reading;
-    if (!exact) {
-      const ranges = new RangeCutter(query, key);
-      return (between, size) => ranges.cut(between, size);
-    }
-    // Prisma cannot say which rows of a millisecond are meant: the batch is named by what identifies its rows.
-    const keyset = new PrismaKeyset(query, key, exact);
-    return async (between, size) => {
-      const { rows, keys } = await keyset.fetch(between, size);
-      if (rows.length === 0) return { rows: [], keys: [] };
-      return { rows: [query.where([exact.where(rows.map((row) => exact.identify(row)))])], keys: keys.slice(-1) };
-    };
+function cutterBy(query: PrismaQuery, { key, exact }: CheckedKey): Cut {
+  if (!exact) {
+    const ranges = new RangeCutter(query, key);
+    return (between, size) => ranges.cut(between, size);
   }
+  // Prisma cannot say which rows of a millisecond are meant: the batch is named by what identifies its rows.
+  const keyset = new PrismaKeyset(query, key, exact);
+  return async (between, size) => {
+    const { rows, keys } = await keyset.fetch(between, size);
+    if (rows.length === 0) return { rows: [], keys: [] };
+    return { rows: [query.where([exact.where(rows.map((row) => exact.identify(row)))])], keys: keys.slice(-1) };
+  };
+}
+
+/** How many rows a batch has at most: where they are named one by one, as many as one statement can name. */
+function sizeOf(batchSize: number, exact: ExactKeys | undefined): number {
+  return Math.min(batchSize, exact?.most ?? batchSize);
 }

@@ -39,7 +39,7 @@ export async function openMixed(database: DatabaseName): Promise<MixedWorld> {
 async function postgresWorld(): Promise<MixedWorld> {
   const { url, query, drop } = await createDatabase();
   await query(`CREATE TYPE "Mood" AS ENUM ('calm', 'loud'); CREATE TYPE "Other" AS ENUM ('loud', 'zest', 'calm');
-    CREATE DOMAIN "Small" AS int CHECK (VALUE < 1000000)`);
+    CREATE DOMAIN "Small" AS int CHECK (VALUE < 1000000); CREATE DOMAIN "Milli" AS timestamp(3)`);
   const client = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max: 1 }) });
   return worldOf(client.mixed, '"', {
     run: (sql) => query<{ id: unknown }>(sql),

@@ -26,6 +26,11 @@ CREATE TABLE "Entry" (
   id int PRIMARY KEY, name text NOT NULL, "createdAt" timestamptz(6) NOT NULL, done boolean NOT NULL DEFAULT false,
   touched int NOT NULL DEFAULT 0
 );
+CREATE TABLE "Stamp" (
+  id int PRIMARY KEY, rank int NOT NULL, plain timestamp(3) NOT NULL, local timestamp(3) NOT NULL,
+  zoned timestamptz(3) NOT NULL, maybe timestamp(3), fine timestamptz(6) NOT NULL
+);
+CREATE TABLE "Tick" (at timestamptz(3), beat timestamp(3), PRIMARY KEY (at, beat));
 CREATE TYPE "Place" AS ENUM ('office @work', 'home');
 CREATE TABLE "Blob" (
   id bytea PRIMARY KEY, code text NOT NULL UNIQUE, rank int NOT NULL, place "Place" NOT NULL DEFAULT 'home'
