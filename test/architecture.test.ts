@@ -41,6 +41,7 @@ const BASE = [
   'iteration.tokens',
   'options.check',
   'rules',
+  'sql.dialect',
 ];
 
 const BUILDER = 'enumerators/enumerator.builder';
@@ -143,7 +144,10 @@ describe('a source', () => {
   it('imports the contract, cursors, errors and its own files, never a sibling or the builder', () => {
     const others = imports
       .filter(({ from }) => sources.includes(from))
-      .filter(({ to }) => !['enumerators/contract/index', 'cursor', 'iteration.errors', 'is.promise'].includes(to))
+      .filter(
+        ({ to }) =>
+          !['enumerators/contract/index', 'cursor', 'iteration.errors', 'is.promise', 'sql.dialect'].includes(to),
+      )
       .filter(({ from, to }) => to === BUILDER || roomOf(to) !== 'enumerators' || sourceOf(from) !== sourceOf(to));
     expect(others.map(describeImport)).toEqual([]);
   });

@@ -55,7 +55,7 @@ async function checkedField(
     );
   }
   const declared = field.native ? `${field.type} @db.${field.native}` : field.type;
-  const match = matchOf(model.provider, field, found, columnOf(opened, field));
+  const match = matchOf(model.dialect, field, found, columnOf(opened, field));
   if (match.mismatch) {
     throw new InvalidEnumeratorError(
       `${where} is ${declared} in the model, and the column "${field.column}" is ${found.shown} in the table: ` +

@@ -4,9 +4,6 @@ import type { OpenedModel } from './client.js';
 import type { PrismaField } from './model.js';
 import type { Offset } from './timestamp.js';
 
-/** The databases whose catalogue is asked what a column really is. */
-const CHECKED = ['postgresql', 'postgres', 'mysql', 'sqlite'];
-
 /** One field of the key a model is read by. */
 export interface KeyField {
   readonly field: PrismaField;
@@ -80,20 +77,20 @@ function keyField(opened: OpenedModel, { column, order, nulls }: KeyColumn): Key
   return { field, order, rounded: isMoment(field), ...(field.nullable && { nulls }) };
 }
 
-function refusal(field: PrismaField, { model: { provider }, base }: OpenedModel): string | undefined {
+function refusal(field: PrismaField, { model: { provider, dialect }, base }: OpenedModel): string | undefined {
   if (field.kind === 'other') return `is of type ${field.type}, a relation or a type without an order`;
   if (field.list) return 'is a list, which has no order';
   if (field.type === 'Int' || field.type === 'BigInt') return undefined;
-  if (!CHECKED.includes(provider)) {
+  if (!dialect) {
     return `is ${field.type}, and on ${provider} only Int and BigInt are followed: its catalogue is not asked for the rest`;
   }
-  if (field.kind === 'enum' && !provider.startsWith('postgres')) {
+  if (field.kind === 'enum' && dialect !== 'postgresql') {
     return `is an enum, whose order can be learnt on PostgreSQL, not on ${provider}`;
   }
   if (field.type === 'Json' || field.type === 'Bytes') return `is ${field.type}, which Prisma cannot compare`;
   if (field.native?.startsWith('Time') && !field.native.startsWith('Timestamp')) return `is ${field.native}`;
   if (field.native === 'Real') return 'is Real, whose values Prisma rounds';
-  if (!provider.startsWith('postgres')) return elsewhere(field, provider);
+  if (dialect !== 'postgresql') return elsewhere(field, provider);
   if (field.type === 'Float' && !comparesFloats(base._clientVersion)) {
     return `is a Float, which Prisma ${base._clientVersion} rounds in comparisons; 7.4 and later do not`;
   }

@@ -1,9 +1,12 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
+import { type Dialect, dialectOf } from '../../sql.dialect.js';
 
 /** What a source must know of a model. Prisma's public run-time API tells neither its primary key nor what may be null. */
 export interface PrismaModel {
   readonly name: string;
   readonly provider: string;
+  /** Undefined: the catalogue of such a database is not asked. */
+  readonly dialect: Dialect | undefined;
   readonly fields: ReadonlyMap<string, PrismaField>;
   /** The fields that tell rows apart, the primary key first: each set is unique and never null. */
   readonly uniques: readonly (readonly string[])[];
@@ -49,9 +52,11 @@ export function parseModel(schemaText: string, name: string): PrismaModel {
     ...marked('@unique'),
     ...listed(attributes, '@@unique'),
   ];
+  const provider = /^\s*datasource\s+\w+\s*\{[^}]*?\bprovider\s*=\s*"(\w+)"/m.exec(schema)?.[1] ?? 'unknown';
   return {
     name,
-    provider: /^\s*datasource\s+\w+\s*\{[^}]*?\bprovider\s*=\s*"(\w+)"/m.exec(schema)?.[1] ?? 'unknown',
+    provider,
+    dialect: dialectOf(provider),
     fields,
     uniques: uniques.filter((names) => names.every((field) => fields.get(field)?.nullable === false)),
     table: { name: quoted(attributes, '@@map') ?? name, schema: quoted(attributes, '@@schema') },

@@ -1,3 +1,4 @@
+import type { Dialect } from '../../sql.dialect.js';
 import type { PrismaField } from './model.js';
 import type { RealColumn } from './table.js';
 
@@ -29,9 +30,9 @@ const MYSQL_TEXTS = ['varchar', 'char', 'tinytext', 'text', 'mediumtext', 'longt
 /** MariaDB sorts by `max_sort_length` bytes, by default 1,024; a character has at most six, with three levels of weights. */
 const SORTED_CHARACTERS = 160;
 
-export function matchOf(provider: string, field: PrismaField, column: RealColumn, name: string): Match {
-  if (provider === 'mysql') return mySqlMatch(field, column, name);
-  return provider === 'sqlite' ? sqliteMatch(field, column, name) : postgresMatch(field, column);
+export function matchOf(dialect: Dialect | undefined, field: PrismaField, column: RealColumn, name: string): Match {
+  if (dialect === 'mysql') return mySqlMatch(field, column, name);
+  return dialect === 'sqlite' ? sqliteMatch(field, column, name) : postgresMatch(field, column);
 }
 
 function postgresMatch(field: PrismaField, { type }: RealColumn): Match {

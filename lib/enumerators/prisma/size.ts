@@ -32,7 +32,7 @@ export async function sizeOf(
 /** The client, where a transaction of our own can be had and the delegate is the client's as it was generated. */
 function clientOf({ delegate, model, isExtended }: OpenedModel): Required<ModelClient> | undefined {
   const client = delegate.$parent;
-  return !isExtended && client.$transaction && model.provider.startsWith('postgres')
+  return !isExtended && client.$transaction && model.dialect === 'postgresql'
     ? (client as Required<ModelClient>)
     : undefined;
 }

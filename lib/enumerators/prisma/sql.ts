@@ -1,3 +1,4 @@
+import { quoted } from '../../sql.dialect.js';
 import type { KeyValues } from '../contract/index.js';
 import type { OpenedModel } from './client.js';
 import type { KeyField } from './key.js';
@@ -58,19 +59,18 @@ export function inJson(field: PrismaField): string {
 }
 
 export function column({ column }: PrismaField): string {
-  return quote(column);
+  return quoted('postgresql', column);
 }
 
 /** A column as the model's database quotes it. */
 export function columnOf({ model }: OpenedModel, { column }: PrismaField): string {
-  return model.provider === 'mysql' ? backquote(column) : quote(column);
+  return quoted(model.dialect, column);
 }
 
 /** The model's table, whatever the session's search_path is. */
-export function tableOf({ model, schema }: OpenedModel): string {
-  if (model.provider === 'mysql') return backquote(model.table.name);
-  if (model.provider === 'sqlite') return quote(model.table.name);
-  return `${quote(model.table.schema ?? schema)}.${quote(model.table.name)}`;
+export function tableOf({ model: { dialect, table }, schema }: OpenedModel): string {
+  const name = quoted(dialect, table.name);
+  return dialect === 'postgresql' ? `${quoted(dialect, table.schema ?? schema)}.${name}` : name;
 }
 
 function beyond({ field, order, nulls }: KeyField, parameter: string): string {
@@ -78,12 +78,4 @@ function beyond({ field, order, nulls }: KeyField, parameter: string): string {
   if (parameter === 'NULL') return nulls === 'first' ? `${name} IS NOT NULL` : 'FALSE';
   const compared = `${name} ${order === 'asc' ? '>' : '<'} ${parameter}`;
   return nulls === 'last' ? `(${compared} OR ${name} IS NULL)` : compared;
-}
-
-function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
-}
-
-function backquote(identifier: string): string {
-  return `\`${identifier.replaceAll('`', '``')}\``;
 }

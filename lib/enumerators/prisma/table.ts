@@ -25,15 +25,14 @@ export interface RealColumn {
 
 /** The columns of a model's table by name; undefined: this database's catalogue is not known. */
 export async function realColumns(opened: OpenedModel): Promise<ReadonlyMap<string, RealColumn> | undefined> {
-  switch (opened.model.provider) {
+  switch (opened.model.dialect) {
     case 'postgresql':
-    case 'postgres':
       return postgresColumns(opened);
     case 'mysql':
       return mySqlColumns(opened);
     case 'sqlite':
       return sqliteColumns(opened);
-    default:
+    case undefined:
       return undefined;
   }
 }

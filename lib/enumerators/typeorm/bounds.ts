@@ -37,7 +37,7 @@ export function ordered<Q extends Query<unknown>>(query: Q, key: readonly KeyPar
     const order = descending ? 'DESC' : 'ASC';
     const usual = database?.nullsAreLeast === descending ? 'last' : 'first';
     if (nulls === undefined || nulls === usual) query.addOrderBy(sql, order);
-    else if (database?.name === 'postgres')
+    else if (database?.dialect === 'postgresql')
       query.addOrderBy(sql, order, nulls === 'first' ? 'NULLS FIRST' : 'NULLS LAST');
     else query.addOrderBy(`${sql} IS NULL`, nulls === 'first' ? 'DESC' : 'ASC').addOrderBy(sql, order);
   }

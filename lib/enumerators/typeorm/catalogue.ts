@@ -15,10 +15,10 @@ export async function tableOf(query: Query<unknown>): Promise<Table | undefined>
     rows: async <Row>(sql: string, parameters: readonly unknown[]) =>
       (await executorOf(query).query(sql, [...parameters])) as readonly Row[],
   };
-  switch (databaseOf(query.dataSource)?.name) {
-    case 'postgres':
+  switch (databaseOf(query.dataSource)?.dialect) {
+    case 'postgresql':
       return postgresTable(asked);
-    case 'mariadb':
+    case 'mysql':
       return mariaDbTable(asked);
     case 'sqlite':
       return sqliteTable(asked);

@@ -1,7 +1,9 @@
+import { type Dialect, dialectOf } from '../../sql.dialect.js';
+
 /** What keys depend on in a database that this library is tested with. */
 export interface Database {
-  /** MySQL is of the family of MariaDB; see `version.ts` for what only one of them has. */
-  readonly name: 'postgres' | 'mariadb' | 'sqlite';
+  /** MySQL's is MariaDB's too; see `version.ts` for what only one of them has. */
+  readonly dialect: Dialect;
   /** Whether `(a, b) > (1, 2)` is planned as one range of an index. */
   readonly rowValues: boolean;
   /** Whether NULLs are the least values of an order that does not place them; else they are the greatest. */
@@ -12,41 +14,36 @@ export interface Database {
   readonly limitsWithinIn: boolean;
 }
 
-const POSTGRES: Database = {
-  name: 'postgres',
-  rowValues: true,
-  nullsAreLeast: false,
-  nullsAreConstant: false,
-  limitsWithinIn: true,
-};
-const MARIADB: Database = {
-  name: 'mariadb',
-  rowValues: false,
-  nullsAreLeast: true,
-  nullsAreConstant: true,
-  limitsWithinIn: false,
-};
-const SQLITE: Database = {
-  name: 'sqlite',
-  rowValues: true,
-  nullsAreLeast: true,
-  nullsAreConstant: true,
-  limitsWithinIn: true,
-};
-
-const DATABASES: Readonly<Record<string, Database>> = {
-  postgres: POSTGRES,
-  mariadb: MARIADB,
-  mysql: MARIADB,
-  sqljs: SQLITE,
-  'better-sqlite3': SQLITE,
+const DATABASES: Readonly<Record<Dialect, Database>> = {
+  postgresql: {
+    dialect: 'postgresql',
+    rowValues: true,
+    nullsAreLeast: false,
+    nullsAreConstant: false,
+    limitsWithinIn: true,
+  },
+  mysql: {
+    dialect: 'mysql',
+    rowValues: false,
+    nullsAreLeast: true,
+    nullsAreConstant: true,
+    limitsWithinIn: false,
+  },
+  sqlite: {
+    dialect: 'sqlite',
+    rowValues: true,
+    nullsAreLeast: true,
+    nullsAreConstant: true,
+    limitsWithinIn: true,
+  },
 };
 
-/** The database behind a data source; undefined: one that this library does not know more of than SQL. */
+/** The database of a data source; undefined: one that this library knows no more of than SQL. */
 export function databaseOf({
   driver,
 }: {
   readonly driver: { readonly options: { readonly type: string } };
 }): Database | undefined {
-  return DATABASES[driver.options.type];
+  const dialect = dialectOf(driver.options.type);
+  return dialect && DATABASES[dialect];
 }

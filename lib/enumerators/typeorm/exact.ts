@@ -41,10 +41,10 @@ export function exactPart(
 }
 
 function seenValue(sql: string, { table, column }: { table: Table; column: TableColumn }): ExactValue | Inexact {
-  switch (table.database) {
-    case 'postgres':
+  switch (table.dialect) {
+    case 'postgresql':
       return postgresValue(column, sql);
-    case 'mariadb':
+    case 'mysql':
       return mariaDbValue(column, sql);
     case 'sqlite':
       return sqliteValue(column, sql);

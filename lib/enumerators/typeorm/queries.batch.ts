@@ -1,4 +1,5 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
+import { dialectOf } from '../../sql.dialect.js';
 import { freeName } from './bounds.js';
 import { copyOf, type ExpressionMap, mainOf, type Query } from './query.js';
 
@@ -126,5 +127,6 @@ function mapOf({ expressionMap }: Query<unknown>): WrittenMap {
 }
 
 function isMySql({ dataSource }: Query<unknown>): boolean {
-  return ['mysql', 'mariadb', 'aurora-mysql'].includes(dataSource.driver.options.type);
+  const { type } = dataSource.driver.options;
+  return dialectOf(type) === 'mysql' || type === 'aurora-mysql';
 }

@@ -19,11 +19,11 @@ interface SizeOptions {
 }
 
 async function countOf(query: Query<unknown>): Promise<number | undefined> {
-  switch (databaseOf(query.dataSource)?.name) {
-    case 'postgres':
+  switch (databaseOf(query.dataSource)?.dialect) {
+    case 'postgresql':
       // Counting for a while needs a transaction, and on a connection of the user's it would take the handler's writes in.
       return givenRunner(query) ? undefined : postgresCount(query);
-    case 'mariadb':
+    case 'mysql':
       return mariaDbCount(query, await mariaDbVersion(query));
     case 'sqlite':
     case undefined:
@@ -32,10 +32,10 @@ async function countOf(query: Query<unknown>): Promise<number | undefined> {
 }
 
 async function estimateOf(query: Query<unknown>): Promise<number | undefined> {
-  switch (databaseOf(query.dataSource)?.name) {
-    case 'postgres':
+  switch (databaseOf(query.dataSource)?.dialect) {
+    case 'postgresql':
       return postgresEstimate(query);
-    case 'mariadb':
+    case 'mysql':
       return mariaDbEstimate(query, await mariaDbVersion(query));
     case 'sqlite':
     case undefined:

@@ -31,7 +31,7 @@ export async function mariaDbTable({ path, primary, rows }: TableQuery): Promise
   if (!first) return undefined;
   const indexes = await rows<{ columns: string }>(INDEXES, table);
   return {
-    database: 'mariadb',
+    dialect: 'mysql',
     columns: columnsBy(found, ({ nullable, declared, base, charset, collation }) => ({
       nullable: nullable === 'YES',
       declared: String(declared),

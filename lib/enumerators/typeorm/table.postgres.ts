@@ -45,7 +45,7 @@ export async function postgresTable({ path, primary, quote, rows }: TableQuery):
   const types = found.some(({ kind }) => kind === 'd') ? await rows<Type>(DOMAINS, [table]) : found;
   const byName = new Map(types.map((type) => [type.name, type]));
   return {
-    database: 'postgres',
+    dialect: 'postgresql',
     columns: columnsBy(found, ({ name, nullable, declared, ...own }) => {
       const type = byName.get(name) ?? { name, ...own };
       return {

@@ -32,7 +32,7 @@ export async function sqliteTable({ path, primary, rows }: TableQuery): Promise<
   const isNeverNull = (row: Row) => isRowid(row) || (Number(row.pk) > 0 && Number(row.wr) === 1);
   const indexes = await rows<{ columns: string }>(INDEXES, [name, first.schema, first.schema]);
   return {
-    database: 'sqlite',
+    dialect: 'sqlite',
     columns: columnsBy(found, (row) => ({
       nullable: row.kind === 'view' ? undefined : Boolean(Number(row.nullable)) && !isNeverNull(row),
       declared: row.type || 'of no type',

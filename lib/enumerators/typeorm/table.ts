@@ -1,6 +1,8 @@
+import type { Dialect } from '../../sql.dialect.js';
+
 /** What the database itself says of an entity's table. */
 export interface Table {
-  readonly database: 'postgres' | 'mariadb' | 'sqlite';
+  readonly dialect: Dialect;
   /** By their names, and by these in lower case; see {@link columnIn}. */
   readonly columns: ReadonlyMap<string, TableColumn>;
   /** Whether it lets no two rows have one primary key of the entity. */

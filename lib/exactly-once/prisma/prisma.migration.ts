@@ -1,5 +1,6 @@
 import { InvalidOptionsError } from '../../iteration.errors.js';
-import { createTable, type Dialect, modelOf } from '../table/index.js';
+import type { Dialect } from '../../sql.dialect.js';
+import { createTable, modelOf } from '../table/index.js';
 
 /** The `provider` of the datasource in schema.prisma; MariaDB's is `mysql`. */
 export type PrismaProvider = Exclude<Dialect, 'sqlite'>;

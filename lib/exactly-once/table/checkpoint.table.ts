@@ -1,9 +1,10 @@
 import type { CheckpointKey, Committed, Holder } from '../../definition/index.js';
 import { IterationError } from '../../iteration.errors.js';
+import type { Dialect } from '../../sql.dialect.js';
 import { checkKey } from './checkpoint.key.js';
 import { isLockTimeout, isMissingSavepoint, isTransient, missingTable } from './database.errors.js';
 import { compile, type Fragment, raw, type Statement, sql } from './statement.js';
-import { type Dialect, tableName } from './table.js';
+import { tableName } from './table.js';
 
 /** What runs statements: on any connection, each by itself, or in a transaction. */
 export interface Executor {

@@ -1,5 +1,5 @@
 export { CheckpointTable, type Executor } from './checkpoint.table.js';
 export { isTransient, isUnknownVariable } from './database.errors.js';
 export { checkHostOptions } from './host.options.js';
-export { createTable, type Dialect, dropTable, modelOf } from './table.js';
+export { createTable, dropTable, modelOf } from './table.js';
 export { Turns } from './turns.js';

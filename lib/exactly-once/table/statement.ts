@@ -1,4 +1,4 @@
-import type { Dialect } from './table.js';
+import type { Dialect } from '../../sql.dialect.js';
 
 /** SQL with its values apart. */
 export interface Statement {

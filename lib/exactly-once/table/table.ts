@@ -1,5 +1,4 @@
-/** The SQL that a database speaks. */
-export type Dialect = 'postgresql' | 'mysql' | 'sqlite';
+import { type Dialect, quoted } from '../../sql.dialect.js';
 
 export const TABLE = 'iteration_checkpoint';
 
@@ -66,7 +65,7 @@ const TABLE_OPTIONS: Readonly<Record<Dialect, string>> = {
 
 /** The table's name in SQL, in the schema that the user's client works in. */
 export function tableName(schema?: string): string {
-  return schema === undefined ? TABLE : `"${schema.replaceAll('"', '""')}".${TABLE}`;
+  return schema === undefined ? TABLE : `${quoted('postgresql', schema)}.${TABLE}`;
 }
 
 export function createTable(dialect: Dialect, schema?: string): string {

@@ -3,10 +3,10 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { CheckpointKey, Committed, Holder, TransactionHost } from '../../definition/index.js';
 import { InvalidOptionsError, IterationError } from '../../iteration.errors.js';
+import type { Dialect } from '../../sql.dialect.js';
 import {
   CheckpointTable,
   checkHostOptions,
-  type Dialect,
   type Executor,
   isTransient,
   isUnknownVariable,
