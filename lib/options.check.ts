@@ -10,6 +10,7 @@ import {
   milliseconds,
   nonEmptyString,
   object,
+  oneOf,
   type Rule,
   type Rules,
   timer,
@@ -29,7 +30,7 @@ export function checkIterationOptions(options: unknown): asserts options is Iter
 export function checkProcessorOptions(name: string, options: unknown): asserts options is ProcessorOptions {
   check(`@IterativeProcessor of ${name}`, options, {
     ...RUN_RULES,
-    queue: (value) => nonEmptyString(value),
+    queue: nonEmptyString,
     name: nonEmptyString,
     version: (value) => typeof value === 'string' || Number.isFinite(value) || 'a string or a number',
     onChange: (value) =>
@@ -51,7 +52,7 @@ export function checkProcessorOptions(name: string, options: unknown): asserts o
 }
 
 const BACKOFF = `a number of milliseconds, 0 to ${LONGEST_TIMER_MS}, or a function of the tries made`;
-const failOrSkip: Rule = (value) => value === 'fail' || value === 'skip' || "'fail' or 'skip'";
+const failOrSkip = oneOf('fail', 'skip');
 /** BullMQ knows its other options, and refuses wrong ones itself. */
 const WORKER_RULES: Rules = {
   concurrency: count,

@@ -146,7 +146,9 @@ describe('a source', () => {
       .filter(({ from }) => sources.includes(from))
       .filter(
         ({ to }) =>
-          !['enumerators/contract/index', 'cursor', 'iteration.errors', 'is.promise', 'sql.dialect'].includes(to),
+          !['enumerators/contract/index', 'cursor', 'iteration.errors', 'is.promise', 'rules', 'sql.dialect'].includes(
+            to,
+          ),
       )
       .filter(({ from, to }) => to === BUILDER || roomOf(to) !== 'enumerators' || sourceOf(from) !== sourceOf(to));
     expect(others.map(describeImport)).toEqual([]);

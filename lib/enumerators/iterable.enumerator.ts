@@ -1,10 +1,10 @@
 import type { Cursor } from '../cursor.js';
-import { InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
+import { InvalidEnumeratorError } from '../iteration.errors.js';
+import { aFunction, check } from '../rules.js';
 import {
   type Enumerator,
   type EnumeratorLike,
   isEnumeratorLike,
-  refuseUnknown,
   SourceEnumerator,
   sourceLike,
   sourceOf,
@@ -24,8 +24,7 @@ export function iterableEnumerator<T, C extends Cursor>(
   options: IterableOptions = {},
 ): Enumerator<T, C> {
   const { size } = options;
-  refuseUnknown(options, ['size'], 'from');
-  if (size !== undefined && typeof size !== 'function') throw new InvalidOptionsError('from: size is not a function');
+  check('from', options, { size: aFunction });
   if (!isEnumeratorLike(iterable)) {
     throw new InvalidEnumeratorError(`from(${String(iterable)}): give it an iterable of [item, cursor]`);
   }

@@ -1,12 +1,12 @@
 import { type Cursor, checkJson, isSameJson, type Json } from '../cursor.js';
-import { InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
+import { InvalidEnumeratorError } from '../iteration.errors.js';
+import { aFunction, count, type Rules, required } from '../rules.js';
 import {
   type Bounds,
   CycleDetector,
   called,
   checkForward,
   checkOptions,
-  count,
   type Enumerator,
   type KeyedRows,
   keyedPage,
@@ -31,17 +31,20 @@ export interface KeysetFetchOptions<Row, K extends Json | []> {
   size?: () => Promise<number>;
 }
 
-const OPTIONS = ['cursor', 'fetch', 'key', 'pageSize', 'size'];
+const RULES: Rules = {
+  cursor: () => true,
+  fetch: required(aFunction),
+  key: required(aFunction),
+  pageSize: count,
+  size: aFunction,
+};
 const DEFAULT_PAGE_SIZE = 1000;
 
 /** The rows of any database, by a unique key. The query orders and compares by it. */
 export function keysetEnumerator<Row, K extends Json | []>(options: KeysetFetchOptions<Row, K>): Enumerator<Row, K> {
-  checkOptions(options as { cursor: Cursor }, OPTIONS, 'keyset');
+  checkOptions(options as { cursor: Cursor }, RULES, 'keyset');
   const { cursor, fetch, key, pageSize = DEFAULT_PAGE_SIZE, size } = options;
-  for (const [name, given] of Object.entries({ fetch, key, size: size ?? fetch })) {
-    if (typeof given !== 'function') throw new InvalidOptionsError(`keyset: ${name} is not a function`);
-  }
-  const rows = new KeysetRows<Row, K>({ fetch, key, pageSize: count(pageSize, 'pageSize', 'keyset') });
+  const rows = new KeysetRows<Row, K>({ fetch, key, pageSize });
   return new SourceEnumerator(size ? sourceLike(rows, { size }) : rows, cursor as K | null);
 }
 

@@ -1,5 +1,6 @@
 import { type Cursor, checkJson, isSameJson, type Json } from '../cursor.js';
-import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
+import { InvalidCursorError, InvalidEnumeratorError } from '../iteration.errors.js';
+import { type Rules, required } from '../rules.js';
 import {
   type At,
   type Bounds,
@@ -27,13 +28,16 @@ export interface PagesOptions<Item, Token extends Json> extends At {
 /** The page, and the index of the item in it. -1: the page is reached, and none of its items is finished. */
 type PagesCursor = { readonly token: Json; readonly index: number };
 
+const FETCH = 'a function: (token) => Promise<{ items, next }>';
+const RULES: Rules = {
+  cursor: () => true,
+  fetch: required((value) => typeof value === 'function' || FETCH),
+};
+
 /** The items of an API's pages. A resumed run asks for the cursor's page again, and leaves out the finished items. */
 export function pagesEnumerator<Item, Token extends Json>(options: PagesOptions<Item, Token>): Enumerator<Item> {
-  checkOptions(options, ['cursor', 'fetch'], 'pages');
+  checkOptions(options, RULES, 'pages');
   const { cursor, fetch } = options;
-  if (typeof fetch !== 'function') {
-    throw new InvalidOptionsError('pages: fetch is not a function. Give it one: (token) => Promise<{ items, next }>');
-  }
   checkCursor(cursor);
   return new SourceEnumerator(new ApiPages<Item, Token>(fetch), cursor);
 }

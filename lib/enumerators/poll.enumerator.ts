@@ -1,13 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidOptionsError } from '../iteration.errors.js';
-import {
-  called,
-  type Enumerator,
-  type PageReader,
-  refuseUnknown,
-  type Source,
-  SourceEnumerator,
-} from './contract/index.js';
+import { aFunction, check, timer } from '../rules.js';
+import { called, type Enumerator, type PageReader, type Source, SourceEnumerator } from './contract/index.js';
 
 export interface PollOptions<Item> {
   /** How long to wait before the next `fetch` when the queue is empty, in milliseconds. Default 0: empty ends the job. */
@@ -23,18 +17,9 @@ export function pollEnumerator<Item>(
 ): Enumerator<Item, null> {
   const { idleMs = 0, ack } = options;
   if (typeof fetch !== 'function') throw new InvalidOptionsError('poll: give it a function that takes the next item');
-  refuseUnknown(options, ['idleMs', 'ack'], 'poll');
-  if (!(idleMs >= 0 && idleMs <= MAX_IDLE_MS)) {
-    throw new InvalidOptionsError(
-      `poll: idleMs is ${String(idleMs)}; it must be a number of milliseconds from 0 to ${MAX_IDLE_MS}`,
-    );
-  }
-  if (ack !== undefined && typeof ack !== 'function') throw new InvalidOptionsError('poll: ack is not a function');
+  check('poll', options, { idleMs: timer, ack: aFunction });
   return new SourceEnumerator(new Poll(fetch, { idleMs, ack }), null);
 }
-
-/** Longest delay of a timer. */
-const MAX_IDLE_MS = 2 ** 31 - 1;
 
 class Poll<Item> implements Source<Item, null> {
   constructor(

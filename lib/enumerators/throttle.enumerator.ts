@@ -1,5 +1,6 @@
 import type { Cursor } from '../cursor.js';
-import { InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
+import { InvalidEnumeratorError } from '../iteration.errors.js';
+import { aFunction, check, delay, required } from '../rules.js';
 import {
   called,
   type Enumerator,
@@ -9,7 +10,6 @@ import {
   type Page,
   type PageReader,
   pageSlice,
-  refuseUnknown,
   SourceEnumerator,
   sourceLike,
   sourceOf,
@@ -27,19 +27,11 @@ export function throttleEnumerator<Item, C extends Cursor>(
   enumerator: EnumeratorLike<Item, C>,
   options: ThrottleOptions,
 ): Enumerator<Item, C> {
-  const { when, retryInMs } = options ?? {};
   if (!isEnumeratorLike(enumerator)) {
     throw new InvalidEnumeratorError(`throttle(${String(enumerator)}): give it an enumerator or an iterable`);
   }
-  refuseUnknown(options ?? {}, ['when', 'retryInMs'], 'throttle');
-  if (typeof when !== 'function') {
-    throw new InvalidOptionsError(
-      `throttle: when is ${String(when)}; it must be a function that says whether to pause`,
-    );
-  }
-  if (!Number.isFinite(retryInMs) || retryInMs < 0) {
-    throw new InvalidOptionsError(`throttle: retryInMs is ${String(retryInMs)}; it must be a number of milliseconds`);
-  }
+  check('throttle', options, { when: required(aFunction), retryInMs: required(delay) });
+  const { when, retryInMs } = options;
   const { source, cursor } = sourceOf(enumerator);
   const read: typeof source.read = (bounds) => throttled(source.read(bounds), { when, retryInMs });
   return new SourceEnumerator(sourceLike(source, { read }), cursor);

@@ -4,6 +4,7 @@ import type { Cursor, Json } from '../cursor.js';
 import type { BuildContext, IterationContext } from '../definition/index.js';
 import type { Interruption } from '../interruption/index.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
+import { delay } from '../rules.js';
 import type { RunInputs } from './run.inputs.js';
 
 /** What user code may change in a run; shared by the contexts of items in flight. */
@@ -117,9 +118,8 @@ export class RunContext implements BuildContext, IterationContext {
   };
 
   readonly retryIn = (ms: number): void => {
-    if (typeof ms !== 'number' || !(ms >= 0) || ms === Infinity) {
-      throw new InvalidOptionsError(`context.retryIn(${ms}): give it a number of milliseconds, 0 or more`);
-    }
+    const verdict = delay(ms, 'context.retryIn');
+    if (verdict !== true) throw new InvalidOptionsError(`context.retryIn(${String(ms)}): give it ${verdict}`);
     this.#run.interruption.request({ reason: 'retryIn', retryInMs: ms });
   };
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Job, Queue, Worker } from 'bullmq';
 
 /*
- * Every patch of BullMQ's internals, made for BullMQ 6.7.2. test/worker/bullmq.workarounds.test.ts fails when BullMQ no longer
+ * Every patch of BullMQ's internals, made for BullMQ 6.7.0. test/worker/bullmq.workarounds.test.ts fails when BullMQ no longer
  * needs one of them, where that shows without a race.
  */
 

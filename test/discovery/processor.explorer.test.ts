@@ -402,7 +402,10 @@ describeQueues('misuse', ['redis'], (queues) => {
       [{ unknownJobMs: -1 }, `option "unknownJobMs" is -1; it must be ${milliseconds}`],
       [{ workers: 'no' }, 'option "workers" is \'no\'; it must be true or false'],
       [{ worker: { concurrency: 5 }, worke: 5 }, 'unknown option "worke". Did you mean "worker"?'],
-      [{ queue: 'jobs' }, expect.stringContaining('unknown option "queue". Did you mean ') as unknown as string],
+      [
+        { queue: 'jobs' },
+        expect.stringContaining('unknown option "queue". The options are: maxRuntimeMs, ') as unknown as string,
+      ],
     ];
     const wrongProcessor: typeof wrong = [
       ...wrong.map(([options, message]) => [{ ...known, ...options }, message] as const),
@@ -426,7 +429,10 @@ describeQueues('misuse', ['redis'], (queues) => {
         '"itemsPerTransaction" is set, but there are no transactions. Set "transactions" too',
       ],
       [{ ...known, nam: 'x' }, 'unknown option "nam". Did you mean "name"?'],
-      [{ ...known, shutdown: {} }, expect.stringContaining('unknown option "shutdown". Did you mean ') as never],
+      [
+        { ...known, shutdown: {} },
+        expect.stringContaining('unknown option "shutdown". The options are: maxRuntimeMs, ') as never,
+      ],
     ];
     /** Options of later versions: taken without a word, they would be a promise that nobody keeps. */
     const later = {

@@ -91,7 +91,7 @@ describe('csv.batches', () => {
     it.each([0, -1, 1.5, Number.NaN, '2', 2 ** 60])('of the batch size %s', (batchSize) => {
       const build = () => csv.batches(large, { cursor: null, batchSize: batchSize as number });
       expect(build).toThrow(InvalidOptionsError);
-      expect(build).toThrow('csv.batches: batchSize is ');
+      expect(build).toThrow('csv.batches: option "batchSize" is ');
     });
 
     it.each<[string, object, string]>([

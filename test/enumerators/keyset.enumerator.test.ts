@@ -139,11 +139,15 @@ describe('keyset', () => {
 
   it.each<[string, object, string]>([
     ['no cursor', { cursor: undefined }, 'keyset: no cursor is given'],
-    ['no fetch', { fetch: undefined }, 'keyset: fetch is not a function'],
-    ['no key', { key: 'id' }, 'keyset: key is not a function'],
-    ['a page of none', { pageSize: 0 }, 'keyset: pageSize is 0; it must be a whole number from 1'],
-    ['an unknown option', { limit: 5 }, 'keyset has no option "limit". It has: cursor, fetch, key, pageSize, size'],
-    ['a size that is not a function', { size: 5 }, 'keyset: size is not a function'],
+    ['no fetch', { fetch: undefined }, 'keyset: option "fetch" is undefined; it must be a function'],
+    ['no key', { key: 'id' }, `keyset: option "key" is 'id'; it must be a function`],
+    ['a page of none', { pageSize: 0 }, 'keyset: option "pageSize" is 0; it must be a whole number, 1 or more'],
+    [
+      'an unknown option',
+      { limit: 5 },
+      'keyset: unknown option "limit". The options are: cursor, fetch, key, pageSize, size',
+    ],
+    ['a size that is not a function', { size: 5 }, 'keyset: option "size" is 5; it must be a function'],
   ])('refuses %s at once', (_, options, message) => {
     const given = { ...byIdUpwards(), cursor: null, ...options } as KeysetFetchOptions<Row, number>;
     expect(() => build.keyset(given)).toThrow(InvalidOptionsError);

@@ -70,7 +70,11 @@ describe('poll', () => {
 
   it('refuses wrong options at once', () => {
     expect(() => build.poll(undefined as never)).toThrow(InvalidOptionsError);
-    expect(() => build.poll(async () => 1, { idleMs: -1 })).toThrow('poll: idleMs is -1');
-    expect(() => build.poll(async () => 1, { ack: true as never })).toThrow('poll: ack is not a function');
+    expect(() => build.poll(async () => 1, { idleMs: -1 })).toThrow(
+      'poll: option "idleMs" is -1; it must be a number of milliseconds, 0 to 2147483647',
+    );
+    expect(() => build.poll(async () => 1, { ack: true as never })).toThrow(
+      'poll: option "ack" is true; it must be a function',
+    );
   });
 });

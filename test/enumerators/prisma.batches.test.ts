@@ -303,7 +303,7 @@ describe('batches of Prisma', () => {
       expect(build(prisma.post, null)).toThrow(`${name}the arguments for Post are no object`);
       expect(build(prisma.post, { take: 1 })).toThrow(`${name}"take" is given for Post`);
       expect(build(prisma.post, {}, { key: 'nope' })).toThrow(`${name}the key field "nope" of Post is unknown`);
-      expect(build(prisma.post, {}, { nope: 1 })).toThrow(`prisma.${source} has no option "nope"`);
+      expect(build(prisma.post, {}, { nope: 1 })).toThrow(`prisma.${source}: unknown option "nope"`);
       expect(build(prisma.reading, {})).toThrow(`${name}the key of Reading has a DateTime`);
       expect(build(prisma.tally, {})).toThrow(`${name}Tally has neither a primary key nor`);
       expect(build(prisma.author, {}, { key: 'name' })).toThrow(`${name}the key field "name" of Author may be null`);
@@ -322,7 +322,7 @@ describe('batches of Prisma', () => {
     it.each([0, -1, 1.5, '7', null, Number.NaN])('a batchSize of %j is refused at once', (batchSize) => {
       for (const source of ['batches', 'wheres'] as const) {
         expect(() => untyped[source](prisma.post, {}, { cursor: null, batchSize })).toThrow(
-          `prisma.${source}: batchSize is`,
+          `prisma.${source}: option "batchSize" is`,
         );
       }
     });

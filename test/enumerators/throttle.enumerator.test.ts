@@ -69,7 +69,9 @@ describe('throttle', () => {
   it('refuses wrong options and what cannot be iterated at once', () => {
     const source = build.array(letters, { cursor: null });
     expect(() => build.throttle(source, undefined as never)).toThrow(InvalidOptionsError);
-    expect(() => build.throttle(source, { when: true as never, retryInMs: 1 })).toThrow('throttle: when is true');
+    expect(() => build.throttle(source, { when: true as never, retryInMs: 1 })).toThrow(
+      'throttle: option "when" is true; it must be a function',
+    );
     for (const retryInMs of [-1, Number.NaN, undefined as never]) {
       expect(() => build.throttle(source, { when: () => false, retryInMs })).toThrow('a number of milliseconds');
     }

@@ -582,14 +582,32 @@ describe('typeorm.records, of what it cannot follow', () => {
         "{ key: [{ column: 'nickname', order: 'asc', nulls: 'last' }] }, or 'first'",
     ],
     ['a column named twice', { key: ['name', 'name'] }, 'key names the column "name" twice'],
-    ['an empty key', { key: [] }, 'key is empty'],
-    ['an empty column', { key: '' }, "key contains ''"],
-    ['a direction', { key: [{ column: 'name', order: 'down' }] }, `the order of key column "name" is 'down'`],
-    ['nulls', { key: [{ column: 'name', order: 'asc', nulls: 'middle' }] }, `nulls of key column "name" is 'middle'`],
-    ['a page of none', { pageSize: 0 }, 'pageSize is 0; it must be a whole number from 1'],
-    ['a page of a half', { pageSize: 0.5 }, 'pageSize is 0.5'],
-    ['a range', { range: [1, 2] }, 'typeorm.records has no option "range". It has: cursor, key, pageSize'],
-    ['a batch', { batchSize: 5 }, 'has no option "batchSize"'],
+    ['an empty key', { key: [] }, `typeorm.records: option "key" is []; it must be a column's name, { column: 'name'`],
+    ['an empty column', { key: '' }, `option "key" is ''; it must be a column's name`],
+    [
+      'a column of no name',
+      { key: [{ order: 'asc' }] },
+      'option "key": option "column" is undefined; it must be a string',
+    ],
+    ['a column that is a number', { key: ['name', 5] }, `option "key" is [ 'name', 5 ]; it must be a column's name`],
+    [
+      'a direction',
+      { key: [{ column: 'name', order: 'down' }] },
+      `option "key": option "order" is 'down'; it must be 'asc' or 'desc'`,
+    ],
+    [
+      'nulls',
+      { key: [{ column: 'name', order: 'asc', nulls: 'middle' }] },
+      `option "key": option "nulls" is 'middle'; it must be 'first' or 'last'`,
+    ],
+    [
+      'a page of none',
+      { pageSize: 0 },
+      'typeorm.records: option "pageSize" is 0; it must be a whole number, 1 or more',
+    ],
+    ['a page of a half', { pageSize: 0.5 }, 'option "pageSize" is 0.5'],
+    ['a range', { range: [1, 2] }, 'typeorm.records: unknown option "range". The options are: cursor, key, pageSize'],
+    ['a batch', { batchSize: 5 }, 'typeorm.records: unknown option "batchSize". Did you mean "pageSize"?'],
     ['no cursor', { cursor: undefined }, 'no cursor is given'],
   ])('refuses the option: %s', (_, options, message) => {
     expect(() => records(users(), { cursor: null, ...options })).toThrow(InvalidOptionsError);
@@ -600,7 +618,7 @@ describe('typeorm.records, of what it cannot follow', () => {
     const options = { cursor: null, batchSize } as BatchOptions;
     expect(() => typeorm.batches(users(), options)).toThrow(InvalidOptionsError);
     expect(() => typeorm.batches(users(), options)).toThrow(
-      /typeorm.batches: batchSize is .*; it must be a whole number/,
+      /typeorm.batches: option "batchSize" is .*; it must be a whole number, 1 or more$/,
     );
   });
 

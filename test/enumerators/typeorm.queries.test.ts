@@ -557,8 +557,16 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
 
     it.each<[string, object, string]>([
       ['an unknown column', { key: 'nme' }, 'Member has no column "nme" for a key'],
-      ['a batch of none', { batchSize: 0 }, 'typeorm.queries: batchSize is 0; it must be a whole number from 1'],
-      ['an option', { size: 5 }, 'typeorm.queries has no option "size"'],
+      [
+        'a batch of none',
+        { batchSize: 0 },
+        'typeorm.queries: option "batchSize" is 0; it must be a whole number, 1 or more',
+      ],
+      [
+        'an option',
+        { size: 5 },
+        'typeorm.queries: unknown option "size". The options are: cursor, key, pageSize, batchSize',
+      ],
       ['no cursor', { cursor: undefined }, 'no cursor is given'],
     ])('refuses the option: %s', (_, options, message) => {
       expect(() => queries(query(), { cursor: null, ...options })).toThrow(InvalidOptionsError);

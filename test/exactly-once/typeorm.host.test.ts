@@ -46,10 +46,10 @@ describe('TypeOrmTransactionHost', () => {
       /DataSource of TypeORM, and was given the class/,
     );
     expect(() => new TypeOrmTransactionHost(source, { isolationLevel: 'x' } as object)).toThrow(
-      /no option "isolationLevel"\. Use isolation$/,
+      /unknown option "isolationLevel"\. Did you mean "isolation"\?$/,
     );
     expect(() => new TypeOrmTransactionHost(source, { isolation: 'Serializable' as 'SERIALIZABLE' })).toThrow(
-      /"isolation" is "Serializable"\. It must be one of READ UNCOMMITTED/,
+      /"isolation" is 'Serializable'; it must be 'READ UNCOMMITTED' or /,
     );
     const other = { createQueryRunner: () => {}, options: { type: 'oracle' } } as unknown as DataSource;
     expect(() => new TypeOrmTransactionHost(other)).toThrow(/does not work on a data source of the type "oracle"/);

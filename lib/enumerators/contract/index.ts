@@ -10,7 +10,6 @@ export {
   count,
   type KeyColumn,
   type KeysetOptions,
-  refuseUnknown,
   resolveBatchOptions,
   resolveKeysetOptions,
 } from './keyset-options.js';

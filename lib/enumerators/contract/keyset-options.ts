@@ -1,4 +1,14 @@
 import { InvalidOptionsError } from '../../iteration.errors.js';
+import {
+  check,
+  checkOption,
+  count as countRule,
+  nonEmptyString,
+  oneOf,
+  type Rule,
+  type Rules,
+  required,
+} from '../../rules.js';
 import type { At } from './enumerator.js';
 
 /** How a source over rows is ordered and paged. */
@@ -27,9 +37,25 @@ export interface KeyColumn {
 }
 
 const DEFAULT_ROWS = 1000;
-const OPTIONS = ['cursor', 'key', 'pageSize'];
-const BATCH_OPTIONS = [...OPTIONS, 'batchSize'];
-const COLUMN_OPTIONS = ['column', 'order', 'nulls'];
+
+const COLUMN_RULES: Rules = {
+  column: required(nonEmptyString),
+  order: required(oneOf('asc', 'desc')),
+  nulls: oneOf('first', 'last'),
+};
+const key: Rule = (value, where) => {
+  const parts: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const isKey = parts.every((part) =>
+    typeof part === 'object' ? part !== null : nonEmptyString(part, where) === true,
+  );
+  if (parts.length === 0 || !isKey) return KEY;
+  for (const part of parts) if (typeof part === 'object') check(where, part, COLUMN_RULES);
+  return true;
+};
+const KEY =
+  "a column's name, { column: 'name', order: 'asc' | 'desc' }, or an array of these; without it the key is the primary key";
+const RULES: Rules = { cursor: () => true, key, pageSize: countRule };
+const BATCH_RULES: Rules = { ...RULES, batchSize: countRule };
 
 /** The options with their defaults. An empty `key` means the primary key. */
 export interface ResolvedKeyset {
@@ -42,9 +68,9 @@ export interface ResolvedKeyset {
  * @throws InvalidOptionsError for an option that is unknown, of the wrong type, or out of range.
  */
 export function resolveKeysetOptions(options: KeysetOptions, source: string): ResolvedKeyset {
-  checkOptions(options, OPTIONS, source);
+  checkOptions(options, RULES, source);
   const { key, pageSize = DEFAULT_ROWS } = options;
-  return { key: keyColumns(key, source), pageSize: count(pageSize, 'pageSize', source) };
+  return { key: keyColumns(key, source), pageSize };
 }
 
 /** As {@link resolveKeysetOptions}, for a source over batches. */
@@ -52,78 +78,35 @@ export function resolveBatchOptions(
   options: BatchOptions,
   source: string,
 ): ResolvedKeyset & { readonly batchSize: number } {
-  checkOptions(options, BATCH_OPTIONS, source);
+  checkOptions(options, BATCH_RULES, source);
   const { key, batchSize = options.pageSize ?? DEFAULT_ROWS, pageSize = batchSize } = options;
-  return {
-    key: keyColumns(key, source),
-    batchSize: count(batchSize, 'batchSize', source),
-    pageSize: count(pageSize, 'pageSize', source),
-  };
+  return { key: keyColumns(key, source), batchSize, pageSize };
 }
 
 /** @throws InvalidOptionsError for anything but a whole number from 1. */
 export function count(value: unknown, name: string, source: string): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number;
-  throw new InvalidOptionsError(`${source}: ${name} is ${show(value)}; it must be a whole number from 1`);
+  checkOption(source, [name, value], required(countRule));
+  return value as number;
 }
 
-/** @throws InvalidOptionsError for options without a cursor, and for unknown ones. */
-export function checkOptions(options: At, known: readonly string[], source: string): void {
+/**
+ * @param known Each option with its rule, or only the names.
+ * @throws InvalidOptionsError for options without a cursor, for unknown ones, and for those that their rules refuse.
+ */
+export function checkOptions(options: At, known: Rules | readonly string[], source: string): void {
   if (typeof options !== 'object' || options === null || options.cursor === undefined) {
     throw new InvalidOptionsError(
       `${source}: no cursor is given. Pass on the cursor that the processor's build method receives: { cursor }`,
     );
   }
-  refuseUnknown(options, known, source);
+  check(source, options, known);
 }
 
-function keyColumns(key: KeysetOptions['key'], source: string): readonly KeyColumn[] {
-  if (key === undefined) return [];
-  const parts: readonly unknown[] = Array.isArray(key) ? key : [key];
-  if (parts.length === 0) {
-    throw new InvalidOptionsError(`${source}: key is empty. Name a column, or leave key out for the primary key`);
-  }
-  const columns = parts.map((part) => keyColumn(part, source));
+function keyColumns(key: KeysetOptions['key'] = [], source: string): readonly KeyColumn[] {
+  const parts = Array.isArray(key) ? (key as readonly (string | KeyColumn)[]) : [key as string];
+  const columns = parts.map((part): KeyColumn => (typeof part === 'string' ? { column: part, order: 'asc' } : part));
   const names = columns.map(({ column }) => column);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new InvalidOptionsError(`${source}: key names the column "${twice}" twice`);
   return columns;
-}
-
-function keyColumn(part: unknown, source: string): KeyColumn {
-  if (typeof part === 'object' && part !== null) refuseUnknown(part, COLUMN_OPTIONS, `${source}: key`);
-  const { column, order, nulls } = (
-    typeof part === 'string' ? { column: part, order: 'asc' } : (part ?? {})
-  ) as KeyColumn;
-  if (typeof column !== 'string' || column === '') {
-    throw new InvalidOptionsError(
-      `${source}: key contains ${show(part)}; each part must be a column's name, or { column: 'name', order: 'asc' | 'desc' }`,
-    );
-  }
-  if (order !== 'asc' && order !== 'desc') {
-    throw new InvalidOptionsError(
-      `${source}: the order of key column "${column}" is ${show(order)}; use 'asc' or 'desc'`,
-    );
-  }
-  if (nulls !== undefined && nulls !== 'first' && nulls !== 'last') {
-    throw new InvalidOptionsError(
-      `${source}: nulls of key column "${column}" is ${show(nulls)}; use 'first' or 'last'`,
-    );
-  }
-  return { column, order, ...(nulls && { nulls }) };
-}
-
-/** @throws InvalidOptionsError for an option that is not among the known ones. */
-export function refuseUnknown(options: object, known: readonly string[], where: string): void {
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new InvalidOptionsError(`${where} has no option "${unknown}". It has: ${known.join(', ')}`);
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string'
-    ? `'${value}'`
-    : typeof value === 'number'
-      ? String(value)
-      : (JSON.stringify(value) ?? String(value));
 }

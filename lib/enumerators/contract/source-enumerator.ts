@@ -1,13 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cursor } from '../../cursor.js';
+import { LONGEST_TIMER_MS } from '../../rules.js';
 import type { Enumerator } from './enumerator.js';
 import { isThrottled } from './page.js';
 import { type RunReader, readAhead } from './read-ahead.js';
 import type { Bounds, PageReader, Source } from './source.js';
 import { EventLoopTurns } from './turns.js';
-
-/** Longest delay of Node's timers. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** A {@link Source} that starts after a cursor: the {@link Enumerator} that the builder's methods return. */
 export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumerator<Item, C> {
@@ -41,7 +39,7 @@ export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumer
     try {
       for (let next = await reader.next(); next; next = await reader.next()) {
         if (isThrottled(next)) {
-          await delay(Math.min(next.retryInMs, MAX_DELAY_MS));
+          await delay(Math.min(next.retryInMs, LONGEST_TIMER_MS));
           continue;
         }
         if (next.items.length === 0) await turns.pass();

@@ -1,6 +1,7 @@
 import type { CheckpointKey, Committed, Holder, TransactionHost } from '../../definition/index.js';
 import { InvalidOptionsError } from '../../iteration.errors.js';
-import { CheckpointTable, checkHostOptions, type Executor, isTransient } from '../table/index.js';
+import { check, LONGEST_TIMER_MS, oneOf, type Rule } from '../../rules.js';
+import { CheckpointTable, type Executor, isTransient } from '../table/index.js';
 import type { PrismaTransaction, PrismaTransactionClient, PrismaTransactionOf } from './prisma.client.js';
 
 const LEVELS = ['ReadUncommitted', 'ReadCommitted', 'RepeatableRead', 'Serializable'] as const;
@@ -13,9 +14,6 @@ export interface PrismaTransactionOptions {
   /** How long a transaction waits for a connection, in milliseconds. Default 30,000; Prisma's own is 2,000. */
   maxWaitMs?: number;
 }
-
-/** Node's timers count in 32 bits: a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Exactly once by Prisma 7: `context.transaction` is the client of an interactive transaction (R25). PostgreSQL, MySQL
@@ -37,14 +35,7 @@ export class PrismaTransactionHost<Client extends PrismaTransactionClient = Pris
     options: PrismaTransactionOptions = {},
   ) {
     const where = new.target.name;
-    const time = (value: unknown) =>
-      (typeof value === 'number' && value > 0 && value <= LONGEST_TIMER_MS) ||
-      `a number of milliseconds, more than 0 and at most ${LONGEST_TIMER_MS}`;
-    checkHostOptions(where, options, {
-      isolationLevel: (value) => LEVELS.includes(value as (typeof LEVELS)[number]) || `one of ${LEVELS.join(', ')}`,
-      timeoutMs: time,
-      maxWaitMs: time,
-    });
+    check(where, options, { isolationLevel: oneOf(...LEVELS), timeoutMs: time, maxWaitMs: time });
     const { timeoutMs: timeout = 300_000, maxWaitMs: maxWait = 30_000, isolationLevel } = options;
     this.#options = { timeout, maxWait, ...(isolationLevel && { isolationLevel }) };
     this.#table = new CheckpointTable({
@@ -85,6 +76,10 @@ export class PrismaTransactionHost<Client extends PrismaTransactionClient = Pris
     return isTransient(error);
   }
 }
+
+const time: Rule = (value) =>
+  (typeof value === 'number' && value > 0 && value <= LONGEST_TIMER_MS) ||
+  `a number of milliseconds, more than 0 and at most ${LONGEST_TIMER_MS}`;
 
 interface Interactive<Transaction> {
   $transaction(work: (transaction: Transaction) => Promise<unknown>, options: object): Promise<unknown>;

@@ -3,15 +3,9 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { CheckpointKey, Committed, Holder, TransactionHost } from '../../definition/index.js';
 import { InvalidOptionsError, IterationError } from '../../iteration.errors.js';
+import { check, oneOf } from '../../rules.js';
 import type { Dialect } from '../../sql.dialect.js';
-import {
-  CheckpointTable,
-  checkHostOptions,
-  type Executor,
-  isTransient,
-  isUnknownVariable,
-  Turns,
-} from '../table/index.js';
+import { CheckpointTable, type Executor, isTransient, isUnknownVariable, Turns } from '../table/index.js';
 import { databaseOfTypeOrm } from './typeorm.database.js';
 
 const LEVELS = ['READ UNCOMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const;
@@ -50,9 +44,7 @@ export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
         `${where} is made from a DataSource of TypeORM, and was given ${describe(dataSource)}`,
       );
     }
-    checkHostOptions(where, options, {
-      isolation: (value) => LEVELS.includes(value as (typeof LEVELS)[number]) || `one of ${LEVELS.join(', ')}`,
-    });
+    check(where, options, { isolation: oneOf(...LEVELS) });
     const { dialect, schema } = databaseOfTypeOrm(dataSource.options, where);
     const migration =
       'Add CreateIterationCheckpoint1795305600000 of "nestjs-iteration" to the "migrations" of the data source, and run them';
