@@ -1,3 +1,4 @@
+import { describe } from './describe.js';
 import { InvalidCursorError } from './iteration.errors.js';
 
 /** A value that JSON gives back as it was. */
@@ -85,15 +86,13 @@ function checkExact(value: unknown, path: string, ancestors: readonly unknown[])
 
 function inexact(value: unknown, path: string): InvalidCursorError {
   return new InvalidCursorError(
-    `${path} is ${describe(value)}, which JSON does not give back as it was. ` +
-      'Use strings, finite numbers, booleans, null, and plain arrays and objects of them',
+    `${path} is ${describe(value)}, which JSON does not give back as it was. ${insteadOf(value)}`,
     path,
   );
 }
 
-function describe(value: unknown): string {
-  if (typeof value === 'bigint') return `the bigint ${value}n (use String(value))`;
-  if (value instanceof Date) return 'a Date (use its ISO string, or the database text for microseconds)';
-  if (typeof value === 'object' && value !== null) return `a ${value.constructor?.name ?? 'object'} that is not plain`;
-  return Object.is(value, -0) ? '-0' : String(value);
+function insteadOf(value: unknown): string {
+  if (typeof value === 'bigint') return 'Use String(value)';
+  if (value instanceof Date) return 'Use its ISO string, or the text of the database for microseconds';
+  return 'Use strings, finite numbers, booleans, null, and plain arrays and objects of them';
 }

@@ -1,3 +1,4 @@
+import { describe } from './describe.js';
 /** Base of every error this library throws; its subclasses name what was found, where, and what to do. */
 export class IterationError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -58,7 +59,7 @@ export class SkipLimitError extends IterationError {
   ) {
     super(
       `The job has skipped ${limit} ${limit === 1 ? 'item' : 'items'}, as many as itemFailure.limit allows, and one more failed: ` +
-        `${options?.cause instanceof Error ? options.cause.message : String(options?.cause)}`,
+        `${options?.cause instanceof Error ? options.cause.message : describe(options?.cause)}`,
       options,
     );
   }
@@ -73,8 +74,8 @@ export class ItemGoneError extends IterationError {
     readonly cursor: unknown,
   ) {
     super(
-      `The item of this dead letter is gone: its source, asked for what stands behind ${JSON.stringify(before)}, has none of the cursor ` +
-        `${JSON.stringify(cursor)}. Remove the letter, if that is as it should be`,
+      `The item of this dead letter is gone: its source, asked for what stands behind ${describe(before)}, has none of the cursor ` +
+        `${describe(cursor)}. Remove the letter, if that is as it should be`,
     );
   }
 }

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util';
+import { describe } from './describe.js';
 import { InvalidOptionsError } from './iteration.errors.js';
 
 /** True, or what would have been right. */
@@ -48,7 +48,7 @@ export const object =
  */
 export function check(where: string, options: unknown, known: Rules | readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new InvalidOptionsError(`${where}: the options are ${inspect(options)}; they must be an object`);
+    throw new InvalidOptionsError(`${where}: the options are ${describe(options)}; they must be an object`);
   }
   const names = Array.isArray(known) ? (known as readonly string[]) : Object.keys(known);
   const unknown = Object.keys(options).find((name) => !names.includes(name));
@@ -66,9 +66,7 @@ export function checkOption(where: string, [name, value]: readonly [string, unkn
   if (value === undefined && !rule.isRequired) return;
   const verdict = rule(value, `${where}, option "${name}"`);
   if (verdict !== true) {
-    throw new InvalidOptionsError(
-      `${where}: option "${name}" is ${inspect(value, { depth: 1, breakLength: Infinity })}; it must be ${verdict}`,
-    );
+    throw new InvalidOptionsError(`${where}: option "${name}" is ${describe(value)}; it must be ${verdict}`);
   }
 }
 

@@ -35,6 +35,7 @@ const HOSTS = /^exactly-once\/(?!table)/;
 const BASE = [
   'clock',
   'cursor',
+  'describe',
   'is.promise',
   'iteration.errors',
   'iteration.options',
@@ -146,9 +147,15 @@ describe('a source', () => {
       .filter(({ from }) => sources.includes(from))
       .filter(
         ({ to }) =>
-          !['enumerators/contract/index', 'cursor', 'iteration.errors', 'is.promise', 'rules', 'sql.dialect'].includes(
-            to,
-          ),
+          ![
+            'enumerators/contract/index',
+            'cursor',
+            'describe',
+            'iteration.errors',
+            'is.promise',
+            'rules',
+            'sql.dialect',
+          ].includes(to),
       )
       .filter(({ from, to }) => to === BUILDER || roomOf(to) !== 'enumerators' || sourceOf(from) !== sourceOf(to));
     expect(others.map(describeImport)).toEqual([]);

@@ -1,5 +1,6 @@
 import { type Cursor, checkJson } from '../cursor.js';
 import type { ProcessorDefinition } from '../definition/index.js';
+import { describe } from '../describe.js';
 import { toError } from '../enumerators/contract/index.js';
 import { SourceChangedError } from '../iteration.errors.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -11,7 +12,7 @@ export function versionChange(
 ): SourceChangedError | undefined {
   if (saved === version || cursor === null) return undefined;
   return new SourceChangedError(
-    `${name} has version ${JSON.stringify(version)}, and the job's cursor was made by version ${JSON.stringify(saved)}. ` +
+    `${name} has version ${describe(version)}, and the job's cursor was made by version ${describe(saved)}. ` +
       'Let "onChange" say what to do with such jobs',
   );
 }

@@ -4,6 +4,7 @@ import { INITIAL_CURSOR } from '../checkpoint/index.js';
 import { type Cursor, checkJson } from '../cursor.js';
 import type { DeadLetter } from '../dead-letters/index.js';
 import { type DataOf, processorOptionsOf } from '../decorators/index.js';
+import { describe } from '../describe.js';
 import { QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/index.js';
 import { InvalidOptionsError, InvalidProcessorError, JobNotFoundError } from '../iteration.errors.js';
 import { WorkerRegistrar } from '../worker/index.js';
@@ -92,7 +93,7 @@ export class IterationService {
     const options = typeof processor === 'function' ? processorOptionsOf(processor) : undefined;
     if (!options) {
       throw new InvalidProcessorError(
-        processor?.name ?? String(processor),
+        processor?.name ?? describe(processor),
         'it is no processor: decorate it with @IterativeProcessor',
       );
     }

@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq';
 import type { Cursor } from '../cursor.js';
+import { describe } from '../describe.js';
 import {
   type EnumeratorLike,
   EventLoopTurns,
@@ -108,8 +109,8 @@ class Redrive implements PageReader<RedrivenItem, LetterOrder> {
     const { before, cursor, version } = letter;
     if (version !== this.parts.version) {
       throw new IterationError(
-        `A dead letter's cursor was made by version ${JSON.stringify(version)} of the processor, which is now ` +
-          `${JSON.stringify(this.parts.version)}: its item cannot be found by it. Redrive with a release of that version, or remove the letter`,
+        `A dead letter's cursor was made by version ${describe(version)} of the processor, which is now ` +
+          `${describe(this.parts.version)}: its item cannot be found by it. Redrive with a release of that version, or remove the letter`,
       );
     }
     const enumerator = await this.parts.build(before);

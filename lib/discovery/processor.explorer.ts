@@ -1,8 +1,8 @@
-import { inspect } from 'node:util';
 import { Injectable, Logger, type Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { processorOptionsOf } from '../decorators/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
+import { describe } from '../describe.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
 import { type ProcessorOptions, type ResolvedIterationOptions, sameWorkerOptions } from '../iteration.options.js';
 import { defineProcessor } from './define-processor.js';
@@ -123,7 +123,7 @@ export class ProcessorExplorer {
 function refuseMock({ name }: ProcessorDefinition, { name: queue, queue: found }: RegisteredQueue): never {
   throw new InvalidProcessorError(
     name,
-    `what is provided as its queue "${queue}" is ${inspect(found, { depth: 0 })}, which is not a Queue of BullMQ, so no worker can be made ` +
+    `what is provided as its queue "${queue}" is ${describe(found)}, which is not a Queue of BullMQ, so no worker can be made ` +
       'for it. Was it overridden in a test? Then set IterationModule.forRoot({ workers: false }): enqueue needs nothing but its "add"',
   );
 }

@@ -1,7 +1,7 @@
-import { inspect } from 'node:util';
 import type { InjectionToken, Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import type { TransactionHost } from '../definition/index.js';
+import { describe } from '../describe.js';
 import { PrismaTransactionHost } from '../exactly-once/prisma/index.js';
 import { TypeOrmTransactionHost } from '../exactly-once/typeorm/index.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
@@ -38,7 +38,7 @@ export function findTransactions(
   if (missing.length === 0) return host;
   throw new InvalidProcessorError(
     type.name,
-    `its transactions "${name}" are ${inspect(host, { depth: 0 })}, which has no ${missing.join(', ')}: provide a ` +
+    `its transactions "${name}" are ${describe(host)}, which has no ${missing.join(', ')}: provide a ` +
       'TypeOrmTransactionHost, a PrismaTransactionHost, or a TransactionHost of your own',
   );
 }

@@ -1,3 +1,4 @@
+import { describe } from '../describe.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
 import {
   type At,
@@ -13,7 +14,7 @@ import {
 /** The items of an array in memory. The cursor is the index. */
 export function arrayEnumerator<T>(items: readonly T[], options: At): Enumerator<T, number> {
   checkOptions(options, ['cursor'], 'array');
-  if (!Array.isArray(items)) throw new InvalidOptionsError(`array(${String(items)}): give it an array`);
+  if (!Array.isArray(items)) throw new InvalidOptionsError(`array(${describe(items)}): give it an array`);
   return new SourceEnumerator(new IndexedSource<T>(items, { positional: true }), indexCursor(options.cursor));
 }
 

@@ -1,4 +1,5 @@
 import type { Cursor } from '../cursor.js';
+import { describe } from '../describe.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
 import { aFunction, check } from '../rules.js';
 import {
@@ -26,7 +27,7 @@ export function iterableEnumerator<T, C extends Cursor>(
   const { size } = options;
   check('from', options, { size: aFunction });
   if (!isEnumeratorLike(iterable)) {
-    throw new InvalidEnumeratorError(`from(${String(iterable)}): give it an iterable of [item, cursor]`);
+    throw new InvalidEnumeratorError(`from(${describe(iterable)}): give it an iterable of [item, cursor]`);
   }
   const enumerator = sourceOf(iterable);
   return size ? new SourceEnumerator(sourceLike(enumerator.source, { size }), enumerator.cursor) : enumerator;

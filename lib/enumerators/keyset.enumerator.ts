@@ -1,4 +1,5 @@
 import { type Cursor, checkJson, isSameJson, type Json } from '../cursor.js';
+import { describe } from '../describe.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
 import { aFunction, count, type Rules, required } from '../rules.js';
 import {
@@ -67,7 +68,7 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
       order.check(after, keys);
       if (cycles.isRepeated(last)) {
         throw new InvalidEnumeratorError(
-          `keyset: the key ${JSON.stringify(last)} came again, so iteration would never end. ` +
+          `keyset: the key ${describe(last)} came again, so iteration would never end. ` +
             'fetch must order by the key, and return only rows after `after`',
         );
       }
@@ -83,14 +84,14 @@ class KeysetRows<Row, K extends Json | []> implements Source<Row, K> {
     const rows: unknown = await called('fetch of keyset', () => fetch(after, pageSize));
     if (!Array.isArray(rows)) {
       throw new InvalidEnumeratorError(
-        `keyset: fetch(${JSON.stringify(after)}, ${pageSize}) returned ${String(rows)}; it must return an array of rows`,
+        `keyset: fetch(${describe(after)}, ${pageSize}) returned ${describe(rows)}; it must return an array of rows`,
       );
     }
     const keys = await called('key of keyset', () => rows.map((row: Row) => key(row)));
     const without = keys.findIndex((key) => key === null || key === undefined);
     if (without >= 0) {
       throw new InvalidEnumeratorError(
-        `keyset: key() returned ${String(keys[without])} for the row ${JSON.stringify(rows[without])}; each row needs its own key`,
+        `keyset: key() returned ${describe(keys[without])} for the row ${describe(rows[without])}; each row needs its own key`,
       );
     }
     if (keys.length > 0) checkJson(keys.at(-1));
@@ -119,7 +120,7 @@ class LearnedOrder {
     this.#directions[part] ??= step;
     if (this.#directions[part] === step) return;
     throw new InvalidEnumeratorError(
-      `keyset: the rows are out of order: the key ${JSON.stringify(key)} comes after ${JSON.stringify(before)}. ` +
+      `keyset: the rows are out of order: the key ${describe(key)} comes after ${describe(before)}. ` +
         'fetch must order by the key, part by part, and return only rows after `after`',
     );
   }

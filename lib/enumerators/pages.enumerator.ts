@@ -1,4 +1,5 @@
 import { type Cursor, checkJson, isSameJson, type Json } from '../cursor.js';
+import { describe } from '../describe.js';
 import { InvalidCursorError, InvalidEnumeratorError } from '../iteration.errors.js';
 import { type Rules, required } from '../rules.js';
 import {
@@ -59,7 +60,7 @@ class ApiPages<Item, Token extends Json> implements Source<Item> {
       if (next === null || isLast) return;
       if (isSameJson(next, token) || cycles.isRepeated(next)) {
         throw new InvalidEnumeratorError(
-          `pages: the token ${JSON.stringify(next)} came again, so the pages would never end. ` +
+          `pages: the token ${describe(next)} came again, so the pages would never end. ` +
             'Does fetch use its token? The last page must have next: null',
         );
       }
@@ -80,7 +81,7 @@ function checkPage<Item, Token extends Json>(page: unknown, token: Json) {
   const { items, next } = (page ?? {}) as { items?: readonly Item[]; next?: Token | null };
   if (!Array.isArray(items) || next === undefined) {
     throw new InvalidEnumeratorError(
-      `pages: fetch(${JSON.stringify(token)}) returned ${Array.isArray(items) ? 'no next' : 'no array of items'}; ` +
+      `pages: fetch(${describe(token)}) returned ${Array.isArray(items) ? 'no next' : 'no array of items'}; ` +
         'it must return { items, next }, and next: null at the end',
     );
   }
@@ -92,7 +93,7 @@ function checkPage<Item, Token extends Json>(page: unknown, token: Json) {
 function checkToken(next: Json, token: Json): void {
   if (!isToken(next)) {
     throw new InvalidEnumeratorError(
-      `pages: fetch(${JSON.stringify(token)}) returned next: ${show(next)}, which is not a token. A token is a text that is not ` +
+      `pages: fetch(${describe(token)}) returned next: ${describe(next)}, which is not a token. A token is a text that is not ` +
         'blank, a number above 0, or an object or array that is not empty. Return null at the end',
     );
   }
@@ -111,16 +112,12 @@ function isFilled(next: object): boolean {
   return !isPlain || Object.keys(next).length > 0;
 }
 
-function show(next: Json): string {
-  return typeof next === 'string' ? `'${next}'` : typeof next === 'object' ? JSON.stringify(next) : String(next);
-}
-
 function checkCursor(cursor: Cursor): PagesCursor | null {
   if (cursor === null) return null;
   const { token, index } = cursor as Partial<PagesCursor>;
   if (token !== undefined && Number.isInteger(index) && (index as number) >= -1) return cursor as PagesCursor;
   throw new InvalidCursorError(
-    `The cursor ${JSON.stringify(cursor)} is not one of pages: an object of token and index, or null`,
+    `The cursor ${describe(cursor)} is not one of pages: an object of token and index, or null`,
     'cursor',
   );
 }

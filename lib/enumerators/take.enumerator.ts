@@ -1,4 +1,5 @@
 import type { Cursor } from '../cursor.js';
+import { describe } from '../describe.js';
 import { InvalidEnumeratorError, InvalidOptionsError } from '../iteration.errors.js';
 import {
   type Bounds,
@@ -20,10 +21,10 @@ export function takeEnumerator<Item, C extends Cursor>(
   count: number,
 ): Enumerator<Item, C> {
   if (!isEnumeratorLike(enumerator)) {
-    throw new InvalidEnumeratorError(`take(${String(enumerator)}): give it an enumerator or an iterable`);
+    throw new InvalidEnumeratorError(`take(${describe(enumerator)}): give it an enumerator or an iterable`);
   }
   if (!Number.isSafeInteger(count) || count < 0) {
-    throw new InvalidOptionsError(`take: the count is ${String(count)}; it must be a whole number, 0 or more`);
+    throw new InvalidOptionsError(`take: the count is ${describe(count)}; it must be a whole number, 0 or more`);
   }
   const { source, cursor } = sourceOf(enumerator);
   const { fraction, size } = source;
@@ -77,7 +78,7 @@ async function left<Item, C extends Cursor>(
   const passed = finished ?? (after === null ? 0 : await source.count?.(after));
   if (passed !== undefined) return count - passed;
   throw new InvalidEnumeratorError(
-    `take(${count}) cannot know how many items lie up to the cursor ${JSON.stringify(after)}: this source does not count, ` +
+    `take(${count}) cannot know how many items lie up to the cursor ${describe(after)}: this source does not count, ` +
       'and only a job knows how many it has finished',
   );
 }

@@ -1,4 +1,5 @@
 import type { Cursor } from '../cursor.js';
+import { describe } from '../describe.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
 import { aFunction, check, delay, required } from '../rules.js';
 import {
@@ -28,7 +29,7 @@ export function throttleEnumerator<Item, C extends Cursor>(
   options: ThrottleOptions,
 ): Enumerator<Item, C> {
   if (!isEnumeratorLike(enumerator)) {
-    throw new InvalidEnumeratorError(`throttle(${String(enumerator)}): give it an enumerator or an iterable`);
+    throw new InvalidEnumeratorError(`throttle(${describe(enumerator)}): give it an enumerator or an iterable`);
   }
   check('throttle', options, { when: required(aFunction), retryInMs: required(delay) });
   const { when, retryInMs } = options;

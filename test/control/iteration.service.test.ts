@@ -109,8 +109,8 @@ describeQueues('enqueue', BOTH, (queues) => {
       'Plain: it is no processor: decorate it with @IterativeProcessor',
     ],
     ['undefined', undefined, 'undefined: it is no processor: decorate it with @IterativeProcessor'],
-    ['a name', 'story', 'story: it is no processor: decorate it with @IterativeProcessor'],
-    ['an instance', new EveryName(), '[object Object]: it is no processor: decorate it with @IterativeProcessor'],
+    ['a name', 'story', '"story": it is no processor: decorate it with @IterativeProcessor'],
+    ['an instance', new EveryName(), 'an EveryName: it is no processor: decorate it with @IterativeProcessor'],
   ])('refuses %s', async (_, processor, message) => {
     const app = await queues.start({});
     const error: unknown = await app.iterations.enqueue(processor as never).catch((thrown) => thrown);

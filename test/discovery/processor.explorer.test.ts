@@ -303,11 +303,11 @@ describeQueues('misuse', ['redis'], (queues) => {
     const wrong: readonly (readonly [options: object, message: string])[] = [
       [{ maxRuntimeMs: -1 }, `option "maxRuntimeMs" is -1; it must be ${milliseconds}`],
       [{ maxRuntimeMs: Number.NaN }, `option "maxRuntimeMs" is NaN; it must be ${milliseconds}`],
-      [{ maxRuntimeMs: '5m' }, `option "maxRuntimeMs" is '5m'; it must be ${milliseconds}`],
+      [{ maxRuntimeMs: '5m' }, `option "maxRuntimeMs" is "5m"; it must be ${milliseconds}`],
       [{ maxRuntimeMs: 5n }, `option "maxRuntimeMs" is 5n; it must be ${milliseconds}`],
       [{ maxRuntimeMs: null }, `option "maxRuntimeMs" is null; it must be ${milliseconds}`],
       [{ resumeDelayMs: -5 }, `option "resumeDelayMs" is -5; it must be ${milliseconds}`],
-      [{ resumeDelayMs: () => 5 }, `option "resumeDelayMs" is [Function: resumeDelayMs]; it must be ${milliseconds}`],
+      [{ resumeDelayMs: () => 5 }, `option "resumeDelayMs" is the function resumeDelayMs; it must be ${milliseconds}`],
       [{ checkpoint: 5 }, ', option "checkpoint": the options are 5; they must be an object'],
       [{ checkpoint: null }, ', option "checkpoint": the options are null; they must be an object'],
       [{ checkpoint: { everyMs: -1 } }, `, option "checkpoint": option "everyMs" is -1; it must be ${milliseconds}`],
@@ -331,7 +331,7 @@ describeQueues('misuse', ['redis'], (queues) => {
       ],
       [
         { itemFailure: { then: 'retry' } },
-        `, option "itemFailure": option "then" is 'retry'; it must be 'fail' or 'skip'`,
+        `, option "itemFailure": option "then" is "retry"; it must be 'fail' or 'skip'`,
       ],
       [
         { itemFailure: { when: true } },
@@ -343,7 +343,7 @@ describeQueues('misuse', ['redis'], (queues) => {
       ],
       [{ itemFailure: { limits: 5 } }, ', option "itemFailure": unknown option "limits". Did you mean "limit"?'],
       [{ crashes: { limit: 0 } }, ', option "crashes": option "limit" is 0; it must be a whole number, 1 or more'],
-      [{ crashes: { then: 'retry' } }, `, option "crashes": option "then" is 'retry'; it must be 'fail' or 'skip'`],
+      [{ crashes: { then: 'retry' } }, `, option "crashes": option "then" is "retry"; it must be 'fail' or 'skip'`],
       [{ worker: 5 }, 'option "worker" is 5; it must be an object of BullMQ\'s worker options'],
       [{ worker: [] }, 'option "worker" is []; it must be an object of BullMQ\'s worker options'],
       [
@@ -368,7 +368,7 @@ describeQueues('misuse', ['redis'], (queues) => {
       ],
       [
         { worker: { concurrency: '5' } },
-        ', option "worker": option "concurrency" is \'5\'; it must be a whole number, 1 or more',
+        ', option "worker": option "concurrency" is "5"; it must be a whole number, 1 or more',
       ],
       [
         { worker: { lockDuration: 0 } },
@@ -383,7 +383,7 @@ describeQueues('misuse', ['redis'], (queues) => {
         ', option "worker": option "maxStalledCount" is -1; it must be a whole number, 0 or more',
       ],
       [{ itemConcurrency: 0 }, 'option "itemConcurrency" is 0; it must be a whole number, 1 or more'],
-      [{ itemConcurrency: '5' }, 'option "itemConcurrency" is \'5\'; it must be a whole number, 1 or more'],
+      [{ itemConcurrency: '5' }, 'option "itemConcurrency" is "5"; it must be a whole number, 1 or more'],
       [{ maxRuntime: 5 }, 'unknown option "maxRuntime". Did you mean "maxRuntimeMs"?'],
       [{ workr: {} }, 'unknown option "workr". Did you mean "worker"?'],
     ];
@@ -400,7 +400,7 @@ describeQueues('misuse', ['redis'], (queues) => {
       [{ shutdown: { deadline: 5 } }, ', option "shutdown": unknown option "deadline". Did you mean "deadlineMs"?'],
       [{ shutdown: 5 }, ', option "shutdown": the options are 5; they must be an object'],
       [{ unknownJobMs: -1 }, `option "unknownJobMs" is -1; it must be ${milliseconds}`],
-      [{ workers: 'no' }, 'option "workers" is \'no\'; it must be true or false'],
+      [{ workers: 'no' }, 'option "workers" is "no"; it must be true or false'],
       [{ worker: { concurrency: 5 }, worke: 5 }, 'unknown option "worke". Did you mean "worker"?'],
       [
         { queue: 'jobs' },
@@ -410,12 +410,12 @@ describeQueues('misuse', ['redis'], (queues) => {
     const wrongProcessor: typeof wrong = [
       ...wrong.map(([options, message]) => [{ ...known, ...options }, message] as const),
       [{}, "it names no queue. Give it one: { queue: '...' }"],
-      [{ ...known, queue: '' }, 'option "queue" is \'\'; it must be a string that is not empty'],
+      [{ ...known, queue: '' }, 'option "queue" is ""; it must be a string that is not empty'],
       [{ ...known, queue: 5 }, 'option "queue" is 5; it must be a string that is not empty'],
-      [{ ...known, name: '' }, 'option "name" is \'\'; it must be a string that is not empty'],
+      [{ ...known, name: '' }, 'option "name" is ""; it must be a string that is not empty'],
       [{ ...known, version: Number.NaN }, 'option "version" is NaN; it must be a string or a number'],
       [{ ...known, version: {} }, 'option "version" is {}; it must be a string or a number'],
-      [{ ...known, onChange: 'skip' }, "option \"onChange\" is 'skip'; it must be 'fail', 'restart' or a function"],
+      [{ ...known, onChange: 'skip' }, `option "onChange" is "skip"; it must be 'fail', 'restart' or a function`],
       [
         { ...known, transactions: {} },
         'option "transactions" is {}; it must be the token of a provider: a class, a string or a symbol',
@@ -461,7 +461,7 @@ describeQueues('misuse', ['redis'], (queues) => {
 
     it.each([
       [null, 'null'],
-      ['jobs', "'jobs'"],
+      ['jobs', '"jobs"'],
       [[], '[]'],
     ])('refuses %o as the options of the module', (options, printed) => {
       const message = `IterationModule: the options are ${printed}; they must be an object`;

@@ -140,7 +140,7 @@ describe('keyset', () => {
   it.each<[string, object, string]>([
     ['no cursor', { cursor: undefined }, 'keyset: no cursor is given'],
     ['no fetch', { fetch: undefined }, 'keyset: option "fetch" is undefined; it must be a function'],
-    ['no key', { key: 'id' }, `keyset: option "key" is 'id'; it must be a function`],
+    ['no key', { key: 'id' }, `keyset: option "key" is "id"; it must be a function`],
     ['a page of none', { pageSize: 0 }, 'keyset: option "pageSize" is 0; it must be a whole number, 1 or more'],
     [
       'an unknown option',
@@ -274,13 +274,17 @@ describe('keyset', () => {
 
   it('refuses what is no array', () =>
     refused(
-      { fetch: async () => ({ rows: byId }) },
+      { fetch: async () => ({ rows: [] }) },
       InvalidEnumeratorError,
-      'fetch(null, 4) returned [object Object]; it must return an array',
+      'fetch(null, 4) returned {"rows":[]}; it must return an array',
     ));
 
   it('R8: refuses a key that JSON would change', () =>
-    refused({ key: ({ id }: Row) => [BigInt(id)] }, InvalidCursorError, 'is the bigint'));
+    refused(
+      { key: ({ id }: Row) => [BigInt(id)] },
+      InvalidCursorError,
+      'cursor[0] is 3n, which JSON does not give back as it was. Use String(value)',
+    ));
 
   it('passes errors of the database untouched', async () => {
     const failure = new Error('connection lost');

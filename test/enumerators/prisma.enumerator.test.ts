@@ -654,7 +654,7 @@ describe('prisma.records', () => {
     it('a key field that an extension computes otherwise is refused', async () => {
       const extended = prisma.$extends({ result: { post: { id: { needs: {}, compute: () => 'x' } } } });
       const enumerator = prismaRecords.records(extended.post as unknown as typeof prisma.post, {}, { cursor: null });
-      await expect(rowsOf(enumerator)).rejects.toThrow('The rows hold x as "id", which is not an Int');
+      await expect(rowsOf(enumerator)).rejects.toThrow('The rows hold "x" as "id", which is not an Int');
     });
   });
 });

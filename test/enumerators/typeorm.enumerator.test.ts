@@ -559,10 +559,10 @@ describe('typeorm.records, of what it cannot follow', () => {
     ['no entity', () => dataSource.createQueryBuilder().select('1'), 'does not select from one entity'],
     ['an EntityManager', () => dataSource.manager, 'does not select from one entity'],
     ['an entity without a primary key', () => dataSource.getRepository(UserName), 'UserName has no primary key'],
-    ['a class', () => User, 'was given the class or function User. Give it a Repository, or a SelectQueryBuilder'],
-    ['a promise', () => Promise.resolve([]), 'was given an object of Promise'],
-    ['a DataSource', () => dataSource, 'was given an object of DataSource'],
-    ['an UPDATE', () => users().update().set({ name: 'x' }), 'was given an object of UpdateQueryBuilder'],
+    ['a class', () => User, 'was given the class User. Give it a Repository, or a SelectQueryBuilder'],
+    ['a promise', () => Promise.resolve([]), 'was given a Promise'],
+    ['a DataSource', () => dataSource, 'was given a DataSource'],
+    ['an UPDATE', () => users().update().set({ name: 'x' }), 'was given an UpdateQueryBuilder'],
     ['nothing', () => undefined, 'was given undefined'],
   ])('refuses %s', (_, query, message) => {
     expect(() => records(query())).toThrow(InvalidEnumeratorError);
@@ -583,22 +583,22 @@ describe('typeorm.records, of what it cannot follow', () => {
     ],
     ['a column named twice', { key: ['name', 'name'] }, 'key names the column "name" twice'],
     ['an empty key', { key: [] }, `typeorm.records: option "key" is []; it must be a column's name, { column: 'name'`],
-    ['an empty column', { key: '' }, `option "key" is ''; it must be a column's name`],
+    ['an empty column', { key: '' }, `option "key" is ""; it must be a column's name`],
     [
       'a column of no name',
       { key: [{ order: 'asc' }] },
       'option "key": option "column" is undefined; it must be a string',
     ],
-    ['a column that is a number', { key: ['name', 5] }, `option "key" is [ 'name', 5 ]; it must be a column's name`],
+    ['a column that is a number', { key: ['name', 5] }, `option "key" is ["name",5]; it must be a column's name`],
     [
       'a direction',
       { key: [{ column: 'name', order: 'down' }] },
-      `option "key": option "order" is 'down'; it must be 'asc' or 'desc'`,
+      `option "key": option "order" is "down"; it must be 'asc' or 'desc'`,
     ],
     [
       'nulls',
       { key: [{ column: 'name', order: 'asc', nulls: 'middle' }] },
-      `option "key": option "nulls" is 'middle'; it must be 'first' or 'last'`,
+      `option "key": option "nulls" is "middle"; it must be 'first' or 'last'`,
     ],
     [
       'a page of none',

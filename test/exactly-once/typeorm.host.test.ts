@@ -49,7 +49,7 @@ describe('TypeOrmTransactionHost', () => {
       /unknown option "isolationLevel"\. Did you mean "isolation"\?$/,
     );
     expect(() => new TypeOrmTransactionHost(source, { isolation: 'Serializable' as 'SERIALIZABLE' })).toThrow(
-      /"isolation" is 'Serializable'; it must be 'READ UNCOMMITTED' or /,
+      /"isolation" is "Serializable"; it must be 'READ UNCOMMITTED' or /,
     );
     const other = { createQueryRunner: () => {}, options: { type: 'oracle' } } as unknown as DataSource;
     expect(() => new TypeOrmTransactionHost(other)).toThrow(/does not work on a data source of the type "oracle"/);

@@ -33,10 +33,11 @@ describeQueues('errors', BOTH, (queues) => {
   });
 
   it.each([
-    ['undefined', undefined],
-    ['a string', 'oops'],
-    ['null', null],
-  ])('R22: a handler that throws %s fails its job, and says so', async (_, thrown) => {
+    ['undefined', undefined, 'undefined'],
+    ['a string', 'oops', '"oops"'],
+    ['null', null, 'null'],
+    ['an object', { status: 500 }, '{ status: 500 }'],
+  ])('R22: a handler that throws %s fails its job, and says so', async (_, thrown, shown) => {
     const { type } = storyProcessor({
       each: () => {
         throw thrown;
@@ -45,7 +46,7 @@ describeQueues('errors', BOTH, (queues) => {
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
     expect(job.failedReason).toBe(
-      `Story.each threw ${String(thrown)}, which is not an Error. Throw an Error, which has a message and a stack`,
+      `Story.each threw ${shown}, which is not an Error. Throw an Error, which has a message and a stack`,
     );
   });
 
@@ -87,7 +88,7 @@ describeQueues('errors', BOTH, (queues) => {
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
     expect(job.failedReason).toBe(
-      `${name} threw oops, which is not an Error. Throw an Error, which has a message and a stack`,
+      `${name} threw "oops", which is not an Error. Throw an Error, which has a message and a stack`,
     );
   });
 

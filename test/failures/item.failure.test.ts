@@ -120,7 +120,7 @@ describeQueues('item failures', BOTH, (queues) => {
     expect(
       letters.map(({ error }) => [error.name, error.message.length > 100 ? error.message.length : error.message]),
     ).toEqual([
-      ['IterationError', expect.stringContaining('threw text, which is not an Error')],
+      ['IterationError', expect.stringContaining('threw "text", which is not an Error')],
       ['Error', 'like an error'],
       ['Od\uFFFDd', 'half a smiley: \uFFFD'],
       ['Error', 2_000],

@@ -101,7 +101,9 @@ describeQueues('an application', ['redis'], (queues) => {
     const queue = { provide: getQueueToken('jobs'), useValue: { add: () => {} } };
     const starting = overridden([storyProcessor().type], {}, queue);
     await expect(starting).rejects.toThrow(InvalidProcessorError);
-    await expect(starting).rejects.toThrow(/queue "jobs" is \{ add: .* which is not a Queue of BullMQ.*workers: false/);
+    await expect(starting).rejects.toThrow(
+      /queue "jobs" is \{"add":"the function add"\}, which is not a Queue of BullMQ.*workers: false/,
+    );
   });
 
   it('takes options that override those of ITERATION_OPTIONS, and checks them', async () => {

@@ -1,4 +1,5 @@
 import { type Cursor, isSameJson } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { Enumerator } from './enumerator.js';
 import type { Page } from './page.js';
@@ -27,8 +28,8 @@ export async function halvesOf(
   const [[first, middle], [second, end]] = halves;
   if (isSameJson(middle, cursor) || isSameJson(middle, before)) {
     throw new InvalidEnumeratorError(
-      `halve returned a half that ends at ${JSON.stringify(middle)}. It must end between ${JSON.stringify(before)} and ` +
-        `${JSON.stringify(cursor)}. For one record, halve must return undefined`,
+      `halve returned a half that ends at ${describe(middle)}. It must end between ${describe(before)} and ` +
+        `${describe(cursor)}. For one record, halve must return undefined`,
     );
   }
   return [

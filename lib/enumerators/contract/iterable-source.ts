@@ -1,4 +1,5 @@
 import { type Cursor, isSameJson } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { Enumerator, EnumeratorLike } from './enumerator.js';
 import type { Page } from './page.js';
@@ -102,9 +103,4 @@ function textOf(cursor: Cursor): string {
   } catch {
     return 'null';
   }
-}
-
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  return typeof value === 'object' && value !== null ? `a ${value.constructor?.name ?? 'object'}` : String(value);
 }

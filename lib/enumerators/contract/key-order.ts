@@ -1,4 +1,5 @@
 import { isSameJson, type Json } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 
 /** One value per key column, in the order of the key. */
@@ -26,7 +27,7 @@ export function checkOrder(
   for (const key of keys) {
     if (before && stepOf(before, key, orders) < 0) {
       throw new InvalidEnumeratorError(
-        `${name}: the rows are out of order: ${JSON.stringify(key)} comes after ${JSON.stringify(before)}, so rows would be ` +
+        `${name}: the rows are out of order: ${describe(key)} comes after ${describe(before)}, so rows would be ` +
           'lost at the end of a page. Does something between the source and the database reorder, filter or change the rows?',
       );
     }

@@ -1,4 +1,5 @@
 import { type Cursor, isSameJson, type Json } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidCursorError, InvalidEnumeratorError } from '../../iteration.errors.js';
 import { type ColumnOrder, checkOrder, type KeyValues } from './key-order.js';
 import type { Page } from './page.js';
@@ -67,14 +68,14 @@ export function keyedPage<Row, Key, C extends Cursor>(
 export function checkForward<Key>(name: string, after: Key | null, keys: readonly Key[]): void {
   if (after !== null && keys.length > 0 && (isSameJson(after, keys[0]) || isSameJson(after, keys.at(-1)))) {
     throw new InvalidEnumeratorError(
-      `${name}: a page after ${JSON.stringify(after)} came back with that same key, so iteration would never end. ` +
+      `${name}: a page after ${describe(after)} came back with that same key, so iteration would never end. ` +
         'The key must be unique, and the query must return only rows after it',
     );
   }
   const twin = keys.findIndex((key, index) => index > 0 && isSameJson(keys[index - 1], key));
   if (twin < 0) return;
   throw new InvalidEnumeratorError(
-    `${name}: two rows have the same key ${JSON.stringify(keys[twin])}; at the end of a page one of them would be lost. ` +
+    `${name}: two rows have the same key ${describe(keys[twin])}; at the end of a page one of them would be lost. ` +
       'The key must be unique: add a column that makes it so',
   );
 }
@@ -92,7 +93,7 @@ export function keyValues(
   const key = Array.isArray(cursor) ? (cursor as KeyValues) : [cursor];
   if (key.length === columns) return key;
   throw new InvalidCursorError(
-    `${name}: the cursor ${JSON.stringify(cursor)} has ${key.length} value(s) for a key of ${columns} column(s). ` +
+    `${name}: the cursor ${describe(cursor)} has ${key.length} value(s) for a key of ${columns} column(s). ` +
       'Was the key changed? Then raise the processor\'s "version"',
     'cursor',
   );

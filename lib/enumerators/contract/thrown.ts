@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { describe } from '../../describe.js';
 import { IterationError } from '../../iteration.errors.js';
 
 /** The error itself, or an Error around a thrown value of another kind: BullMQ reads `message` of what was thrown. */
@@ -6,12 +7,11 @@ export function toError(thrown: unknown, by: string): Error {
   if (thrown instanceof Error) return thrown;
   if (typeof thrown === 'object' && thrown !== null && typeof (thrown as Error).message === 'string')
     return thrown as Error;
-  const shown = typeof thrown === 'object' && thrown !== null ? inspect(thrown) : String(thrown);
+  // All that it holds: nothing else says what went wrong.
+  const shown = typeof thrown === 'object' && thrown !== null ? inspect(thrown) : describe(thrown);
   return new IterationError(
     `${by} threw ${shown}, which is not an Error. Throw an Error, which has a message and a stack`,
-    {
-      cause: thrown,
-    },
+    { cause: thrown },
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Cursor } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidCursorError } from '../../iteration.errors.js';
 
 /** Position in a nested source: the outer item, and the position inside it. */
@@ -29,7 +30,7 @@ export function nestedCursor(cursor: Cursor): NestedCursor | null {
   if (cursor === null) return null;
   if (isNested(cursor)) return cursor;
   throw new InvalidCursorError(
-    `The cursor ${JSON.stringify(cursor)} is not one of nested with so many levels: { outer: { after, at, finished }, ` +
+    `The cursor ${describe(cursor)} is not one of nested with so many levels: { outer: { after, at, finished }, ` +
       'inner: { at, finished } }, or null. Were the levels changed? Then raise the processor\'s "version"',
     'cursor',
   );

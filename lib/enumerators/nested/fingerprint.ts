@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { describe } from '../../describe.js';
 import { SourceChangedError } from '../../iteration.errors.js';
 import type { OuterPosition } from './cursor.js';
 
@@ -25,7 +26,7 @@ export function checkSameItem({ at, item }: OuterPosition, found: OuterPosition 
   if (item === undefined || found?.item === item) return;
   throw new SourceChangedError(
     `nested: the list of an outer level was changed since the checkpoint: ${found ? 'another item' : 'no item'} is at ` +
-      `${JSON.stringify(at)} now, so it is unknown which items are finished. Give the outer level a source whose cursors name ` +
+      `${describe(at)} now, so it is unknown which items are finished. Give the outer level a source whose cursors name ` +
       'its items, such as from(), keyset or records. The processor\'s "onChange" decides what happens now; ' +
       "'restart' starts again from the beginning",
   );

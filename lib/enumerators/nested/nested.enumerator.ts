@@ -1,4 +1,5 @@
 import { type Cursor, isSameJson } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidEnumeratorError, InvalidOptionsError } from '../../iteration.errors.js';
 import {
   type At,
@@ -100,7 +101,7 @@ async function open(
   if (built === null) return undefined;
   if (isEnumeratorLike(built)) return sourceOf(built);
   throw new InvalidEnumeratorError(
-    `nested: level ${number} returned ${String(built)}; it must return an enumerator, an iterable of [item, cursor], or ` +
+    `nested: level ${number} returned ${describe(built)}; it must return an enumerator, an iterable of [item, cursor], or ` +
       'null for nothing to do. Was the "return" forgotten?',
   );
 }

@@ -1,4 +1,5 @@
 import { type Cursor, checkJson, isSameJson } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import {
   isAt,
@@ -70,7 +71,7 @@ export class OuterItems {
     const at = own(page.cursorAt(index));
     if (at === null || isSameJson(at, after)) {
       throw new InvalidEnumeratorError(
-        `nested: an outer level gave an item ${at === null ? 'without a cursor, as poll does' : `with the cursor ${JSON.stringify(at)} of the item before`}, ` +
+        `nested: an outer level gave an item ${at === null ? 'without a cursor, as poll does' : `with the cursor ${describe(at)} of the item before`}, ` +
           'so its items could not be distinguished. Use such a source only as the innermost level',
       );
     }

@@ -1,3 +1,4 @@
+import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import { type PrismaModel, parseModel } from './model.js';
 
@@ -92,8 +93,4 @@ function baseOf(client: ModelClient): ModelClient {
   let base = client;
   while (base.$parent && base._extensions?.isEmpty?.() === false) base = base.$parent;
   return base;
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'object' && value !== null ? `a ${value.constructor?.name ?? 'object'}` : String(value);
 }

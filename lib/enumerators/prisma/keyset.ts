@@ -1,3 +1,4 @@
+import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { KeysetQuery, KeyValues } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
@@ -131,7 +132,7 @@ export class PrismaKeyset {
 
   /** A row that differs once was changed meanwhile; one that does so again is another in SQL than in Prisma. */
   #suspect(row: PrismaValues, exact: ExactKey | undefined): void {
-    const seen = exact ? `has ${JSON.stringify(exact.key)} for` : 'does not see';
+    const seen = exact ? `has ${describe(exact.key)} for` : 'does not see';
     const suspect = `${seen} the row ${this.#exact?.identify(row)}`;
     if (this.#suspected === suspect) {
       throw new InvalidEnumeratorError(

@@ -1,4 +1,5 @@
 import type { Cursor, Json } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidCursorError, InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { KeyValues } from '../contract/index.js';
 import type { KeyField } from './key.js';
@@ -17,7 +18,7 @@ export function fromPrisma(part: KeyField, value: unknown): Json {
   }
   if (json !== undefined) return json;
   throw new InvalidEnumeratorError(
-    `The rows hold ${String(value)} as "${field.name}", which is not ${withArticle(field.type)} that a cursor can hold. ` +
+    `The rows hold ${describe(value)} as "${field.name}", which is not ${withArticle(field.type)} that a cursor can hold. ` +
       (value instanceof Date
         ? 'Prisma reads only the years 1 to 9999: infinity, and years beyond, have no place in a key'
         : 'Does an extension of the client compute a field of that name?'),
@@ -91,7 +92,7 @@ export function checkCursor(name: string, key: readonly KeyField[], cursor: Curs
   for (const [index, part] of key.entries()) {
     if (isPossible(part, values[index])) continue;
     throw new InvalidCursorError(
-      `${name}: the cursor ${JSON.stringify(cursor)} has ${JSON.stringify(values[index])} for "${part.field.name}", ` +
+      `${name}: the cursor ${describe(cursor)} has ${describe(values[index])} for "${part.field.name}", ` +
         `which is not ${withArticle(part.field.type)}. Was the key changed? Then raise the processor's "version"`,
       'cursor',
     );

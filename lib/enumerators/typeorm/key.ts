@@ -1,4 +1,5 @@
 import type { Cursor, Json } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../iteration.errors.js';
 import type { KeyColumn, KeyValues } from '../contract/index.js';
 import { databaseOf } from './database.js';
@@ -75,7 +76,7 @@ function partOf({ name, alias, read, nulls, because }: ExactPart, raw: unknown, 
   if (value !== undefined) return value;
   if (found === null) throw hasNull(name, source);
   throw new InvalidEnumeratorError(
-    `${source}: the key column "${name}" came back as ${String(found).slice(0, 100)} (${typeof found}), which is not ` +
+    `${source}: the key column "${name}" came back as ${describe(found)}, which is not ` +
       `an exact key. ${because || 'Do not change how the driver reads it'}`,
   );
 }
@@ -98,7 +99,7 @@ export function checkCursor(parts: readonly KeyPart[], cursor: Cursor, source: s
   });
   if (isExact && values.length === parts.length) return;
   throw new InvalidCursorError(
-    `${source}: the cursor ${JSON.stringify(cursor)} is not one of the key (${parts.map(({ name }) => name).join(', ')}), ` +
+    `${source}: the cursor ${describe(cursor)} is not one of the key (${parts.map(({ name }) => name).join(', ')}), ` +
       'which is a string or number for each column, and null where it may be NULL. Was the key changed? Then raise the processor\'s "version"',
     'cursor',
   );
@@ -114,7 +115,7 @@ export function checkValues(key: readonly ExactPart[], values: KeyValues | null,
   const part = key[index];
   if (!part) return;
   throw new InvalidCursorError(
-    `${name}: the cursor ${JSON.stringify(values.length === 1 ? values[0] : values)} has ${JSON.stringify(values[index])} for the ` +
+    `${name}: the cursor ${describe(values.length === 1 ? values[0] : values)} has ${describe(values[index])} for the ` +
       `column "${part.name}", which is no value of ${part.type}, its type in the table. Was the key, or the type of the ` +
       'column, changed? Then raise the processor\'s "version"',
     'cursor',

@@ -1,3 +1,4 @@
+import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import { checkAliases } from './aliases.js';
 import { databaseOf } from './database.js';
@@ -129,10 +130,4 @@ function selectOf<Entity>(given: unknown, source: string): Query<Entity> {
 
 function has<Name extends string>(value: unknown, name: Name): value is Record<Name, () => unknown> {
   return typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[name] === 'function';
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'function') return `the class or function ${value.name}`;
-  if (typeof value === 'object' && value !== null) return `an object of ${value.constructor?.name ?? 'no class'}`;
-  return String(value);
 }

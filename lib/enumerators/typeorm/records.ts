@@ -1,4 +1,5 @@
 import type { Cursor } from '../../cursor.js';
+import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import {
   type Bounds,
@@ -95,7 +96,7 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
     if (keys.length === entities.length) return { rows: entities, keys };
     if (limit === 1) {
       throw new InvalidEnumeratorError(
-        `${this.name}: TypeORM makes ${entities.length} entities of the row ${JSON.stringify(keys[0])}. ` +
+        `${this.name}: TypeORM makes ${entities.length} entities of the row ${describe(keys[0])}. ` +
           'Select a column of the entity that is never NULL',
       );
     }
@@ -112,7 +113,7 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
     const twin = keys.find((key, index) => isSameKey(key, keys[index - 1]));
     if (!twin) return;
     throw new InvalidEnumeratorError(
-      `${this.name}: two rows have the same key ${JSON.stringify(twin)}, so TypeORM makes one entity of them. ` +
+      `${this.name}: two rows have the same key ${describe(twin)}, so TypeORM makes one entity of them. ` +
         'The primary key of the entity must be unique: mark all columns that identify a row with @PrimaryColumn()',
     );
   }

@@ -1,3 +1,4 @@
+import { describe } from '../../describe.js';
 import { InvalidOptionsError } from '../../iteration.errors.js';
 import type { Dialect } from '../../sql.dialect.js';
 import { createTable, modelOf } from '../table/index.js';
@@ -18,6 +19,6 @@ export function prismaModel(provider: PrismaProvider): string {
 function known(provider: PrismaProvider): PrismaProvider {
   if (provider === 'postgresql' || provider === 'mysql') return provider;
   throw new InvalidOptionsError(
-    `There is no migration for the provider ${JSON.stringify(provider)}: exactly once with Prisma works on "postgresql" and "mysql"`,
+    `There is no migration for the provider ${describe(provider)}: exactly once with Prisma works on "postgresql" and "mysql"`,
   );
 }

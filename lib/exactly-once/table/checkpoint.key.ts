@@ -1,4 +1,5 @@
 import type { CheckpointKey } from '../../definition/index.js';
+import { describe } from '../../describe.js';
 import { InvalidOptionsError } from '../../iteration.errors.js';
 import { KEY_BYTES } from './table.js';
 
@@ -9,10 +10,9 @@ export function checkKey(key: CheckpointKey): void {
   for (const part of ['prefix', 'queue', 'jobId'] as const) {
     const reason = unfit(key[part], KEY_BYTES[part]);
     if (!reason) continue;
-    const shown = key[part].length > 100 ? `${key[part].slice(0, 100)}…` : key[part];
     throw new InvalidOptionsError(
-      `Job ${JSON.stringify(key.jobId.slice(0, 100))} of queue ${JSON.stringify(key.queue.slice(0, 100))} cannot run with ` +
-        `"transactions": its ${WORDS[part]} ${JSON.stringify(shown)} ${reason}`,
+      `Job ${describe(key.jobId)} of queue ${describe(key.queue)} cannot run with "transactions": its ${WORDS[part]} ` +
+        `${describe(key[part])} ${reason}`,
     );
   }
 }

@@ -2,6 +2,7 @@
 /** @ts-ignore TypeORM is an optional peer: these declarations must compile where it is not installed. */
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { CheckpointKey, Committed, Holder, TransactionHost } from '../../definition/index.js';
+import { describe } from '../../describe.js';
 import { InvalidOptionsError, IterationError } from '../../iteration.errors.js';
 import { check, oneOf } from '../../rules.js';
 import type { Dialect } from '../../sql.dialect.js';
@@ -146,10 +147,4 @@ function executorOf(manager: EntityManager): Executor {
       return affectedRows ?? 0;
     },
   };
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'function') return `the class or function ${value.name}`;
-  if (typeof value === 'object' && value !== null) return `an object of ${value.constructor?.name ?? 'no class'}`;
-  return String(value);
 }
