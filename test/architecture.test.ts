@@ -46,7 +46,7 @@ const BASE = [
 ];
 
 const BUILDER = 'enumerators/enumerator.builder';
-const MAX_LINES = 250;
+const MAX_LINES = 200;
 
 interface Import {
   readonly from: string;

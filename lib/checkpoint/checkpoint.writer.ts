@@ -7,7 +7,7 @@ import { InvalidCursorError } from '../iteration.errors.js';
 import type { Checkpoint, Running } from './checkpoint.js';
 import type { CheckpointStore, SaveOptions } from './checkpoint.store.js';
 import { Progress, type ProgressTracker } from './progress.js';
-import { nextThroughput } from './throughput.js';
+import { nextPercent, nextThroughput } from './throughput.js';
 
 /** How long an abandoned run may still take to write its last checkpoint. */
 const FINAL_WRITE_MS = 2_000;
@@ -29,7 +29,6 @@ interface WritingRun {
 export class CheckpointWriter {
   /** How much of the source lies up to a cursor; undefined = unknown. Set when the source is open. */
   fractionAt: (cursor: Cursor) => number | undefined = () => undefined;
-  readonly #restored: Checkpoint;
   #current: Checkpoint;
   /** What {@link dropUnsaved} goes back to. */
   #written: Checkpoint;
@@ -39,9 +38,8 @@ export class CheckpointWriter {
 
   constructor(
     private readonly run: WritingRun,
-    restored: Checkpoint,
+    private readonly restored: Checkpoint,
   ) {
-    this.#restored = restored;
     this.#current = restored;
     this.#written = restored;
     this.#measuredAt = run.clock.now();
@@ -104,7 +102,7 @@ export class CheckpointWriter {
    */
   async flushBegun(): Promise<void> {
     if (this.#hasWritten) return;
-    const { cursor, processed, skipped, passed, state } = this.#restored;
+    const { cursor, processed, skipped, passed, state } = this.restored;
     const fraction = this.fractionAt(cursor);
     await this.#flush({ ...this.#current, cursor, processed, skipped, passed, state, fraction, running: 'items' });
   }
@@ -193,16 +191,10 @@ export class CheckpointWriter {
     return this.#current;
   }
 
-  /** Since the last call. */
   #elapsedMs(): number {
     const now = this.run.clock.now();
     const elapsedMs = Math.max(0, now - this.#measuredAt);
     this.#measuredAt = now;
     return elapsedMs;
   }
-}
-
-/** Never falls (R29). */
-function nextPercent(before: number, fraction: number): number {
-  return Math.max(before, Math.min(100, Math.floor(fraction * 100)));
 }

@@ -34,3 +34,8 @@ type Point = readonly [runtimeMs: number, value: number];
 function perSecond(from: Point, to: Point): number | undefined {
   return to[0] > from[0] ? ((to[1] - from[1]) / (to[0] - from[0])) * 1_000 : undefined;
 }
+
+/** Never falls (R29). */
+export function nextPercent(before: number, fraction: number): number {
+  return Math.max(before, Math.min(100, Math.floor(fraction * 100)));
+}

@@ -46,7 +46,6 @@ export class ConcurrentLoop {
   /** The youngest of them. */
   #last: Promise<Order> = Promise.resolve('continue');
   readonly #free: Slot[] = [];
-  #condemned: Failed | undefined;
   #hasBegun = false;
   /** An item has failed, which may fail the job: nothing begins before that is known. */
   #mayFail = false;
@@ -55,10 +54,8 @@ export class ConcurrentLoop {
   constructor(
     private readonly run: ConcurrentRun,
     private readonly failure: Pick<ItemFailure, 'giveUp' | 'retry'>,
-    condemned?: Failed,
-  ) {
-    this.#condemned = condemned;
-  }
+    private condemned?: Failed,
+  ) {}
 
   async outcome(): Promise<LoopOutcome> {
     if (this.run.context.stopped) return { type: 'stopped' }; // by a hook, or by an earlier run whose end failed
@@ -107,7 +104,6 @@ export class ConcurrentLoop {
     }
   }
 
-  /** @throws what fails the job */
   async #settle(): Promise<void> {
     await this.#last;
     this.#mayFail = false;
@@ -118,8 +114,8 @@ export class ConcurrentLoop {
     this.#hasBegun = true;
     const slot = this.#free.pop() ?? this.#newSlot();
     slot.context.hasStopped = false;
-    const result = this.#condemned ? Promise.resolve(this.#condemned) : this.#handle(slot, page.items[index]);
-    this.#condemned = undefined;
+    const result = this.condemned ? Promise.resolve(this.condemned) : this.#handle(slot, page.items[index]);
+    this.condemned = undefined;
     this.#follow(this.#finish({ page, index, slot, result, before: this.#last }));
   }
 
