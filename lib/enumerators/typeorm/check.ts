@@ -4,8 +4,9 @@ import { tableOf } from './catalogue.js';
 import { exactPart } from './exact.js';
 import { hasNull } from './key.js';
 import type { ExactPart, KeyPart } from './key.part.js';
-import { copyOf, mainOf, type Query } from './query.js';
+import { mainOf, type Query } from './query.js';
 import { columnIn, type Session, type Table, type TableColumn } from './table.js';
+import { copyOf } from './typeorm.workarounds.js';
 
 /** A key by what its columns are in the table. */
 export interface ExactKey {

@@ -3,7 +3,8 @@ import { bound, freeName, type KeyBounds, ordered, orderOf, restrict, type Stret
 import { databaseOf } from './database.js';
 import { keyOf } from './key.js';
 import type { ExactPart } from './key.part.js';
-import { copyOf, mainOf, type Query, selectedColumns, selectsWhole } from './query.js';
+import { mainOf, type Query, selectedColumns, selectsWhole } from './query.js';
+import { copyOf } from './typeorm.workarounds.js';
 
 export type { KeyBounds } from './bounds.js';
 

@@ -12,7 +12,8 @@ import {
 } from './bounds.js';
 import { keyOf } from './key.js';
 import type { ExactPart } from './key.part.js';
-import { copyOf, executorOf, mainOf, type Query } from './query.js';
+import { executorOf, mainOf, type Query } from './query.js';
+import { copyOf } from './typeorm.workarounds.js';
 
 /** The keys of a query, found by the database: no row of it is loaded. */
 export class TypeOrmKeys<Entity> {

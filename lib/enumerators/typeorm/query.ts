@@ -3,6 +3,7 @@ import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import { checkAliases } from './aliases.js';
 import { databaseOf } from './database.js';
 import type { Column, Executor, Metadata, Query } from './select.js';
+import { copyOf, givenRunner, loadsRelationsApart } from './typeorm.workarounds.js';
 
 export type { Alias, Column, Executor, ExpressionMap, Metadata, Query, Runner } from './select.js';
 
@@ -50,18 +51,6 @@ export function executorOf(query: Query<unknown>): Executor {
   return givenRunner(query) ?? query.dataSource;
 }
 
-/** The connection that the user gave the query, which may be within a transaction; TypeORM shows it to subclasses only. */
-export function givenRunner(query: Query<unknown>): Executor | undefined {
-  return (query as unknown as { readonly queryRunner?: Executor }).queryRunner;
-}
-
-/** Clones a query with the options that TypeORM's own clone() leaves behind. */
-export function copyOf<Q extends Query<unknown>>(query: Q): Q {
-  const copy = query.clone();
-  copy.expressionMap.options = [...query.expressionMap.options];
-  return copy;
-}
-
 /** The entity's alias and metadata. */
 export function mainOf(query: Query<unknown>): { readonly name: string; readonly metadata: Metadata } {
   return query.expressionMap.mainAlias as { name: string; metadata: Metadata };
@@ -106,7 +95,7 @@ const CONFLICTS: readonly (readonly [name: string, isSet: (query: Query<unknown>
   ],
   [
     "relations with relationLoadStrategy 'query'",
-    (query) => Boolean((query as { relationMetadatas?: readonly unknown[] }).relationMetadatas?.length),
+    loadsRelationsApart,
     'Join them with leftJoinAndSelect, or load them where the row is handled',
   ],
   [

@@ -17,8 +17,9 @@ import { type ExactKey, exactKey } from './check.js';
 import { checkCursor, checkValues } from './key.js';
 import type { KeyPart } from './key.part.js';
 import { isSameKey, TypeOrmPages } from './pages.js';
-import { copyOf, mainOf, type Query } from './query.js';
+import { mainOf, type Query } from './query.js';
 import { sizeOf } from './size.js';
+import { copyOf } from './typeorm.workarounds.js';
 
 /** The entities of a query, in the order of a key. */
 export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entity> {

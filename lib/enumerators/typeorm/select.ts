@@ -23,6 +23,7 @@ export interface Query<Entity> {
   groupBy(expression: string): this;
   limit(limit: number): this;
   cache(enabled: boolean): this;
+  distinct(enabled: boolean): this;
   setOption(option: 'disable-global-order'): this;
   setQueryRunner(runner: Runner): this;
   getQuery(): string;

@@ -1,5 +1,6 @@
 import { databaseOf } from './database.js';
-import { copyOf, executorOf, givenRunner, mainOf, type Query } from './query.js';
+import { executorOf, mainOf, type Query } from './query.js';
+import { copyOf, givenRunner } from './typeorm.workarounds.js';
 import { type ServerVersion, serverVersion } from './version.js';
 
 /** How long a size is counted, in seconds, before it is estimated. */

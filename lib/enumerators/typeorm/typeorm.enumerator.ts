@@ -14,8 +14,9 @@ import {
 import { keyParts } from './key.js';
 import { closed } from './queries.batch.js';
 import { TypeOrmQueries } from './queries.js';
-import { copyOf, queryOf, withEagerRelations } from './query.js';
+import { queryOf, withEagerRelations } from './query.js';
 import { TypeOrmRecords } from './records.js';
+import { copyOf } from './typeorm.workarounds.js';
 
 /** A SelectQueryBuilder of TypeORM. */
 export interface TypeOrmSelect<Entity> {
