@@ -20,7 +20,7 @@ describe('docs/failures.md', () => {
 });
 
 describeQueues('the first processor of docs/failures.md', ['redis'], (queues) => {
-  it('R24: tries in place, skips what when lets it, and a redrive handles it after the fix', async () => {
+  it('R24: tries an item in place, skips it for an error that `when` allows, and a redrive handles it after the fix', async () => {
     const [first] = blocks;
     const { Bank, Collect, NoSuchAccount } = (await compiled.import(first?.module as string)) as Record<string, Type>;
     const asked: string[] = [];

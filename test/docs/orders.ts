@@ -7,7 +7,7 @@ export interface Order {
   readonly id: string | bigint;
 }
 
-/** What auto_explain tells of a statement. */
+/** What auto_explain reports of a statement. */
 export interface Plan {
   readonly 'Node Type': string;
   readonly 'Index Cond'?: string;
@@ -36,7 +36,7 @@ const SESSION = {
   TimeZone: 'Europe/Berlin',
 };
 
-/** Two or three rows share each 100 microseconds, across the end of daylight saving; no number can tell the ids apart. */
+/** Two or three rows share each 100 microseconds, across the end of daylight saving; no number can distinguish the ids. */
 const INSERT = `
   INSERT INTO orders (id, created_at, customer) OVERRIDING SYSTEM VALUE
   SELECT 9007199254740992 + n, timestamptz '2026-10-25 00:59:59.996Z' + (n * 73 % $1) * 2 / 5 * interval '100 us', 'Ada'

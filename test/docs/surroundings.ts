@@ -1,4 +1,4 @@
-/** What stands around the `ts` snippets of docs/sources.md, by the heading that they stand under. */
+/** The code around each `ts` snippet of docs/sources.md, by the snippet's heading. */
 export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>> = {
   pg: exporting,
   Kysely: exporting,
@@ -58,7 +58,7 @@ export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>>
   'Your own source': (snippet) => snippet,
 };
 
-/** Its handler tells `handler` of each order. */
+/** Its handler passes each order to `handler`. */
 function exporting(snippet: string): string {
   return `
     export const handler = { each: async (_order: Order, _context: import('nestjs-iteration').IterationContext) => {} };
