@@ -6,45 +6,47 @@ import { blocksOf, documentOf } from '../support/markdown.js';
 const blocks = blocksOf(documentOf('docs/exactly-once.md'));
 const snippets = blocks.filter(({ language }) => language === 'ts');
 
-const IMPORTS = `
-  import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-  import { Injectable, Module } from '@nestjs/common';
-  import { BuildEnumerator, CreateIterationCheckpoint1795305600000, EachIteration, EnumeratorBuilder, IterativeProcessor } from 'nestjs-iteration';
-  import { PrismaTransactionHost, TypeOrmTransactionHost } from 'nestjs-iteration';
-  import type { BuildContext, IterationContext } from 'nestjs-iteration';
-  import { Column, DataSource, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
-  import type { EntityManager } from 'typeorm';
-  export { Injectable, InjectRepository, Module, TypeOrmModule, BuildEnumerator, CreateIterationCheckpoint1795305600000, EachIteration,
-    EnumeratorBuilder, IterativeProcessor, PrismaTransactionHost, TypeOrmTransactionHost, Column, DataSource, Entity, PrimaryGeneratedColumn, Repository };
-  export type { BuildContext, EntityManager, IterationContext };
-`;
-const ENTITIES = `
-  @Entity() export class Order { @PrimaryGeneratedColumn() id!: number; @Column() amount!: number }
-  @Entity() export class Booking { @PrimaryGeneratedColumn() id!: number; @Column() orderId!: number; @Column() amount!: number }
-`;
-/** As Prisma would generate it for these two models. */
-const PRISMA = `
-  interface Order { id: number; amount: number }
-  namespace Prisma { export interface TransactionClient { booking: { create(args: { data: Omit<Order, 'id'> & { orderId: number } | object }): Promise<unknown> } } }
-  declare class PrismaService {
-    order: import('nestjs-iteration').PrismaDelegate<{ scalars: Order; name: 'Order'; objects: {}; composites: {} }, { where?: object }>;
-    $transaction<R>(work: (transaction: Prisma.TransactionClient) => Promise<R>): Promise<R>;
-    $queryRawUnsafe<T>(query: string, ...values: unknown[]): Promise<T>;
-    $executeRawUnsafe(query: string, ...values: unknown[]): Promise<number>;
-  }
-`;
-const around = (heading: string) => (heading === 'Exactly once' ? ENTITIES : heading === 'Prisma' ? PRISMA : '');
+/** The files that the snippets import and do not show, by their names. */
+const SURROUNDINGS = {
+  'order.entity': `
+    import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+    @Entity() export class Order { @PrimaryGeneratedColumn() id!: number; @Column() amount!: number }
+  `,
+  'booking.entity': `
+    import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+    @Entity() export class Booking {
+      @PrimaryGeneratedColumn() id!: number;
+      @Column() orderId!: number;
+      @Column() amount!: number;
+    }
+  `,
+  // As Prisma would generate it for these two models.
+  'prisma.client': `
+    export interface Order { id: number; amount: number }
+    type NewBooking = { data: { orderId: number; amount: number } };
+    export namespace Prisma { export interface TransactionClient { booking: { create(args: NewBooking): Promise<unknown> } } }
+  `,
+  'prisma.service': `
+    import type { PrismaDelegate } from 'nestjs-iteration';
+    import type { Order, Prisma } from './prisma.client.js';
+    export declare class PrismaService {
+      order: PrismaDelegate<{ scalars: Order; name: 'Order'; objects: {}; composites: {} }, { where?: object }>;
+      $transaction<R>(work: (transaction: Prisma.TransactionClient) => Promise<R>): Promise<R>;
+      $queryRawUnsafe<T>(query: string, ...values: unknown[]): Promise<T>;
+      $executeRawUnsafe(query: string, ...values: unknown[]): Promise<number>;
+    }
+  `,
+};
 
 let compiled: Compiled;
 beforeAll(() => {
-  compiled = new Compiled(
-    Object.fromEntries(snippets.map(({ heading, module, text }) => [module, IMPORTS + around(heading) + text])),
-  );
+  const shown = Object.fromEntries(snippets.map(({ module, text }) => [module, text]));
+  compiled = new Compiled({ ...SURROUNDINGS, ...shown });
 });
 afterAll(() => compiled.remove());
 
 describe('docs/exactly-once.md', () => {
-  it('has only snippets that compile, as strictly as the library', () => {
+  it('has only snippets that compile as they stand, as strictly as the library', () => {
     expect(snippets.map(({ heading }) => heading)).toEqual(['Exactly once', 'TypeORM', 'Prisma']);
     expect(compiled.errors).toBe('');
   });
