@@ -1,25 +1,8 @@
-/** What stands around a `ts` snippet of the README, by its first line: the file that it names, or its code. */
-export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>> = {
-  // The problem is shown without its imports.
-  "@Processor('maintenance')": (snippet) => `
-    import { Processor, WorkerHost } from '@nestjs/bullmq';
-    import { InjectRepository } from '@nestjs/typeorm';
-    import type { Job } from 'bullmq';
-    import { Repository } from 'typeorm';
-    import { User } from './user.entity.js';
-    ${snippet.replace(BODY, 'console.log(user)')}
+/** The files that the snippets of the README import and do not show, by their names. */
+export const SURROUNDINGS: Readonly<Record<string, string>> = {
+  mailer: `
+    export class Mailer { async notify(_user: { name: string }): Promise<void> {} }
   `,
-
-  // This one is run: its handler passes each user to `mail`.
-  '// notify-users.ts': (snippet) => `
-    ${snippet.replace(BODY, 'return mail.send(user, arguments[1])')}
-    type Context = import('nestjs-iteration').IterationContext;
-    export const mail = { send: async (_user: User, _context: Context) => {} };
-  `,
-};
-
-/** Modules that the README's snippets import and do not show. */
-export const MODULES: Readonly<Record<string, string>> = {
   'user.entity': `
     import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
     @Entity() export class User {
@@ -37,9 +20,7 @@ export const MODULES: Readonly<Record<string, string>> = {
     }
   `,
   orders: `
-    export declare class Orders {
-      upsert(order: { id: string; amount: number }): Promise<void>;
-    }
+    export class Orders { async upsert(_order: { id: string; amount: number }): Promise<void> {} }
   `,
   mailbox: `
     export interface Message { readonly id: string }
@@ -54,6 +35,3 @@ export const MODULES: Readonly<Record<string, string>> = {
     }
   `,
 };
-
-/** What the README leaves out of a handler. */
-const BODY = '/* … */';

@@ -4,10 +4,9 @@ import { readFileSync } from 'node:fs';
 export interface Block {
   readonly language: string;
   readonly text: string;
-  readonly firstLine: string;
   /** The heading that it stands under. */
   readonly heading: string;
-  /** A name for the module that is made of it: `line-12`, where it begins. */
+  /** A name for the module that is made of it: of a first line `// users.ts` it is `users`, else `line-12`, where it begins. */
   readonly module: string;
 }
 
@@ -19,9 +18,9 @@ export function documentOf(path: string): string {
 export function blocksOf(document: string): Block[] {
   return [...document.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map(({ 1: language = '', 2: text = '', index }) => {
     const before = document.slice(0, index);
-    const [firstLine = ''] = text.split('\n');
     const heading = [...before.matchAll(/^#+ (.*)$/gm)].at(-1)?.[1] ?? '';
-    return { language, text, firstLine, heading, module: `line-${before.split('\n').length + 1}` };
+    const named = /^\/\/ ([\w.-]+)\.ts\n/.exec(text)?.[1];
+    return { language, text, heading, module: named ?? `line-${before.split('\n').length + 1}` };
   });
 }
 
