@@ -10,7 +10,10 @@ const documents = [
   ...readdirSync(new URL('docs/', project)).map((name) => `docs/${name}`),
 ];
 
-/** Most characters of a line of prose. */
+/** What npm packs: `files` of package.json, and what it always adds. */
+const packed: readonly string[] = [...JSON.parse(documentOf('package.json')).files, 'README.md', 'LICENSE'];
+
+/** Most characters of a line. */
 const MAX_LINE = 120;
 
 /** `file#heading` of every link to another part of the project. */
@@ -19,13 +22,10 @@ function linksOf(document: string): readonly string[] {
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link).filter((link) => !/^https?:/.test(link));
 }
 
-/** The lines of a document that can be wrapped: outside code and tables, and without URLs. */
-function proseOf(document: string): readonly string[] {
-  const text = documentOf(document).replace(/^```.*?^```$/gms, '');
-  return text
-    .split('\n')
-    .filter((line) => !line.startsWith('|'))
-    .map((line) => line.replace(/https?:\/\/[^)\s]+/g, ''));
+/** The lines of a document that can be wrapped, code among them: outside tables, and without URLs. */
+function linesOf(document: string): readonly string[] {
+  const lines = documentOf(document).split('\n');
+  return lines.filter((line) => !line.startsWith('|')).map((line) => line.replace(/https?:\/\/[^)\s]+/g, ''));
 }
 
 /** The anchors of a document's headings, as GitHub and npm make them. */
@@ -49,8 +49,15 @@ describe.each(documents)('%s', (document) => {
     expect(dead).toEqual([]);
   });
 
-  it('has no line of prose over 120 characters', () => {
-    expect(proseOf(document).filter((line) => [...line].length > MAX_LINE)).toEqual([]);
+  it('has only links that lead to what npm packs', () => {
+    const here = posix.dirname(document);
+    const targets = linksOf(document).map((link) => posix.join(here, link.split('#')[0] || posix.basename(document)));
+    const isPacked = (target: string) => packed.some((path) => target === path || target.startsWith(`${path}/`));
+    expect(targets.filter((target) => !isPacked(target))).toEqual([]);
+  });
+
+  it('has no line over 120 characters outside of tables', () => {
+    expect(linesOf(document).filter((line) => [...line].length > MAX_LINE)).toEqual([]);
   });
 });
 
