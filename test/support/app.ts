@@ -38,6 +38,9 @@ export interface AppOptions {
   readonly iteration?: IterationOptions;
 }
 
+/** A test's process has no shutdown hooks: the library warns of that after a second, which a slow test may last. */
+const NO_HOOKS = /listens for SIGTERM/;
+
 /** Apps over one place: an app that is started again finds the jobs of the one before. */
 export class Queues {
   /** What Nest's Logger was given in this test. */
@@ -85,7 +88,9 @@ export class Queues {
   }
 
   async startModule(module: Type | DynamicModule): Promise<TestApp> {
-    const keep = (level: string) => (message: unknown) => void this.logs.push(`${level} ${String(message)}`);
+    const keep = (level: string) => (message: unknown) => {
+      if (!NO_HOOKS.test(String(message))) this.logs.push(`${level} ${String(message)}`);
+    };
     const logger = { log: keep('log'), warn: keep('warn'), error: keep('error'), fatal: keep('fatal') };
     const app = await NestFactory.createApplicationContext(module, { logger, abortOnError: false });
     this.#apps.add(app);
