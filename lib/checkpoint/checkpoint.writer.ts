@@ -114,8 +114,7 @@ export class CheckpointWriter {
    * @throws InvalidCursorError
    */
   flushSurely(changes: Partial<Checkpoint> = {}): Promise<void> {
-    const running = this.#current.running && 'careful'; // no item is being handled
-    return this.#retry({ running, ...changes });
+    return this.#retry({ running: 'careful', ...changes }); // no item is being handled
   }
 
   /**

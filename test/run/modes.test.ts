@@ -170,7 +170,9 @@ describeQueues('a job scheduler', BOTH, (queues) => {
     const started = new Started(queues, place);
     const app = await started.begin(async (own) => {
       const job = (await own.queue().upsertJobScheduler('nightly', repeat, template)) as Job;
-      if ((await own.queue().getJobState(job.id as string)) === 'delayed') await job.promote();
+      // One that is due is taken by the worker meanwhile, and has nothing left to promote.
+      const isDelayed = async () => (await own.queue().getJobState(job.id as string)) === 'delayed';
+      if (await isDelayed()) await job.promote().catch(async (error) => expect(await isDelayed(), error).toBe(false));
       return job;
     });
     const queue = app.queue();
