@@ -74,8 +74,8 @@ export class ItemGoneError extends IterationError {
     readonly cursor: unknown,
   ) {
     super(
-      `The item of this dead letter is gone: its source, asked for what stands behind ${describe(before)}, has none of the cursor ` +
-        `${describe(cursor)}. Remove the letter, if that is as it should be`,
+      `The item of this dead letter is gone: its source, read after the cursor ${describe(before)}, has no item with the ` +
+        `cursor ${describe(cursor)}. If the item was deleted on purpose, remove the letter`,
     );
   }
 }

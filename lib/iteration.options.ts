@@ -6,7 +6,7 @@ import type { Cursor } from './cursor.js';
 /** Options of BullMQ's worker, but for those that the registered queue or this library sets. */
 export type IterationWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix' | 'autorun' | 'maxStartedAttempts'>;
 
-/** How often the cursor is saved while a run goes on; it is always saved when a run ends. */
+/** How often the cursor is saved during a run. It is always saved when a run ends. */
 export interface CheckpointOptions {
   /** Most milliseconds between two checkpoints. Default 1000. */
   everyMs?: number;
@@ -20,7 +20,7 @@ export interface ItemFailureOptions {
   attempts?: number;
   /** Milliseconds between two tries: before the first, and doubled each time up to 5,000; or a function of the tries made. Default 100. */
   backoffMs?: number | ((attempt: number) => number);
-  /** `'skip'`: the item is written to the dead letters, and the job goes on behind it. Default `'fail'`. */
+  /** `'skip'`: the item is written to the dead letters, and the job continues with the next item. Default `'fail'`. */
   then?: 'fail' | 'skip';
   /** Which errors may be skipped; others fail the job. Default: all. */
   when?: (error: unknown) => boolean;

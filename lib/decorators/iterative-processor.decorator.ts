@@ -12,8 +12,8 @@ type Processor<P> = abstract new (...args: never[]) => P;
  * Makes a provider the processor of a queue's jobs: of those named `name`, or of all.
  *
  * A plain provider: no base class. `@IterativeProcessor('queue')` is short for `{ queue: 'queue' }`. The class has one
- * `@BuildEnumerator` and one `@EachIteration`; misuse fails when the application starts. What `context.transaction` is
- * follows from the class of `transactions`; with a string or a symbol as its token the compiler cannot tell.
+ * `@BuildEnumerator` and one `@EachIteration`; misuse fails when the application starts. The type of
+ * `context.transaction` follows from the class of `transactions`. With a string or a symbol as token it is not checked.
  */
 export function IterativeProcessor(
   options: ProcessorOptions & { transactions: typeof PrismaTransactionHost },
@@ -24,7 +24,7 @@ export function IterativeProcessor<Transaction>(
   },
 ): <P extends Uses<P, Transaction>>(target: Processor<P>) => void;
 export function IterativeProcessor(options: ProcessorOptions & { transactions: string | symbol }): ClassDecorator;
-/** Options whose type does not tell the token. */
+/** Options whose type does not say whether they have `transactions`. */
 export function IterativeProcessor<Options extends ProcessorOptions>(
   options: Options &
     ('transactions' extends keyof Options ? (InjectionToken extends Options['transactions'] ? unknown : never) : never),

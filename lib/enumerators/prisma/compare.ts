@@ -38,7 +38,7 @@ function filterOf(part: KeyField, value: Json | undefined, operator: Operator): 
   if (part.values) return ofEnum(part.values, String(value), operator);
   if (!part.rounded) return { [operator]: toPrisma(part, value) };
   const { from, to } = bucketOf(value as string);
-  // every time within the millisecond stands for all of it: behind it is from the next one on
+  // each time within the millisecond means the whole of it: after it is from the next millisecond on
   return { gt: { gte: to }, gte: { gte: from }, lt: { lt: from }, lte: { lt: to } }[operator];
 }
 

@@ -14,7 +14,7 @@ export interface ExactKey {
   /** What the row is found by. */
   readonly identity: string;
   readonly key: KeyValues;
-  /** It stands not behind the last row that is wanted. */
+  /** Whether it is not after the last row that is wanted. */
   readonly within: boolean;
 }
 
@@ -74,8 +74,8 @@ export class ExactKeys {
   }
 
   /**
-   * The next keys behind `after` with everything up to its first moment the same and that one in the same millisecond:
-   * the rows that Prisma cannot tell from the one of `after`.
+   * The next keys after `after` that are the same up to the first moment, which is in the same millisecond: the rows that
+   * Prisma cannot distinguish from the one of `after`.
    */
   async besides(after: KeyValues, until: KeyValues | null, limit: number): Promise<readonly ExactKey[]> {
     const at = firstRounded(this.#key, after);

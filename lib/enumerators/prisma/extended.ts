@@ -5,7 +5,7 @@ import type { ExactKeys } from './exact.js';
 import type { KeyField } from './key.js';
 import { PrismaKeyset } from './keyset.js';
 import type { PrismaQuery } from './query.js';
-import { behind, comparable, upTo } from './where.js';
+import { comparable, rowsAfter, upTo } from './where.js';
 
 type Between = Parameters<KeysetQuery<PrismaValues>['fetch']>[0];
 
@@ -66,7 +66,7 @@ export class ExtendedKeyset {
     const { query, key, identity } = this.#reading;
     const wanted = page.rows.map((row) => identity.identify(row));
     const last = page.keys.at(-1) as KeyValues;
-    const within = [...(after ? [behind(comparable(key, after), after)] : []), upTo(comparable(key, last), last)];
+    const within = [...(after ? [rowsAfter(comparable(key, after), after)] : []), upTo(comparable(key, last), last)];
     const rows = new Map<string, PrismaValues>();
     const strangers = this.#add(rows, await query.find(within, { take: wanted.length }), wanted);
     if (strangers.length > 0) await this.#refuseUnseen(strangers);
@@ -108,7 +108,7 @@ export class ExtendedKeyset {
   #beyond({ after, until }: Between) {
     const { key } = this.#reading;
     return [
-      ...(after ? [behind(comparable(key, after), after)] : []),
+      ...(after ? [rowsAfter(comparable(key, after), after)] : []),
       ...(until ? [upTo(comparable(key, until), until)] : []),
     ];
   }

@@ -34,8 +34,8 @@ export function keyFields(opened: OpenedModel, key: readonly KeyColumn[]): reado
   const identity = model.uniques.find((unique) => unique.every(canFollow)) ?? model.uniques[0];
   if (!identity) {
     throw new InvalidOptionsError(
-      `${source}: ${model.name} has neither a primary key nor a unique constraint of required fields, so its rows cannot be told ` +
-        'apart. Give it one (@id, @@id, @unique), or iterate with a generator of your own',
+      `${source}: ${model.name} has neither a primary key nor a unique constraint of required fields, so its rows ` +
+        'cannot be distinguished. Give it one (@id, @@id, @unique), or iterate with a generator of your own',
     );
   }
   const order = key.at(-1)?.order ?? 'asc';

@@ -7,7 +7,7 @@ import { firstRounded, type KeyField } from './key.js';
 import type { PrismaQuery } from './query.js';
 import { bucketOf } from './timestamp.js';
 import { fromPrisma } from './value.js';
-import { comparable, sharedValues, stagesBehind, upTo } from './where.js';
+import { comparable, sharedValues, stagesAfter, upTo } from './where.js';
 
 type Bounds = Parameters<KeysetQuery<PrismaValues>['fetch']>[0];
 
@@ -29,7 +29,7 @@ export class PrismaKeyset {
   readonly #exact: ExactKeys | undefined;
   /** How many leading fields of the key the whole last page had in common; before it, expect the most. */
   #shared: number;
-  /** The last page's last key, when no row behind it looks like it to Prisma. */
+  /** The last page's last key, when Prisma sees no later row as equal to it. */
   #distinct: KeyValues | undefined;
   #suspected: string | undefined;
 
@@ -54,26 +54,26 @@ export class PrismaKeyset {
       await this.#addBesides(page, { exact: this.#exact, after, until, limit });
     const compared = after ? comparable(this.#key, after) : this.#key;
     const within = until ? [upTo(comparable(this.#key, until), until)] : [];
-    for (const where of stagesBehind(compared, after, this.#shared)) {
+    for (const where of stagesAfter(compared, after, this.#shared)) {
       if (page.rows.length >= limit) return 'all';
       const missing = limit - page.rows.length;
       const found = await this.#query.find([where, ...within], { take: this.#exact ? missing + 1 : missing });
       const added = await this.#add(page, found.slice(0, missing), until);
       if (added !== 'all') return added;
-      if (found.length > missing) this.#lookBehind(page, found.slice(missing - 1));
+      if (found.length > missing) this.#lookAhead(page, found.slice(missing - 1));
     }
     return 'all';
   }
 
-  /** Saves the next page its look at the rows of the same millisecond, where the row behind the last one has another. */
-  #lookBehind(page: Page, [last, next]: readonly PrismaValues[]): void {
+  /** Saves the next page its look at the rows of the same millisecond, where the row after the last one has another. */
+  #lookAhead(page: Page, [last, next]: readonly PrismaValues[]): void {
     if (!last || !next) return;
     const key = this.#keyOf(last);
     const isDistinct = sharedValues(key, this.#keyOf(next)) <= firstRounded(this.#key, key);
     this.#distinct = isDistinct ? page.keys.at(-1) : undefined;
   }
 
-  /** Adds the rows of the same millisecond as the last one, which Prisma cannot tell from it. */
+  /** Adds the rows of the same millisecond as the last one, which Prisma cannot distinguish from it. */
   async #addBesides(page: Page, options: Bounds & { exact: ExactKeys; limit: number }): Promise<void> {
     const { exact, until, limit } = options;
     for (let { after } = options; after && page.rows.length < limit; ) {

@@ -1,14 +1,14 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import { type Dialect, dialectOf } from '../../sql.dialect.js';
 
-/** What a source must know of a model. Prisma's public run-time API tells neither its primary key nor what may be null. */
+/** What a source must know of a model. Prisma's public run-time API has neither its primary key nor what may be null. */
 export interface PrismaModel {
   readonly name: string;
   readonly provider: string;
   /** Undefined: the catalogue of such a database is not asked. */
   readonly dialect: Dialect | undefined;
   readonly fields: ReadonlyMap<string, PrismaField>;
-  /** The fields that tell rows apart, the primary key first: each set is unique and never null. */
+  /** The fields that identify rows, the primary key first: each set is unique and never null. */
   readonly uniques: readonly (readonly string[])[];
   /** The table's name, and its schema's when the model names one. */
   readonly table: { readonly name: string; readonly schema: string | undefined };
@@ -32,7 +32,7 @@ const SCALARS = ['String', 'Boolean', 'Int', 'BigInt', 'Float', 'Decimal', 'Date
 /**
  * Reads a model from the text of the Prisma schema, which every generated client carries.
  *
- * @throws InvalidEnumeratorError when the text does not tell.
+ * @throws InvalidEnumeratorError when the text does not say it.
  */
 export function parseModel(schemaText: string, name: string): PrismaModel {
   const schema = withoutComments(schemaText);

@@ -27,7 +27,7 @@ export class PrismaEnumeratorBuilder {
    * null needs the place of its nulls: `{ column: 'endedAt', order: 'asc', nulls: 'last' }`.
    *
    * A cursor holds the key's values, so nothing depends on its row: a handler may change or delete what it gets, between
-   * pages and between runs no other row is lost or repeated. Rows that are inserted behind the cursor, or moved there by
+   * pages and between runs no other row is lost or repeated. Rows that are inserted at or before the cursor, or moved there by
    * a change of their key, are not seen.
    *
    * Before the first page the key is compared with the table. A column that does not fit the model is refused. An enum is
@@ -82,7 +82,7 @@ export class PrismaEnumeratorBuilder {
    * A `where` a batch of `batchSize` rows, by default 1,000, for `updateMany`, `deleteMany`, `count` or `findMany`: it is of
    * exactly these rows, by `args.where` and the range of their keys. No rows are loaded.
    *
-   * The next batch begins behind the last one's end, whatever became of its rows: an update may take them out of
+   * The next batch begins after the last one's end, also when its rows have changed: an update may take them out of
    * `args.where`. A batch that is done again after a kill is cut anew from the rows that match by then, so a handler whose
    * update takes its rows out of `args.where`, in that same statement, does each row exactly once. Rows whose key the
    * update moves ahead come again.

@@ -4,7 +4,7 @@ import type { Where } from './compare.js';
 import type { KeyField } from './key.js';
 import type { PrismaQuery } from './query.js';
 import { fromPrisma } from './value.js';
-import { between, sharedValues, stagesBehind, upTo } from './where.js';
+import { between, sharedValues, stagesAfter, upTo } from './where.js';
 
 type Bounds = Parameters<KeysetQuery<Where>['fetch']>[0];
 
@@ -32,7 +32,7 @@ export class RangeCutter {
     const within = until ? [upTo(this.key, until)] : [];
     let last: PrismaValues | undefined;
     let missing = size;
-    const stages = stagesBehind(this.key, after, this.#shared);
+    const stages = stagesAfter(this.key, after, this.#shared);
     for (const [index, where] of stages.entries()) {
       const stage = [where, ...within];
       const [found] = await this.query.find(stage, { take: 1, skip: missing - 1 });

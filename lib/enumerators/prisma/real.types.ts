@@ -8,7 +8,7 @@ export type Mismatch = string | undefined;
 /** How a column stands to its field: what must hold of every value, as SQL that finds one of which it does not. */
 export interface Match {
   readonly mismatch?: string;
-  /** A condition that finds a value that cannot be followed, where only the values tell. */
+  /** A condition that finds a value that cannot be paged, where only the values show it. */
   readonly strange?: string;
   /** How many characters of a text the database sorts by. */
   readonly sorted?: number;

@@ -12,7 +12,7 @@ const ESTIMATE = 'SELECT CAST(reltuples AS float8) AS rows FROM pg_class WHERE o
  * How many rows there are, within about two seconds; where counting takes longer, the estimate of PostgreSQL's planner for
  * a whole table, and undefined for a part of one.
  *
- * PostgreSQL is told to give the count up; a connection for it is waited for as long again. In a transaction of the user's,
+ * PostgreSQL is asked to give the count up; a connection for it is waited for as long again. In a transaction of the user's,
  * which that would end, through an extension of the client, which may do anything, and in other databases nobody waits for
  * the count any longer.
  */

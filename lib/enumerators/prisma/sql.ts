@@ -23,7 +23,7 @@ export function among(sql: Sql, fields: readonly KeyField[], rows: readonly (rea
 }
 
 /**
- * Whether a row is behind `values`: by row value where that can be said, which alone can enter an index everywhere. Of a
+ * Whether a row is after `values`: by row value where that can be said, which alone can enter an index everywhere. Of a
  * row with a null it may be NULL, which is no.
  */
 export function ordered(sql: Sql, key: readonly KeyField[], values: KeyValues): string {

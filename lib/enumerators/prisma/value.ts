@@ -88,7 +88,7 @@ export function cursorValues(cursor: Cursor): KeyValues {
 export function checkCursor(name: string, key: readonly KeyField[], cursor: Cursor): void {
   if (cursor === null) return;
   const values = cursorValues(cursor);
-  if (values.length !== key.length) return; // the pages' own error tells it best
+  if (values.length !== key.length) return; // the pages' own error says it best
   for (const [index, part] of key.entries()) {
     if (isPossible(part, values[index])) continue;
     throw new InvalidCursorError(

@@ -3,18 +3,18 @@ import { compare, NOTHING, type Operator, type Where } from './compare.js';
 import { firstRounded, type KeyField } from './key.js';
 import { toPrisma } from './value.js';
 
-/** The fields that Prisma can compare with these values as they are; behind the first moment nothing can be. */
+/** The fields that Prisma can compare with these values as they are; nothing after the first moment can be. */
 export function comparable(key: readonly KeyField[], values: KeyValues): readonly KeyField[] {
   const rounded = firstRounded(key, values);
   return rounded < 0 ? key : key.slice(0, rounded + 1);
 }
 
 /**
- * Rows behind `values`, of those whose first `equal` fields are the same; of a moment, rows behind its millisecond.
+ * Rows after `values`, of those whose first `equal` fields are the same; for a moment, rows after its millisecond.
  *
  * The first field that may differ is compared twice: an index can be entered by `gte`, not by an OR.
  */
-export function behind(key: readonly KeyField[], values: KeyValues, equal = 0): Where {
+export function rowsAfter(key: readonly KeyField[], values: KeyValues, equal = 0): Where {
   return compared(key, values, equal, ['gte', 'gt', 'gt']);
 }
 
@@ -23,22 +23,25 @@ export function upTo(key: readonly KeyField[], values: KeyValues, equal = 0): Wh
   return compared(key, values, equal, ['lte', 'lt', 'lte']);
 }
 
-/** Rows behind `after`, up to and including `until`; what both have in common is asked for by equality. */
+/** Rows after `after`, up to and including `until`. What both have in common is compared by equality. */
 export function between(key: readonly KeyField[], after: KeyValues | null, until: KeyValues): Where {
   if (!after) return upTo(key, until);
   const equal = Math.min(sharedValues(after, until), key.length - 1);
-  return all([behind(key, after, equal), upTo(key, until, equal)]);
+  return all([rowsAfter(key, after, equal), upTo(key, until, equal)]);
 }
 
 /**
- * Rows behind `after`, as one query after the other: where many rows share the first `shared` fields, an index can be
+ * Rows after `after`, as one query after the other: where many rows share the first `shared` fields, an index can be
  * entered at the place only with these fields fixed.
  */
-export function stagesBehind(key: readonly KeyField[], after: KeyValues | null, shared: number): readonly Where[] {
+export function stagesAfter(key: readonly KeyField[], after: KeyValues | null, shared: number): readonly Where[] {
   if (!after) return [{}];
   const fixed = Math.min(shared, key.length - 1);
   const fewer = Array.from({ length: fixed }, (_, index) => fixed - 1 - index);
-  const stages = [behind(key, after, fixed), ...fewer.map((equal) => behind(key.slice(0, equal + 1), after, equal))];
+  const stages = [
+    rowsAfter(key, after, fixed),
+    ...fewer.map((equal) => rowsAfter(key.slice(0, equal + 1), after, equal)),
+  ];
   return stages.filter((where) => where !== NOTHING);
 }
 

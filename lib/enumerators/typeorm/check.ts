@@ -39,7 +39,7 @@ export async function exactKey(
   if (!isUnique && query.expressionMap.joinAttributes.length > 0) {
     throw new InvalidEnumeratorError(
       `${name}: nothing in the database keeps the primary key of ${mainOf(query).metadata.name} unique, so two of its rows ` +
-        'cannot be told from one that is joined twice. Add a primary key or a unique index, or do not join',
+        'cannot be distinguished from one that is joined twice. Add a primary key or a unique index, or do not join',
     );
   }
   return { parts, isUnique, table };

@@ -16,7 +16,7 @@ export function keyParts(query: Query<unknown>, key: readonly KeyColumn[], sourc
   const { name, metadata } = mainOf(query);
   if (metadata.primaryColumns.length === 0) {
     throw new InvalidEnumeratorError(
-      `${source}: ${metadata.name} has no primary key, so its rows cannot be told apart. ` +
+      `${source}: ${metadata.name} has no primary key, so its rows cannot be distinguished. ` +
         'Mark the columns that identify a row with @PrimaryColumn()',
     );
   }

@@ -25,7 +25,7 @@ export function raw(text: string): Fragment {
   return new Fragment([text], []);
 }
 
-/** PostgreSQL is told each value's type: by itself it would ask for the column's, and each driver sends another. */
+/** PostgreSQL gets each value's type: by itself it would ask for the column's, and each driver sends another. */
 export function compile(dialect: Dialect, fragment: Fragment): Statement {
   const values: Value[] = [];
   const write = (part: Value | Fragment): string => {
