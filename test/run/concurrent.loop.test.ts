@@ -665,7 +665,10 @@ describeQueues('items in flight', BOTH, (queues) => {
     const story = told({ build, each: flight.each }, 6);
     const { app, job } = await started(queues, story, { iteration: { shutdown: { deadlineMs: 50 } } });
     await until('the others are done', () => done(story) === 'acd');
-    const held = await app.iterations.status(job);
+    const held = await until('a is saved', async () => {
+      const status = await app.iterations.status(job);
+      return status.processed > 0 && status;
+    });
     expect(held).toMatchObject({ cursor: { outer: { at: 0 }, inner: { at: 0 } }, processed: 1 });
     await app.close();
     const next = await queues.start({ processors: [story.type] });
