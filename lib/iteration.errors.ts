@@ -37,21 +37,24 @@ export class InvalidCursorError extends IterationError {
   }
 }
 
-/** The source, or the meaning of the processor's cursors, is no longer what the checkpoint was made from. */
+/** The source, or the meaning of the processor's cursors, changed after the checkpoint was saved. */
 export class SourceChangedError extends IterationError {}
 
-/** An item ended its process again and again (R19). */
+/** An item crashed its process too often ([R19](docs/guarantees.md#r19)). */
 export class CrashLoopError extends IterationError {
   constructor(
     message: string,
-    /** How often. */
+    /** The number of crashes. */
     readonly crashes: number,
   ) {
     super(message);
   }
 }
 
-/** A job was about to skip more items than `itemFailure.limit` allows (R24). The last item's error is the `cause`. */
+/**
+ * A job was about to skip more items than `itemFailure.limit` allows ([R24](docs/guarantees.md#r24)). The last item's error is
+ * the `cause`.
+ */
 export class SkipLimitError extends IterationError {
   constructor(
     readonly limit: number,
@@ -65,7 +68,7 @@ export class SkipLimitError extends IterationError {
   }
 }
 
-/** A dead letter's item is no longer where it was: the letter stays, with this error (R24). */
+/** The item of a dead letter is gone: the letter stays, with this error ([R24](docs/guarantees.md#r24)). */
 export class ItemGoneError extends IterationError {
   constructor(
     /** The cursor before the item. */
@@ -74,8 +77,8 @@ export class ItemGoneError extends IterationError {
     readonly cursor: unknown,
   ) {
     super(
-      `The item of this dead letter is gone: its source, read after the cursor ${describe(before)}, has no item with the ` +
-        `cursor ${describe(cursor)}. If the item was deleted on purpose, remove the letter`,
+      `The item of this dead letter is gone: after the cursor ${describe(before)} its source has no item with the cursor ` +
+        `${describe(cursor)}. Remove the letter if that is expected`,
     );
   }
 }
@@ -83,7 +86,7 @@ export class ItemGoneError extends IterationError {
 /** The job was cancelled. Its BullMQ state is `failed`. */
 export class IterationCancelledError extends IterationError {
   constructor(
-    /** What the canceller gave as the reason. */
+    /** The reason that was given for it. */
     readonly reason?: string,
   ) {
     super(reason ? `The job was cancelled: ${reason}` : 'The job was cancelled');
@@ -111,7 +114,7 @@ export class JobNotFoundError extends IterationError {
   }
 }
 
-/** The job's state does not allow what was asked. */
+/** The job's state does not allow the call. */
 export class JobStateError extends IterationError {
   constructor(
     readonly queue: string,

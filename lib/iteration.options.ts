@@ -3,7 +3,7 @@ import type { InjectionToken } from '@nestjs/common';
 import type { WorkerOptions } from 'bullmq';
 import type { Cursor } from './cursor.js';
 
-/** Options of BullMQ's worker, but for those that the registered queue or this library sets. */
+/** Options of BullMQ's worker, without those that the registered queue or this library sets. */
 export type IterationWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix' | 'autorun' | 'maxStartedAttempts'>;
 
 /** How often the cursor is saved during a run. It is always saved when a run ends. */
@@ -14,13 +14,16 @@ export interface CheckpointOptions {
   everyItems?: number;
 }
 
-/** What becomes of an item whose handler throws (R24). BullMQ's control errors are no failures of an item. */
+/**
+ * What happens to an item whose handler throws ([R24](docs/guarantees.md#r24)). BullMQ's control errors are not failures of an
+ * item.
+ */
 export interface ItemFailureOptions {
-  /** Tries of an item in place, before it counts as one failure of the job, or is skipped. Default 1. */
+  /** Tries of an item in place, before it is skipped or counts as one failure of the job. Default 1. */
   attempts?: number;
-  /** Milliseconds between two tries: before the first, and doubled each time up to 5,000; or a function of the tries made. Default 100. */
+  /** Milliseconds before the first retry, doubled each time up to 5,000; or a function of the tries made. Default 100. */
   backoffMs?: number | ((attempt: number) => number);
-  /** `'skip'`: the item is written to the dead letters, and the job continues with the next item. Default `'fail'`. */
+  /** `'skip'`: the item is written to the dead letters, and the job continues after it. Default `'fail'`. */
   then?: 'fail' | 'skip';
   /** Which errors may be skipped; others fail the job. Default: all. */
   when?: (error: unknown) => boolean;
@@ -28,17 +31,20 @@ export interface ItemFailureOptions {
   limit?: number;
 }
 
-/** What becomes of an item that ends its process (R19). */
+/** What happens to an item that crashes its process ([R19](docs/guarantees.md#r19)). */
 export interface CrashOptions {
-  /** How often a process may end in the same item. Default 3. */
+  /** How often processes may crash in the same item. Default 3. */
   limit?: number;
   /** `'skip'`: the item is written to the dead letters. Default `'fail'`. */
   then?: 'fail' | 'skip';
 }
 
-/** Options of the module and of a processor; the processor's win, of two time limits the stricter. */
+/** Options of the module and of a processor. The processor's apply; of two time limits, the stricter one. */
 export interface RunOptions {
-  /** A run ends after this many milliseconds, counted from its first finished item (R3). Default: no limit. */
+  /**
+   * A run ends after this many milliseconds, counted from its first finished item ([R3](docs/guarantees.md#r3)). Default: no
+   * limit.
+   */
   maxRuntimeMs?: number;
   /** How many milliseconds a job waits after a fair yield (not after a shutdown). Default 0. */
   resumeDelayMs?: number;
@@ -46,8 +52,9 @@ export interface RunOptions {
   itemFailure?: ItemFailureOptions;
   crashes?: CrashOptions;
   /**
-   * How many items are handled at a time (R26): for handlers that wait, for a network say. Items begin in order; the checkpoint
-   * is the last cursor below which everything is finished, and no more than so many are begun beyond it. Default 1.
+   * How many items are handled at a time ([R26](docs/guarantees.md#r26)), for handlers that wait, such as for a network. Items
+   * start in order. The checkpoint is the last cursor up to which everything is finished. At most this many items start after
+   * it. Default 1.
    */
   itemConcurrency?: number;
   /** BullMQ's options of the queue's worker, such as `concurrency`. All processors of one queue must agree. */
@@ -57,7 +64,7 @@ export interface RunOptions {
 export interface IterationOptions extends RunOptions {
   /** `deadlineMs`: how long a shutdown waits for items in flight, in milliseconds. Default 25,000. */
   shutdown?: { deadlineMs?: number };
-  /** How many milliseconds a job of a name that nobody handles is put back before it fails. Default 300,000. */
+  /** For how many milliseconds a job with an unknown name is put back before it fails. Default 300,000. */
   unknownJobMs?: number;
   /** `false`: this process only adds and controls jobs. Default `true`. */
   workers?: boolean;
@@ -68,13 +75,16 @@ export interface ProcessorOptions extends RunOptions {
   queue: string;
   /** The job name; without it, every name of the queue. */
   name?: string;
-  /** Of the meaning of this processor's cursors: raise it when old cursors mean something else (R10). */
+  /** The version of this processor's cursors: raise it when old cursors mean something else ([R10](docs/guarantees.md#r10)). */
   version?: string | number;
-  /** What to do with a job whose checkpoint is of another `version`, or whose source changed. Default `'fail'`. */
+  /** What happens to a job whose checkpoint has another `version`, or whose source changed. Default `'fail'`. */
   onChange?: 'fail' | 'restart' | ((old: { version: string | number | null; cursor: Cursor }) => Cursor);
-  /** The token of a provided `TransactionHost`: what handlers write by `context.transaction` happens exactly once (R25). */
+  /**
+   * The token of a provided `TransactionHost`: handlers' writes through `context.transaction` happen exactly once
+   * ([R25](docs/guarantees.md#r25)).
+   */
   transactions?: InjectionToken;
-  /** Most items whose writes are committed together; also no more than those of one checkpoint interval. Default 1. */
+  /** The most items whose writes commit together, within one checkpoint interval. Default 1. */
   itemsPerTransaction?: number;
 }
 
@@ -98,9 +108,9 @@ export interface ResolvedIterationOptions {
 }
 
 /**
- * Defaults of BullMQ's worker that let another worker take over a killed one's job within 10 s: the lock ends at most
- * `lockDuration` after the kill, and is then found within two `stalledInterval`s. A job may stall any number of times. After
- * a connection that was refused a worker waits `runRetryDelay`, which is 15 s by BullMQ's own default.
+ * Defaults of BullMQ's worker with which another worker takes over a killed worker's job within 10 s. The lock expires at most
+ * `lockDuration` after the kill, which is noticed within two `stalledInterval`s. A job may stall any number of times. A worker
+ * whose connection was refused waits `runRetryDelay`; BullMQ's own default is 15 s.
  */
 const WORKER_DEFAULTS = {
   lockDuration: 7_000,
@@ -112,10 +122,10 @@ const WORKER_DEFAULTS = {
 const ITEM_FAILURE_DEFAULTS = { attempts: 1, backoffMs: 100, then: 'fail', when: () => true, limit: 1_000 } as const;
 const CRASH_DEFAULTS = { limit: 3, then: 'fail' } as const;
 
-/** The lock is renewed this often in its duration, so that a worker may be slow for most of it. */
+/** How often the lock is renewed within its duration. A worker may then be slow for most of it. */
 const RENEWALS_PER_LOCK = 4;
 
-/** Where each option stands beside its default. */
+/** The options, each with its default. */
 export function resolveIterationOptions(options: IterationOptions = {}): ResolvedIterationOptions {
   return {
     run: options,
@@ -140,14 +150,14 @@ export function resolveRunOptions(module: RunOptions, processor: RunOptions): Re
   };
 }
 
-/** Without what is undefined, which would hide a default. */
+/** The options without undefined values, which would hide a default. */
 function given<Options extends object>(options: Options | undefined): Partial<Options> {
   return Object.fromEntries(
     Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
   ) as Partial<Options>;
 }
 
-/** Whether two processors ask the same of their common worker. */
+/** Whether two processors have the same options for their common worker. */
 export function sameWorkerOptions(one: ResolvedRunOptions, other: ResolvedRunOptions): boolean {
   return isDeepStrictEqual(one.worker, other.worker);
 }

@@ -16,7 +16,7 @@ import {
   timer,
 } from './rules.js';
 
-/** @throws InvalidOptionsError for what `IterationModule.forRoot` was given. */
+/** @throws InvalidOptionsError for wrong options of `IterationModule.forRoot`. */
 export function checkIterationOptions(options: unknown): asserts options is IterationOptions {
   check('IterationModule', options, {
     ...RUN_RULES,
@@ -26,7 +26,7 @@ export function checkIterationOptions(options: unknown): asserts options is Iter
   });
 }
 
-/** @throws InvalidOptionsError for what `@IterativeProcessor` on the class `name` was given. */
+/** @throws InvalidOptionsError for wrong options of `@IterativeProcessor` on the class `name`. */
 export function checkProcessorOptions(name: string, options: unknown): asserts options is ProcessorOptions {
   check(`@IterativeProcessor of ${name}`, options, {
     ...RUN_RULES,
@@ -53,7 +53,7 @@ export function checkProcessorOptions(name: string, options: unknown): asserts o
 
 const BACKOFF = `a number of milliseconds, 0 to ${LONGEST_TIMER_MS}, or a function of the tries made`;
 const failOrSkip = oneOf('fail', 'skip');
-/** BullMQ knows its other options, and refuses wrong ones itself. */
+/** BullMQ checks its other options. */
 const WORKER_RULES: Rules = {
   concurrency: count,
   lockDuration: interval,
@@ -64,7 +64,7 @@ const WORKER_RULES: Rules = {
     value === false || 'false: without renewals a job loses its lock while it runs, and another worker takes it',
 };
 
-/** @throws InvalidOptionsError for worker options of module and processor that are wrong together. */
+/** @throws InvalidOptionsError for worker options of the module and the processor that do not fit together. */
 export function checkWorkerOptions(name: string, { lockDuration, lockRenewTime }: IterationWorkerOptions): void {
   if (lockDuration === undefined || lockRenewTime === undefined || lockRenewTime < lockDuration) return;
   throw new InvalidOptionsError(

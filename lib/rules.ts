@@ -1,7 +1,7 @@
 import { describe } from './describe.js';
 import { InvalidOptionsError } from './iteration.errors.js';
 
-/** True, or what would have been right. */
+/** True, or what is valid. */
 export type Rule = ((value: unknown, where: string) => true | string) & { readonly isRequired?: true };
 export type Rules = Readonly<Record<string, Rule>>;
 
@@ -42,7 +42,7 @@ export const object =
 /**
  * Checks the options that a user gave.
  *
- * @param where What they were given to, for the error: `typeorm.records`.
+ * @param where The method that takes them, for the error: `typeorm.records`.
  * @param known Each option with its rule, or only the names.
  * @throws InvalidOptionsError for anything but an object, for an unknown option, and for one that its rule refuses.
  */
@@ -61,7 +61,7 @@ export function check(where: string, options: unknown, known: Rules | readonly s
   }
 }
 
-/** @throws InvalidOptionsError for a value that the rule refuses; what is left out it does not see, unless it is required. */
+/** @throws InvalidOptionsError for a value that the rule refuses. An option that is left out is only checked if it is required. */
 export function checkOption(where: string, [name, value]: readonly [string, unknown], rule: Rule): void {
   if (value === undefined && !rule.isRequired) return;
   const verdict = rule(value, `${where}, option "${name}"`);

@@ -1,4 +1,4 @@
-/** The job that a row is kept for: a removed job's id may come again, its timestamp does not. */
+/** The job of a row. The id of a removed job may be used again, its timestamp is not. */
 export interface CheckpointKey {
   readonly prefix: string;
   readonly queue: string;
@@ -7,55 +7,55 @@ export interface CheckpointKey {
   readonly jobTimestamp: number;
 }
 
-/** Who holds a row: no other run may write it. */
+/** The run that holds a row: no other run may write it. */
 export interface Holder {
-  /** How often the job was started anew after its end; 0 at first. */
+  /** How often the job was restarted after its end; 0 at first. */
   readonly life: number;
   /** 1 for the first run of that life. */
   readonly run: number;
 }
 
-/** What is committed. */
+/** The committed checkpoint. */
 export interface Committed {
-  /** What {@link TransactionHost.save} wrote last in this life of the job; `null`: nothing yet. */
+  /** The last document that {@link TransactionHost.save} wrote in this life of the job; `null`: none yet. */
   readonly document: string | null;
 }
 
 /**
- * Runs transactions of one database, and keeps a checkpoint there that commits together with what a handler writes
- * (R25). A row belongs to the run that claimed it last: what any other run would save is refused, so that its
- * transaction is rolled back.
+ * Runs transactions of one database, and keeps a checkpoint there that commits together with a handler's writes
+ * ([R25](docs/guarantees.md#r25)). A row belongs to the run that claimed it last. A save of any other run is refused, so that
+ * its transaction is rolled back.
  *
  * @typeParam Transaction What `context.transaction` is.
  */
 export interface TransactionHost<Transaction> {
-  /** Commits what `work` does when it resolves, and rolls it back when it rejects, with the same error. */
+  /** Commits the writes of `work` when it resolves. When it rejects, rolls them back and rejects with the same error. */
   run<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result>;
 
   /**
-   * Makes the job's row this run's, and creates it where there is none. A row of an earlier life is emptied.
+   * Gives the job's row to this run, and creates it if there is none. The document of an earlier life is removed.
    *
-   * @returns undefined when a later run has the row.
-   * @throws InvalidOptionsError when the table is missing, naming the migration.
+   * @returns undefined if a later run holds the row.
+   * @throws InvalidOptionsError that names the migration if the table is missing.
    */
   claim(key: CheckpointKey, holder: Holder): Promise<Committed | undefined>;
 
   /**
-   * Within `transaction`, as the last thing that it does: writes the document.
+   * Writes the document within `transaction`, as its last statement.
    *
-   * @returns false when another run has the row, or it is gone: the transaction must be rolled back.
+   * @returns false if another run holds the row, or the row is removed: the transaction must be rolled back.
    */
   save(transaction: Transaction, place: { key: CheckpointKey; holder: Holder; document: string }): Promise<boolean>;
 
-  /** What this run has committed: to be asked when a commit's answer was lost. Undefined when another run has the row. */
+  /** The checkpoint that this run committed, for a commit without an answer. Undefined if another run holds the row. */
   read(key: CheckpointKey, holder: Holder): Promise<Committed | undefined>;
 
-  /** Removes the row of a job that has ended, if this run has it. */
+  /** Removes the row of a job that has ended, if this run holds it. */
   remove(key: CheckpointKey, holder: Holder): Promise<void>;
 
-  /** Lets an item that runs queries by itself, such as a query of TypeORM, run them in `transaction`. */
+  /** Makes an item that runs queries, such as a query of TypeORM, run them in `transaction`. */
   adopt?(item: unknown, transaction: Transaction): void;
 
-  /** Whether an error of {@link run} says that the same work may succeed at once: a deadlock, a serialization failure. */
+  /** Whether {@link run} may succeed if it is retried at once after this error: a deadlock, a serialization failure. */
   isTransient(error: unknown): boolean;
 }

@@ -299,8 +299,8 @@ describe('batches of Prisma', () => {
           untyped[source](delegate, args, { cursor: null, ...options });
       const name = `prisma.${source}: `;
       expect(build(prisma, {})).toThrow(name);
-      expect(build(prisma, {})).toThrow('is no delegate of a Prisma model');
-      expect(build(prisma.post, null)).toThrow(`${name}the arguments for Post are no object`);
+      expect(build(prisma, {})).toThrow('is not a delegate of a Prisma model');
+      expect(build(prisma.post, null)).toThrow(`${name}the arguments for Post are not an object`);
       expect(build(prisma.post, { take: 1 })).toThrow(`${name}"take" is given for Post`);
       expect(build(prisma.post, {}, { key: 'nope' })).toThrow(`${name}the key field "nope" of Post is unknown`);
       expect(build(prisma.post, {}, { nope: 1 })).toThrow(`prisma.${source}: unknown option "nope"`);
@@ -315,7 +315,7 @@ describe('batches of Prisma', () => {
 
     it.each(['select', 'include', 'omit', 'data'])('%s in the arguments of wheres is refused at once', (name) => {
       expect(() => untyped.wheres(prisma.post, { [name]: {} }, { cursor: null })).toThrow(
-        `prisma.wheres: "${name}" is given for Post, and no rows are read that it could shape. Pass { where }, or {}`,
+        `prisma.wheres: "${name}" is given for Post, but no rows are read here. Pass { where }, or {}`,
       );
     });
 

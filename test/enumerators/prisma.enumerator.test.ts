@@ -584,7 +584,7 @@ describe('prisma.records', () => {
     it.each(['orderBy', 'take', 'skip', 'cursor', 'distinct'])('%s in the arguments is refused at once', (name) => {
       const args = { [name]: 1 } as Record<never, never>;
       expect(() => prismaRecords.records(prisma.author, args, { cursor: null })).toThrow(
-        `prisma.records: "${name}" is given for Author, and the source itself sets it`,
+        `prisma.records: "${name}" is given for Author, but the source sets it itself`,
       );
     });
 
@@ -630,20 +630,20 @@ describe('prisma.records', () => {
 
     it.each([undefined, null, {}, { findMany() {} }])('%s instead of a delegate is refused at once', (value) => {
       expect(() => prismaRecords.records(value as unknown as typeof prisma.post, {}, { cursor: null })).toThrow(
-        'is no delegate of a Prisma model',
+        'is not a delegate of a Prisma model',
       );
     });
 
     it('a client instead of a delegate is refused at once', () => {
       expect(() => prismaRecords.records(prisma as unknown as typeof prisma.post, {}, { cursor: null })).toThrow(
-        'is no delegate of a Prisma model',
+        'is not a delegate of a Prisma model',
       );
     });
 
     it('no object as arguments is refused at once', () => {
       expect(() =>
         prismaRecords.records(prisma.post, undefined as unknown as Record<never, never>, { cursor: null }),
-      ).toThrow('the arguments for Post are no object');
+      ).toThrow('the arguments for Post are not an object');
     });
 
     it.each(['range', 'batchSize', 'nulls'])('the option %s is refused at once', (name) => {

@@ -27,7 +27,7 @@ const TABLES: Readonly<Record<DatabaseName, readonly (readonly [Table, string])[
     [{ field: 'int', sql: 'int', nullable: true, values: ['1', 'NULL'] }, 'may hold NULL in the table'],
   ],
   mariadb: [
-    [{ field: 'long', sql: 'text', values: [long('2'), long('1')] }, 'no more than 160 characters can be followed'],
+    [{ field: 'long', sql: 'text', values: [long('2'), long('1')] }, 'at most 160 characters are exact'],
     [{ field: 'code', sql: 'char(5) COLLATE utf8mb4_unicode_nopad_ci', values: ["'a'", "'a '"] }, 'NO PAD collation'],
     [
       { field: 'vary', sql: 'varchar(9) COLLATE utf8mb4_nopad_bin', values: ["'a\\0'", "'a'"], order: 'desc' },

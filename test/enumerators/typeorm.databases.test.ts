@@ -233,7 +233,7 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
 
   it('refuses a CHAR with a NO PAD collation, which MariaDB sorts otherwise than it compares', async () => {
     await expect(items(typeorm.records(things(), { cursor: null, key: 'unpaddedCode' }))).rejects.toThrow(
-      '(char in the entity, char(4) in the table) cannot be followed exactly on mariadb. It is a CHAR with a NO PAD collation',
+      '(char in the entity, char(4) in the table) cannot be paged exactly on mariadb. It is a CHAR with a NO PAD collation',
     );
   });
 
@@ -244,7 +244,7 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
       await runner.query(`UPDATE thing SET note = REPEAT('x', 161) WHERE id = 18446744073709551615`);
       const query = dataSource.getRepository(MariaThing).createQueryBuilder('t', runner);
       await expect(items(typeorm.records(query, { cursor: null, key: 'note' }))).rejects.toThrow(
-        'no more than 160 characters can be followed',
+        'at most 160 characters are exact',
       );
     } finally {
       await runner.rollbackTransaction();

@@ -537,7 +537,7 @@ describe('typeorm.records, of what it cannot follow', () => {
     [
       'orderBy',
       () => users().orderBy('u.name'),
-      'has orderBy, which a key cannot follow. Order by the option key instead',
+      'has orderBy, which does not work with a key. Order by the option key instead',
     ],
     ['take', () => users().take(10), 'has take'],
     ['limit', () => users().limit(10), 'has limit'],
@@ -578,7 +578,7 @@ describe('typeorm.records, of what it cannot follow', () => {
     [
       'a nullable column',
       { key: ['name', 'nickname'] },
-      'the key column "nickname" of User is nullable, and rows with NULL would be lost. Say where they stand: ' +
+      'the key column "nickname" of User is nullable, and rows with NULL would be lost. State their position: ' +
         "{ key: [{ column: 'nickname', order: 'asc', nulls: 'last' }] }, or 'first'",
     ],
     ['a column named twice', { key: ['name', 'name'] }, 'key names the column "name" twice'],
@@ -640,7 +640,7 @@ describe('typeorm.records, of what it cannot follow', () => {
     const measurements = dataSource.getRepository(Measurement);
     const read = pairs(typeorm.records(measurements, { cursor: null, key }));
     await expect(read).rejects.toThrow(InvalidOptionsError);
-    await expect(read).rejects.toThrow(new RegExp(`the key column "${key}" \\(.*\\) cannot be followed exactly`));
+    await expect(read).rejects.toThrow(new RegExp(`the key column "${key}" \\(.*\\) cannot be paged exactly`));
   });
 
   it('refuses a key column that a child class alone has, for it is NULL in the other rows', () => {

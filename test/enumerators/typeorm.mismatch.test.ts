@@ -56,7 +56,7 @@ const EXAMPLES: readonly Example[] = [
     sql: table('c text NOT NULL', [long('c'), long('b'), long('a')]),
     columns: of('text'),
     key: 'c',
-    refused: 'no more than 160 characters can be followed',
+    refused: 'at most 160 characters are exact',
   },
   {
     name: 'R1: a varchar over JSON is read as the text that it is',
@@ -130,7 +130,7 @@ const EXAMPLES: readonly Example[] = [
     sql: table('c timestamp(6) NOT NULL', OCTOBER),
     columns: of('datetime', { precision: 6 }),
     key: 'c',
-    refused: '(datetime in the entity, timestamp(6) in the table) cannot be followed exactly',
+    refused: '(datetime in the entity, timestamp(6) in the table) cannot be paged exactly',
   },
   {
     name: 'R1: a varchar with a NO PAD collation and a NUL at an end, which only a comparison sees, is refused',
@@ -212,7 +212,7 @@ const EXAMPLES: readonly Example[] = [
     sql: table('c varchar(9) NOT NULL', ["'a'", "'b'"]).map((sql) => sql.replace('TABLE', 'TEMPORARY TABLE')),
     columns: of('varchar'),
     key: 'c',
-    refused: 'then only columns that are integers in the entity are followed',
+    refused: 'then only columns that are integers in the entity can be keys',
   },
   {
     name: 'R1: a table that the catalogue does not show is followed by its integers',
@@ -253,7 +253,7 @@ const EXAMPLES: readonly Example[] = [
     columns: of('varchar'),
     key: 'c',
     cursor: ['abc', 1],
-    refused: 'the cursor ["abc",1] has "abc" for the column "c", which is no value of',
+    refused: 'the cursor ["abc",1] has "abc" for the column "c", which is not a value of',
     is: InvalidCursorError,
   },
   {
@@ -263,7 +263,7 @@ const EXAMPLES: readonly Example[] = [
     columns: of('float'),
     key: 'c',
     cursor: [1, 1],
-    refused: 'the cursor [1,1] has 1 for the column "c", which is no value of',
+    refused: 'the cursor [1,1] has 1 for the column "c", which is not a value of',
     is: InvalidCursorError,
   },
 ];

@@ -9,15 +9,14 @@ import { type RealColumn, realColumns } from './table.js';
 import { hasMicroseconds } from './timestamp.js';
 
 /**
- * Compares what the model says of its key with what the database says, before the first page: what the table is, is the
- * truth.
+ * Compares the model's key with the table, before the first page. The table decides.
  *
- * @param options.isRead Whether each row's key is read; else only the last one of a batch.
+ * @param options.isRead Whether every row's key is read, and not only the last key of a batch.
  * @param options.after The values of the cursor to start after.
- * @returns The key with what the database knows of it: the order of enums, how much of a text it sorts by, and which times
- * a Date holds.
- * @throws InvalidEnumeratorError for a column that the table does not have, whose type is another than the model's, that
- * can hold NULL and is not said to, or that holds values which cannot be followed.
+ * @returns The key with what the database adds: the order of enums, the sorted length of texts, and which times a Date
+ * holds.
+ * @throws InvalidEnumeratorError for a column that the table does not have, or that has another type than in the model.
+ * Also for one that may hold NULL although the field is required, and for one with values that cannot be paged.
  */
 export async function checkedKey(
   opened: OpenedModel,
@@ -33,7 +32,7 @@ export async function checkedKey(
   return checked;
 }
 
-interface Looked {
+interface CheckOptions {
   readonly columns: ReadonlyMap<string, RealColumn>;
   readonly isRead: boolean;
   readonly after: Json | undefined;
@@ -42,7 +41,7 @@ interface Looked {
 async function checkedField(
   opened: OpenedModel,
   part: KeyField,
-  { columns, isRead, after }: Looked,
+  { columns, isRead, after }: CheckOptions,
 ): Promise<KeyField> {
   const { model, source } = opened;
   const { field } = part;
@@ -66,7 +65,7 @@ async function checkedField(
   if (match.strange && (await holds(opened, match.strange))) {
     throw new InvalidEnumeratorError(
       `${where} is ${declared}, and the column "${field.column}" (${found.shown}) holds values that are not sorted as they ` +
-        `are compared or read: SELECT * FROM ${tableOf(opened)} WHERE ${match.strange}. Mend them, or choose another key field`,
+        `are compared or read: SELECT * FROM ${tableOf(opened)} WHERE ${match.strange}. Correct them, or choose another key field`,
     );
   }
   if (match.sorted && !isRead) await refuseLongTexts(opened, part, { where, sorted: match.sorted });
@@ -88,8 +87,8 @@ async function refuseNulls(
   if (found.nullable === undefined && !(await holds(opened, `${columnOf(opened, field)} IS NULL`))) return;
   throw new InvalidEnumeratorError(
     `${where} is required in the model, and the column "${field.column}" ${found.nullable ? 'may hold' : 'holds'} NULL in ` +
-      'the table, whose rows would be lost. Make it NOT NULL there, or make the field optional and say where its rows ' +
-      `stand: { key: [{ column: '${field.name}', order: '${order}', nulls: 'last' }] }`,
+      'the table, whose rows would be lost. Make it NOT NULL there, or make the field optional and state the position ' +
+      `of these rows: { key: [{ column: '${field.name}', order: '${order}', nulls: 'last' }] }`,
   );
 }
 
@@ -100,7 +99,7 @@ async function refuseLongTexts(
 ): Promise<void> {
   if (!(await holds(opened, `CHAR_LENGTH(${columnOf(opened, field)}) > ${sorted}`))) return;
   throw new InvalidEnumeratorError(
-    `${where} holds texts of more than ${sorted} characters, and the database sorts long texts by their beginning only. ` +
+    `${where} holds texts of more than ${sorted} characters, and the database sorts long texts only by their beginning. ` +
       'Choose another key field',
   );
 }

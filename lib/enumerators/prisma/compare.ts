@@ -1,20 +1,20 @@
 import type { Json } from '../../cursor.js';
 import type { KeyField } from './key.js';
-import { bucketOf } from './timestamp.js';
+import { millisecondOf } from './timestamp.js';
 import { toPrisma } from './value.js';
 
-/** A Prisma `where`; `{}` is of every row. */
+/** A Prisma `where`; `{}` matches every row. */
 export type Where = Readonly<Record<string, unknown>>;
 
 /** A comparison along the key's direction. */
 export type Operator = 'gt' | 'gte' | 'lt' | 'lte';
 
-/** A `where` of no row. */
+/** A `where` that matches no row. */
 export const NOTHING: Where = { OR: [] };
 
 const OPPOSITE = { gt: 'lt', gte: 'lte', lt: 'gt', lte: 'gte' } as const;
 
-/** Rows whose field stands so to a value; of a moment, to its whole millisecond. */
+/** Rows whose field compares with a value in this way. A rounded time is compared by its whole millisecond. */
 export function compare(part: KeyField, value: Json | undefined, along: Operator): Where {
   const { name } = part.field;
   if (value === null) return compareToNull(part, along);
@@ -32,13 +32,13 @@ function compareToNull({ field: { name }, nulls }: KeyField, along: Operator): W
   return towardsNulls ? NOTHING : { [name]: { not: null } };
 }
 
-/** What Prisma asks of a field that is not null; undefined when no value is such. */
+/** The filter for a field that is not null; undefined if no value matches. */
 function filterOf(part: KeyField, value: Json | undefined, operator: Operator): Where | 'all' | undefined {
   if (part.field.type === 'Boolean') return ofBoolean(value === true, operator);
   if (part.values) return ofEnum(part.values, String(value), operator);
   if (!part.rounded) return { [operator]: toPrisma(part, value) };
-  const { from, to } = bucketOf(value as string);
-  // each time within the millisecond means the whole of it: after it is from the next millisecond on
+  const { from, to } = millisecondOf(value as string);
+  // a time stands for its whole millisecond: after it means from the next millisecond
   return { gt: { gte: to }, gte: { gte: from }, lt: { lt: from }, lte: { lt: to } }[operator];
 }
 

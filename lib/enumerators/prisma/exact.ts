@@ -6,39 +6,38 @@ import type { Where } from './compare.js';
 import { firstRounded, type KeyField } from './key.js';
 import type { PrismaField } from './model.js';
 import { among, column, equal, inJson, ordered, orderOf, Sql, tableOf } from './sql.js';
-import { bucketOf } from './timestamp.js';
+import { millisecondOf } from './timestamp.js';
 import { fromPrisma, fromText, toPrisma, toText } from './value.js';
 import { same } from './where.js';
 
 export interface ExactKey {
-  /** What the row is found by. */
+  /** The values that identify the row. */
   readonly identity: string;
   readonly key: KeyValues;
   /** Whether it is not after the last row that is wanted. */
   readonly within: boolean;
 }
 
-/** Fields whose text is the same in Prisma and in PostgreSQL, so that a row can be found by it. */
+/** Fields whose text is the same in Prisma and in PostgreSQL, so that it can identify a row. */
 const IDENTIFYING = ['Int', 'BigInt', 'String'];
 const PARAMETERS = 30_000; // PostgreSQL takes 65,535 a query, Prisma half of them
 const SEPARATOR = '\0'; // no text of PostgreSQL can contain it
 
 /**
- * Reads keys by SQL, with their timestamps at full precision: Prisma rounds these to milliseconds in what it reads and
- * in what it is given.
+ * Reads keys by SQL, with timestamps at full precision. Prisma rounds timestamps to milliseconds, in rows and in `where`.
  *
  * Texts go in: PostgreSQL infers a parameter's type from the column it is compared with. One JSON text comes out, which
  * takes half the time of rows.
  */
 export class ExactKeys {
-  /** The fields that a row is found by. */
+  /** The fields that identify a row. */
   readonly identity: readonly KeyField[];
   readonly #client: ModelClient;
   readonly #key: readonly KeyField[];
   readonly #rounded: readonly KeyField[];
   readonly #table: string;
 
-  /** @throws InvalidOptionsError when the model has no unique fields that a row can be found by. */
+  /** @throws InvalidOptionsError when the model has no unique fields that identify a row in SQL. */
   constructor(opened: OpenedModel, key: readonly KeyField[]) {
     this.#client = opened.base;
     this.#key = key;
@@ -47,12 +46,12 @@ export class ExactKeys {
     this.identity = identityOf(opened) ?? unidentified(opened, this.#rounded.length > 0);
   }
 
-  /** How many rows can be named in one `where`. */
+  /** The most rows that one `where` can list. */
   get most(): number {
     return Math.floor(PARAMETERS / this.identity.length);
   }
 
-  /** The keys of rows that Prisma gave; of a row that was deleted meanwhile there is none. */
+  /** The keys of rows that Prisma returned. A row that was deleted meanwhile has none. */
   async of(rows: readonly PrismaValues[], until: KeyValues | null): Promise<ReadonlyMap<PrismaValues, ExactKey>> {
     const byIdentity = new Map(rows.map((row) => [this.identify(row), row]));
     const identities = [...byIdentity.keys()];
@@ -74,15 +73,15 @@ export class ExactKeys {
   }
 
   /**
-   * The next keys after `after` that are the same up to the first moment, which is in the same millisecond: the rows that
-   * Prisma cannot distinguish from the one of `after`.
+   * The next keys after `after` that equal it up to its first rounded time, and whose time is in the same millisecond.
+   * Prisma cannot distinguish their rows from that of `after`.
    */
-  async besides(after: KeyValues, until: KeyValues | null, limit: number): Promise<readonly ExactKey[]> {
+  async sameMillisecond(after: KeyValues, until: KeyValues | null, limit: number): Promise<readonly ExactKey[]> {
     const at = firstRounded(this.#key, after);
     if (at < 0) return [];
     const sql = new Sql();
     const select = this.#select(sql, { key: this.#key, until: null });
-    const { from, to } = bucketOf(String(after[at]));
+    const { from, to } = millisecondOf(String(after[at]));
     const time = column((this.#key[at] as KeyField).field);
     const conditions = [
       ...this.#key
@@ -97,12 +96,12 @@ export class ExactKeys {
     return this.#run(text, { sql, key: this.#key });
   }
 
-  /** What a row of Prisma's is found by. */
+  /** The values that identify a row of Prisma's. */
   identify(row: PrismaValues): string {
     return this.identity.map((part) => String(fromPrisma(part, row[part.field.name]))).join(SEPARATOR);
   }
 
-  /** A `where` of exactly the rows of these identities. */
+  /** A `where` that matches exactly the rows of these identities. */
   where(identities: readonly string[]): Where {
     const values = identities.map((identity) =>
       identity.split(SEPARATOR).map((text, index) => fromText(this.identity[index] as KeyField, text)),
@@ -148,19 +147,19 @@ export class ExactKeys {
   }
 }
 
-/** Unique fields that a row can be found by by SQL; undefined: the model has none. */
+/** Unique fields that identify a row in SQL; undefined: the model has none. */
 export function identityOf({ model }: OpenedModel): readonly KeyField[] | undefined {
   const identifies = (name: string) => IDENTIFYING.includes(model.fields.get(name)?.type ?? '');
   const names = model.uniques.find((unique) => unique.every(identifies));
   return names?.map((name) => ({ field: model.fields.get(name) as PrismaField, order: 'asc', rounded: false }));
 }
 
-function unidentified({ model, source }: OpenedModel, hasMoments: boolean): never {
-  const why = hasMoments
-    ? `the key of ${model.name} has a DateTime, of which Prisma has only milliseconds. The rest is read by`
-    : `${model.name} is read through an extended client or in a transaction, where its rows are found by`;
+function unidentified({ model, source }: OpenedModel, hasTimes: boolean): never {
+  const why = hasTimes
+    ? `the key of ${model.name} has a DateTime, of which Prisma has only milliseconds, so its rows are identified by`
+    : `${model.name} is read through an extended client or in a transaction, where its rows are identified by`;
   throw new InvalidOptionsError(
     `${source}: ${why} a primary key or unique constraint of required Int, BigInt or String fields, and there is none. ` +
-      'Add one, use other fields: { key: [...] }, or a generator of your own',
+      'Add one, use other fields: { key: [...] }, or iterate with your own generator',
   );
 }

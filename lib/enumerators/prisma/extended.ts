@@ -14,31 +14,31 @@ interface Page {
   readonly keys: readonly KeyValues[];
 }
 
-/** What reads the rows of an extended client. */
+/** The queries that read the rows of an extended client. */
 export interface ExtendedReading {
   /** The user's query, through all extensions. */
   readonly query: PrismaQuery;
-  /** The same rows' keys and identities by the client without extensions. */
+  /** The keys and identities of the same rows, by the client without extensions. */
   readonly keys: PrismaQuery;
   readonly key: readonly KeyField[];
   readonly identity: ExactKeys;
-  /** Of a key with a DateTime. */
+  /** For a key with times that a Date does not hold. */
   readonly exact: ExactKeys | undefined;
 }
 
 const NOTHING: Page = { rows: [], keys: [] };
 
 /**
- * Pages of an extended client: the keys come from the client without extensions, and the rows of these keys through the
- * extensions, which may filter them, cut them short, and compute fields as they like.
+ * Pages of an extended client. The client without extensions reads the keys, and the extended client reads the rows of
+ * these keys. Its extensions may filter the rows, shorten a page, and compute fields.
  */
 export class ExtendedKeyset {
   readonly #reading: ExtendedReading;
   readonly #keyset: PrismaKeyset;
-  /** The last key that was handed out, and how far the keys were read beyond it. */
+  /** The last key that was returned, and the last key that was read. */
   #given: KeyValues | undefined;
   #reached: KeyValues | undefined;
-  /** Reads by the extended client alone, where the other one sees nothing: row-level security, an encrypted `where`. */
+  /** Reads only by the extended client, if the other client sees no row: row-level security, an encrypted `where`. */
   #alone: PrismaKeyset | undefined;
 
   constructor(reading: ExtendedReading) {
@@ -61,7 +61,7 @@ export class ExtendedKeyset {
     }
   }
 
-  /** The rows of these keys that the extended client gives: asked for again until a query brings nothing new. */
+  /** The rows of these keys that the extended client returns. The query is repeated until it returns nothing new. */
   async #rowsOf(page: Page, after: KeyValues | null): Promise<Page> {
     const { query, key, identity } = this.#reading;
     const wanted = page.rows.map((row) => identity.identify(row));
@@ -83,7 +83,7 @@ export class ExtendedKeyset {
     };
   }
 
-  /** @returns What identifies the rows that were not wanted. */
+  /** @returns The identities of the rows that were not requested. */
   #add(rows: Map<string, PrismaValues>, found: readonly PrismaValues[], wanted: readonly string[]): readonly string[] {
     const names = new Set(wanted);
     const strangers: string[] = [];
@@ -119,21 +119,21 @@ export class ExtendedKeyset {
     return found.map((row) => identity.identify(row));
   }
 
-  /** Rows that came in between the two queries are seen by both clients. */
+  /** Rows that were inserted between the two queries are seen by both clients. */
   async #refuseUnseen(names: readonly string[]): Promise<void> {
     const seen = new Set(await this.#sees(names));
     const unseen = names.find((name) => !seen.has(name));
     if (unseen === undefined) return;
     throw new InvalidEnumeratorError(
-      `${this.#reading.query.name}: the extended client gives the row ${unseen}, and the client without extensions does not ` +
-        'see it, so its place cannot be known. Does an extension set row-level security, rewrite the "where", or compute ' +
+      `${this.#reading.query.name}: the extended client returns the row ${unseen}, which the client without extensions does ` +
+        'not see, so its position is unknown. Does an extension set row-level security, rewrite the "where", or compute ' +
         `the fields that identify a row (${this.#identityNames()})?`,
     );
   }
 
   #computed(name: string): InvalidEnumeratorError {
     return new InvalidEnumeratorError(
-      `${this.#reading.query.name}: the extended client gave the row ${name}, which was not asked for. Does an extension ` +
+      `${this.#reading.query.name}: the extended client returned the row ${name}, which was not requested. Does an extension ` +
         `compute the fields that identify a row (${this.#identityNames()})? They must stay as they are`,
     );
   }

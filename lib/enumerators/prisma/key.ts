@@ -4,26 +4,26 @@ import type { OpenedModel } from './client.js';
 import type { PrismaField } from './model.js';
 import type { Offset } from './timestamp.js';
 
-/** One field of the key a model is read by. */
+/** One field of the key that orders a model's rows. */
 export interface KeyField {
   readonly field: PrismaField;
   readonly order: 'asc' | 'desc';
-  /** Where nulls stand; undefined of a required field. */
+  /** The position of nulls; undefined for a required field. */
   readonly nulls?: 'first' | 'last';
   /** A time that may have microseconds: Prisma rounds it to milliseconds, in rows and in `where` alike. */
   readonly rounded: boolean;
-  /** Of a time that has only milliseconds, which a Date holds; known once reading has begun. */
+  /** For a time that has only milliseconds, which a Date holds. Known once reading has begun. */
   readonly offset?: Offset;
-  /** An enum's values in the database's order; known once reading has begun. */
+  /** An enum's values in the database's order. Known once reading has begun. */
   readonly values?: readonly string[];
-  /** How many characters of a text the database sorts by, where it may be longer; known once reading has begun. */
+  /** By how many characters the database sorts a text that may be longer. Known once reading has begun. */
   readonly sorted?: number;
 }
 
 /**
- * The key's fields, completed by the model's primary key, or by another unique key where the primary key cannot be followed.
+ * The key's fields, completed by the model's primary key. If the primary key cannot be paged, another unique key is used.
  *
- * @throws InvalidOptionsError for a field that no order without losses can be built on.
+ * @throws InvalidOptionsError for a field whose order would lose rows.
  */
 export function keyFields(opened: OpenedModel, key: readonly KeyColumn[]): readonly KeyField[] {
   const { model, source } = opened;
@@ -34,8 +34,8 @@ export function keyFields(opened: OpenedModel, key: readonly KeyColumn[]): reado
   const identity = model.uniques.find((unique) => unique.every(canFollow)) ?? model.uniques[0];
   if (!identity) {
     throw new InvalidOptionsError(
-      `${source}: ${model.name} has neither a primary key nor a unique constraint of required fields, so its rows ` +
-        'cannot be distinguished. Give it one (@id, @@id, @unique), or iterate with a generator of your own',
+      `${source}: ${model.name} has neither a primary key nor a unique constraint of required fields, so its rows cannot be ` +
+        'distinguished. Give it one (@id, @@id, @unique), or iterate with your own generator',
     );
   }
   const order = key.at(-1)?.order ?? 'asc';
@@ -43,12 +43,12 @@ export function keyFields(opened: OpenedModel, key: readonly KeyColumn[]): reado
   return [...key, ...missing.map((column) => ({ column, order }))].map((part) => keyField(opened, part));
 }
 
-/** Whether the model says of a time that it may have more than milliseconds. What the table says, is asked later. */
+/** Whether the model gives a time more than milliseconds. The table is asked later, and decides. */
 export function isDeclaredFiner({ field: { native = '' }, rounded }: KeyField): boolean {
   return rounded && /\([4-6]\)$/.test(native);
 }
 
-/** Where the first moment stands among these values of a key; -1: there is none, as a null is exact. */
+/** The index of the first rounded time among these values of a key; -1: there is none. A null is exact. */
 export function firstRounded(key: readonly KeyField[], values: KeyValues): number {
   return key.findIndex(({ rounded }, index) => rounded && values[index] !== null);
 }
@@ -70,11 +70,11 @@ function keyField(opened: OpenedModel, { column, order, nulls }: KeyColumn): Key
   }
   if (field.nullable && !nulls) {
     throw new InvalidOptionsError(
-      `${where} may be null, and it is not said where its nulls stand: their rows would be lost. ` +
-        `Say it: { key: [{ column: '${column}', order: '${order}', nulls: 'first' | 'last' }] }`,
+      `${where} may be null, and without a position for its nulls their rows would be lost. ` +
+        `State it: { key: [{ column: '${column}', order: '${order}', nulls: 'first' | 'last' }] }`,
     );
   }
-  return { field, order, rounded: isMoment(field), ...(field.nullable && { nulls }) };
+  return { field, order, rounded: isTime(field), ...(field.nullable && { nulls }) };
 }
 
 function refusal(field: PrismaField, { model: { provider, dialect }, base }: OpenedModel): string | undefined {
@@ -82,10 +82,10 @@ function refusal(field: PrismaField, { model: { provider, dialect }, base }: Ope
   if (field.list) return 'is a list, which has no order';
   if (field.type === 'Int' || field.type === 'BigInt') return undefined;
   if (!dialect) {
-    return `is ${field.type}, and on ${provider} only Int and BigInt are followed: its catalogue is not asked for the rest`;
+    return `is ${field.type}, and on ${provider} only Int and BigInt are exact: other types are not checked there`;
   }
   if (field.kind === 'enum' && dialect !== 'postgresql') {
-    return `is an enum, whose order can be learnt on PostgreSQL, not on ${provider}`;
+    return `is an enum, whose order is known on PostgreSQL, not on ${provider}`;
   }
   if (field.type === 'Json' || field.type === 'Bytes') return `is ${field.type}, which Prisma cannot compare`;
   if (field.native?.startsWith('Time') && !field.native.startsWith('Timestamp')) return `is ${field.native}`;
@@ -97,13 +97,13 @@ function refusal(field: PrismaField, { model: { provider, dialect }, base }: Ope
   return undefined;
 }
 
-/** What is exact on PostgreSQL alone. */
+/** Fields that are exact only on PostgreSQL. */
 function elsewhere(field: PrismaField, provider: string): string | undefined {
   if (field.type === 'DateTime') {
-    return `is a DateTime, which Prisma rounds to milliseconds; the rest is read on PostgreSQL, not on ${provider}`;
+    return `is a DateTime, which Prisma rounds to milliseconds; it is exact on PostgreSQL, not on ${provider}`;
   }
   if (field.type !== 'Float' && field.type !== 'Decimal') return undefined;
-  return `is a ${field.type}, which is followed exactly on PostgreSQL, not on ${provider}`;
+  return `is a ${field.type}, which is exact on PostgreSQL, not on ${provider}`;
 }
 
 function comparesFloats(version = ''): boolean {
@@ -111,6 +111,6 @@ function comparesFloats(version = ''): boolean {
   return major > 7 || (major === 7 && minor >= 4);
 }
 
-function isMoment({ type, native }: PrismaField): boolean {
+function isTime({ type, native }: PrismaField): boolean {
   return type === 'DateTime' && native !== 'Date';
 }

@@ -5,31 +5,31 @@ import type { PrismaValues } from './client.js';
 import type { ExactKey, ExactKeys } from './exact.js';
 import { firstRounded, type KeyField } from './key.js';
 import type { PrismaQuery } from './query.js';
-import { bucketOf } from './timestamp.js';
+import { millisecondOf } from './timestamp.js';
 import { fromPrisma } from './value.js';
 import { comparable, sharedValues, stagesAfter, upTo } from './where.js';
 
 type Bounds = Parameters<KeysetQuery<PrismaValues>['fetch']>[0];
 
-/** What {@link PrismaKeyset.fetch} gives, as it grows. */
+/** The result of {@link PrismaKeyset.fetch} while it is filled. */
 interface Page {
   readonly rows: PrismaValues[];
   readonly keys: KeyValues[];
 }
 
-/** How the rows found went into the page: all of them; up to the last one wanted; up to one that changed meanwhile. */
+/** Which of the rows found are now in the page: all; up to the last one wanted; up to one that changed meanwhile. */
 type Added = 'all' | 'until' | 'changed';
 
-const BESIDES = 1000;
+const PAGE_OF_A_MILLISECOND = 1_000;
 
-/** One reading of a model's rows by key, page after page. */
+/** Reads a model's rows by key, page after page. */
 export class PrismaKeyset {
   readonly #query: PrismaQuery;
   readonly #key: readonly KeyField[];
   readonly #exact: ExactKeys | undefined;
-  /** How many leading fields of the key the whole last page had in common; before it, expect the most. */
+  /** How many leading fields of the key the whole last page had in common. At first, the most is assumed. */
   #shared: number;
-  /** The last page's last key, when Prisma sees no later row as equal to it. */
+  /** The last page's last key, if no row after it looks the same to Prisma. */
   #distinct: KeyValues | undefined;
   #suspected: string | undefined;
 
@@ -51,7 +51,7 @@ export class PrismaKeyset {
 
   async #fill(page: Page, { after, until }: Bounds, limit: number): Promise<Added> {
     if (after && after !== this.#distinct && this.#exact)
-      await this.#addBesides(page, { exact: this.#exact, after, until, limit });
+      await this.#addSameMillisecond(page, { exact: this.#exact, after, until, limit });
     const compared = after ? comparable(this.#key, after) : this.#key;
     const within = until ? [upTo(comparable(this.#key, until), until)] : [];
     for (const where of stagesAfter(compared, after, this.#shared)) {
@@ -60,13 +60,13 @@ export class PrismaKeyset {
       const found = await this.#query.find([where, ...within], { take: this.#exact ? missing + 1 : missing });
       const added = await this.#add(page, found.slice(0, missing), until);
       if (added !== 'all') return added;
-      if (found.length > missing) this.#lookAhead(page, found.slice(missing - 1));
+      if (found.length > missing) this.#compareWithNext(page, found.slice(missing - 1));
     }
     return 'all';
   }
 
-  /** Saves the next page its look at the rows of the same millisecond, where the row after the last one has another. */
-  #lookAhead(page: Page, [last, next]: readonly PrismaValues[]): void {
+  /** If the row after the last one is in another millisecond, the next page need not read the rest of this one. */
+  #compareWithNext(page: Page, [last, next]: readonly PrismaValues[]): void {
     if (!last || !next) return;
     const key = this.#keyOf(last);
     const isDistinct = sharedValues(key, this.#keyOf(next)) <= firstRounded(this.#key, key);
@@ -74,11 +74,11 @@ export class PrismaKeyset {
   }
 
   /** Adds the rows of the same millisecond as the last one, which Prisma cannot distinguish from it. */
-  async #addBesides(page: Page, options: Bounds & { exact: ExactKeys; limit: number }): Promise<void> {
+  async #addSameMillisecond(page: Page, options: Bounds & { exact: ExactKeys; limit: number }): Promise<void> {
     const { exact, until, limit } = options;
     for (let { after } = options; after && page.rows.length < limit; ) {
-      const size = Math.min(limit - page.rows.length, BESIDES);
-      const keys = await exact.besides(after, until, size);
+      const size = Math.min(limit - page.rows.length, PAGE_OF_A_MILLISECOND);
+      const keys = await exact.sameMillisecond(after, until, size);
       if (keys.length > 0) await this.#addRowsOf(page, keys, exact);
       after = keys.length === size ? (keys.at(-1)?.key ?? null) : null;
     }
@@ -126,11 +126,11 @@ export class PrismaKeyset {
       if (!part.rounded) return true;
       const [value, exact] = [row[part.field.name], key[index]];
       if (exact === null) return value === null;
-      return value instanceof Date && value.getTime() === bucketOf(String(exact)).from.getTime();
+      return value instanceof Date && value.getTime() === millisecondOf(String(exact)).from.getTime();
     });
   }
 
-  /** A row that differs once was changed meanwhile; one that does so again is another in SQL than in Prisma. */
+  /** A row that differs once was changed meanwhile. If it differs again, SQL and Prisma see different rows. */
   #suspect(row: PrismaValues, exact: ExactKey | undefined): void {
     const seen = exact ? `has ${describe(exact.key)} for` : 'does not see';
     const suspect = `${seen} the row ${this.#exact?.identify(row)}`;

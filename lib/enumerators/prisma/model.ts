@@ -1,16 +1,16 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import { type Dialect, dialectOf } from '../../sql.dialect.js';
 
-/** What a source must know of a model. Prisma's public run-time API has neither its primary key nor what may be null. */
+/** What a source needs of a model. Prisma's public run-time API has neither its primary key nor its nullable fields. */
 export interface PrismaModel {
   readonly name: string;
   readonly provider: string;
-  /** Undefined: the catalogue of such a database is not asked. */
+  /** Undefined: the catalogue of this database is not read. */
   readonly dialect: Dialect | undefined;
   readonly fields: ReadonlyMap<string, PrismaField>;
-  /** The fields that identify rows, the primary key first: each set is unique and never null. */
+  /** The sets of fields that identify a row, the primary key first. Each set is unique and never null. */
   readonly uniques: readonly (readonly string[])[];
-  /** The table's name, and its schema's when the model names one. */
+  /** The table's name, and its schema's if the model names one. */
   readonly table: { readonly name: string; readonly schema: string | undefined };
 }
 
@@ -30,15 +30,15 @@ export interface PrismaField {
 const SCALARS = ['String', 'Boolean', 'Int', 'BigInt', 'Float', 'Decimal', 'DateTime', 'Json', 'Bytes'];
 
 /**
- * Reads a model from the text of the Prisma schema, which every generated client carries.
+ * Reads a model from the text of the Prisma schema, which every generated client contains.
  *
- * @throws InvalidEnumeratorError when the text does not say it.
+ * @throws InvalidEnumeratorError if the text does not have the model.
  */
 export function parseModel(schemaText: string, name: string): PrismaModel {
   const schema = withoutComments(schemaText);
   const body = bodyOf(schema, 'model|view', name);
   if (body === undefined) {
-    throw new InvalidEnumeratorError(`The Prisma client's schema has no model "${name}". Generate the client anew`);
+    throw new InvalidEnumeratorError(`The Prisma client's schema has no model "${name}". Generate the client again`);
   }
   const lines = body.split('\n').map((line) => line.trim());
   const attributes = lines.filter((line) => line.startsWith('@@'));

@@ -3,7 +3,7 @@ import { type ColumnOrder, compareNumbers } from '../contract/index.js';
 import type { KeyField } from './key.js';
 import { momentOf } from './timestamp.js';
 
-/** How the database orders the fields of a key, as far as that can be known here: of texts only it knows. */
+/** How the database orders the fields of a key. The order of texts is known only to the database. */
 export function ordersOf(key: readonly KeyField[]): readonly ColumnOrder[] {
   return key.map((part) => {
     const compare = compareOf(part);
@@ -20,7 +20,7 @@ function compareOf({ field, values }: KeyField): ColumnOrder['compare'] {
 
 function compareMoments(one: Json, other: Json): number {
   const [left, right] = [String(one), String(other)];
-  // Of most rows: as many digits, and the same end.
+  // Most pairs have as many digits and the same offset.
   if (left.length === right.length && left.at(-1) === right.at(-1)) return compareTexts(left, right);
   return compareTexts(momentOf(left), momentOf(right));
 }

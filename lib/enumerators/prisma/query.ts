@@ -24,9 +24,9 @@ export class PrismaQuery {
   readonly #orderBy: readonly object[];
 
   /**
-   * @param options.fields What is read of every row.
-   * @param options.alone Whether nothing else is read.
-   * @param options.delegate What reads; by default the one that was opened.
+   * @param options.fields The fields that are read of every row.
+   * @param options.alone Whether no other field is read.
+   * @param options.delegate The delegate that reads; by default the one that was opened.
    * @throws InvalidOptionsError for arguments that the source itself sets.
    */
   constructor(
@@ -57,7 +57,7 @@ export class PrismaQuery {
     }));
   }
 
-  /** The first rows of the user's that are also in all of `wheres`, in the order of the key; a negative `take`: the last. */
+  /** The user's first rows that match all of `wheres`, in the order of the key. A negative `take` returns the last rows. */
   async find(wheres: readonly Where[], slice: { take: number; skip?: number }): Promise<readonly PrismaValues[]> {
     return this.#delegate.findMany({
       ...this.#args,
@@ -68,23 +68,23 @@ export class PrismaQuery {
     });
   }
 
-  /** A `where` of the user's rows that are also in all of `wheres`. */
+  /** A `where` of the user's rows that match all of `wheres`. */
   where(wheres: readonly Where[]): Where {
     return this.#filter(wheres).where ?? {};
   }
 
-  /** The row as the user asked for it. */
+  /** The row as the user selected it. */
   handedOut(row: PrismaValues): PrismaValues {
     if (this.#hidden.length === 0) return row;
     return Object.fromEntries(Object.entries(row).filter(([field]) => !this.#hidden.includes(field)));
   }
 
-  /** How many rows of the user's are also in all of `wheres`. */
+  /** How many of the user's rows match all of `wheres`. */
   async count(wheres: readonly Where[]): Promise<number> {
     return this.#delegate.count(this.#filter(wheres));
   }
 
-  /** How many rows the user's `where` has, as far as that can be said soon. */
+  /** How many rows the user's `where` matches, if they can be counted in time. */
   async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
     return sizeOf(this.#opened, this.#args.where, options);
   }
@@ -100,25 +100,25 @@ function flags(names: readonly string[], flag: boolean): Readonly<Record<string,
   return Object.fromEntries(names.map((name) => [name, flag]));
 }
 
-/** @throws InvalidOptionsError for arguments besides `where`. */
+/** @throws InvalidOptionsError for arguments other than `where`. */
 function refuseShapes(args: object, { source, model }: OpenedModel): void {
   const other = Object.keys(args).find((name) => name !== 'where');
   if (other === undefined) return;
   throw new InvalidOptionsError(
-    `${source}: "${other}" is given for ${model.name}, and no rows are read that it could shape. Pass { where }, or {}`,
+    `${source}: "${other}" is given for ${model.name}, but no rows are read here. Pass { where }, or {}`,
   );
 }
 
 function refuseOwned(args: unknown, { model, source }: OpenedModel): asserts args is object {
   if (typeof args !== 'object' || args === null || Array.isArray(args)) {
     throw new InvalidOptionsError(
-      `${source}: the arguments for ${model.name} are no object. Pass what findMany takes, or {}`,
+      `${source}: the arguments for ${model.name} are not an object. Pass those of findMany, or {}`,
     );
   }
   const owned = OWNED.find((name) => (args as Record<string, unknown>)[name] !== undefined);
   if (owned === undefined) return;
   throw new InvalidOptionsError(
-    `${source}: "${owned}" is given for ${model.name}, and the source itself sets it. ` +
+    `${source}: "${owned}" is given for ${model.name}, but the source sets it itself. ` +
       "Order by the option key, and limit with the builder's take()",
   );
 }

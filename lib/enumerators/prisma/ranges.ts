@@ -8,9 +8,9 @@ import { between, sharedValues, stagesAfter, upTo } from './where.js';
 
 type Bounds = Parameters<KeysetQuery<Where>['fetch']>[0];
 
-/** Cuts a model's rows into ranges of the key, of which only the last key is read. */
+/** Cuts a model's rows into ranges of the key. Only the last key of each range is read. */
 export class RangeCutter {
-  /** How many leading fields of the key the last range kept; before it, expect the most. */
+  /** How many leading fields of the key did not change in the last range. At first, the most is assumed. */
   #shared: number;
 
   constructor(
@@ -20,7 +20,7 @@ export class RangeCutter {
     this.#shared = key.length;
   }
 
-  /** A `where` of the next `size` rows, with the last one's key; none when there are no rows. */
+  /** A `where` of the next `size` rows, with the last row's key. There is none if there are no rows. */
   async cut(bounds: Bounds, size: number): Promise<KeyedRows<Where>> {
     const last = await this.#last(bounds, size);
     if (!last) return { rows: [], keys: [] };
@@ -41,7 +41,7 @@ export class RangeCutter {
       last = end ?? last;
       if (!end || index === stages.length - 1) continue;
       missing -= await this.query.count(stage);
-      if (missing < 1) break; // rows came in between the queries
+      if (missing < 1) break; // rows were inserted between the queries
     }
     return last && this.#keyOf(last);
   }

@@ -7,27 +7,27 @@ import { isDeclaredFiner, type KeyField, keyFields } from './key.js';
 import { PrismaQuery } from './query.js';
 import { checkCursor, cursorValues } from './value.js';
 
-/** What is read, and in which order. */
+/** The queries of a source, and its key. */
 export interface Reading {
   readonly query: PrismaQuery;
-  /** The key as the database has it, which is asked once. */
+  /** The key as the database has it. The database is asked once. */
   checked(): Promise<CheckedKey>;
   /** How many values a cursor has. */
   readonly columns: number;
-  /** Of a delegate that may be extended: what its rows are found by, and their keys by the client without extensions. */
+  /** For a delegate that may be extended: the identity of its rows, and their keys by the client without extensions. */
   readonly extended?: { readonly identity: ExactKeys; readonly keys: PrismaQuery };
 }
 
 export interface CheckedKey {
   readonly key: readonly KeyField[];
-  /** Of a key with times that a Date does not hold. */
+  /** For a key with times that a Date does not hold. */
   readonly exact: ExactKeys | undefined;
 }
 
 /**
- * @param options.keysAlone Whether nothing but the key is read of a row.
+ * @param options.keysAlone Whether only the key is read of a row.
  * @throws InvalidOptionsError for a key that would lose rows, and for arguments that the source itself sets.
- * @throws InvalidCursorError for a cursor that this key cannot have made.
+ * @throws InvalidCursorError for a cursor of another key.
  */
 export function readingOf(
   opened: OpenedModel,

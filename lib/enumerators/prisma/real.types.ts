@@ -2,15 +2,15 @@ import type { Dialect } from '../../sql.dialect.js';
 import type { PrismaField } from './model.js';
 import type { RealColumn } from './table.js';
 
-/** Why a column cannot be followed; undefined: it can. */
+/** Why a column cannot be paged; undefined: it can. */
 export type Mismatch = string | undefined;
 
-/** How a column stands to its field: what must hold of every value, as SQL that finds one of which it does not. */
+/** How a column fits its field. */
 export interface Match {
   readonly mismatch?: string;
-  /** A condition that finds a value that cannot be paged, where only the values show it. */
+  /** SQL for values that cannot be paged, if only the values show it. */
   readonly strange?: string;
-  /** How many characters of a text the database sorts by. */
+  /** By how many characters the database sorts a text. */
   readonly sorted?: number;
 }
 

@@ -16,7 +16,7 @@ import type { Reading } from './reading.js';
 import { cursorValues } from './value.js';
 import { comparable, upTo } from './where.js';
 
-const BESIDES = 1_000;
+const PAGE_OF_A_MILLISECOND = 1_000;
 
 /** The rows of a `findMany`. */
 export class PrismaRecords implements Source<PrismaValues> {
@@ -40,9 +40,9 @@ export class PrismaRecords implements Source<PrismaValues> {
     const reached = cursorValues(cursor);
     let rows = await query.count([upTo(comparable(key, reached), reached)]);
     for (let after: typeof reached | undefined = reached; exact && after; ) {
-      const besides = await exact.besides(after, null, BESIDES);
-      if (besides.length > 0) rows -= await query.count([exact.where(besides.map(({ identity }) => identity))]);
-      after = besides.length === BESIDES ? besides.at(-1)?.key : undefined;
+      const others = await exact.sameMillisecond(after, null, PAGE_OF_A_MILLISECOND);
+      if (others.length > 0) rows -= await query.count([exact.where(others.map(({ identity }) => identity))]);
+      after = others.length === PAGE_OF_A_MILLISECOND ? others.at(-1)?.key : undefined;
     }
     return rows;
   }

@@ -9,12 +9,12 @@ const PATIENCE_MS = 2_000;
 const ESTIMATE = 'SELECT CAST(reltuples AS float8) AS rows FROM pg_class WHERE oid = CAST($1 AS regclass)';
 
 /**
- * How many rows there are, within about two seconds; where counting takes longer, the estimate of PostgreSQL's planner for
- * a whole table, and undefined for a part of one.
+ * How many rows there are, within about two seconds. If counting takes longer: the estimate of PostgreSQL's planner for a
+ * whole table, and undefined for a part of one.
  *
- * PostgreSQL is asked to give the count up; a connection for it is waited for as long again. In a transaction of the user's,
- * which that would end, through an extension of the client, which may do anything, and in other databases nobody waits for
- * the count any longer.
+ * PostgreSQL cancels the count; waiting for a connection may take as long again. In three cases the count continues, and
+ * its result is ignored: in the user's transaction, which a cancelled statement would end; through an extension of the
+ * client, which may do anything; and in other databases.
  */
 export async function sizeOf(
   opened: OpenedModel,
@@ -25,11 +25,11 @@ export async function sizeOf(
   const count = opened.delegate.count({ where });
   if (!client) return inTime(count, PATIENCE_MS);
   const mayEstimate = !options?.exact && Object.keys(where).length === 0;
-  const size = givenUp(client, count).then((rows) => rows ?? (mayEstimate ? estimate(opened) : undefined));
+  const size = countInTime(client, count).then((rows) => rows ?? (mayEstimate ? estimate(opened) : undefined));
   return inTime(size, 2 * PATIENCE_MS);
 }
 
-/** The client, where a transaction of our own can be had and the delegate is the client's as it was generated. */
+/** The client, if it can open a transaction and the delegate has no extension. */
 function clientOf({ delegate, model, isExtended }: OpenedModel): Required<ModelClient> | undefined {
   const client = delegate.$parent;
   return !isExtended && client.$transaction && model.dialect === 'postgresql'
@@ -37,7 +37,7 @@ function clientOf({ delegate, model, isExtended }: OpenedModel): Required<ModelC
     : undefined;
 }
 
-async function givenUp(client: Required<ModelClient>, count: PromiseLike<number>): Promise<number | undefined> {
+async function countInTime(client: Required<ModelClient>, count: PromiseLike<number>): Promise<number | undefined> {
   const limit = client.$executeRawUnsafe(`SET LOCAL statement_timeout = ${PATIENCE_MS}`);
   try {
     const [, size] = await client.$transaction([limit, count]);

@@ -14,7 +14,7 @@ export class Sql {
   }
 }
 
-/** Rows of these values, which are one text a field. */
+/** Rows that have one of these tuples of values, as texts. */
 export function among(sql: Sql, fields: readonly KeyField[], rows: readonly (readonly string[])[]): string {
   const columns = fields.map(({ field }) => column(field));
   if (columns.length === 1) return `${columns[0]} = ANY(${sql.value(rows.map(([value]) => value))})`;
@@ -23,8 +23,8 @@ export function among(sql: Sql, fields: readonly KeyField[], rows: readonly (rea
 }
 
 /**
- * Whether a row is after `values`: by row value where that can be said, which alone can enter an index everywhere. Of a
- * row with a null it may be NULL, which is no.
+ * Whether a row comes after `values`. A row value is used where possible, because only that can use an index in every
+ * case. For a row with a null the result may be NULL, which counts as false.
  */
 export function ordered(sql: Sql, key: readonly KeyField[], values: KeyValues): string {
   const parameters = key.map((part, index) =>
@@ -53,7 +53,7 @@ export function orderOf(key: readonly KeyField[]): string {
   return key.map(({ field, order, nulls }) => `${column(field)} ${order}${nulls ? ` NULLS ${nulls}` : ''}`).join(', ');
 }
 
-/** What JSON has of a value without losing any of it, whatever the session's DateStyle is. */
+/** A value for JSON, without loss, whatever the session's DateStyle is. */
 export function inJson(field: PrismaField): string {
   return field.type === 'String' || field.type === 'DateTime' ? column(field) : `CAST(${column(field)} AS text)`;
 }

@@ -3,15 +3,15 @@ import type { ModelClient, OpenedModel } from './client.js';
 import { tableOf } from './sql.js';
 import type { Offset } from './timestamp.js';
 
-/** What the database itself says of a column. */
+/** A column as the database's catalogue has it. */
 export interface RealColumn {
   /** Its type by the database's own name, in lower case; `enum` of an enum of PostgreSQL. */
   readonly type: string;
   /** Its type as an error shows it. */
   readonly shown: string;
-  /** Whether it may hold NULL; undefined: the database does not know, as of a view. */
+  /** Whether it may hold NULL; undefined: the database does not know, as for a view. */
   readonly nullable: boolean | undefined;
-  /** Of a time of at most three digits after the second; undefined: it may have more, or Prisma may misread it. */
+  /** For a time of at most three digits after the second. Undefined: it may have more, or Prisma may misread it. */
   readonly offset?: Offset | undefined;
   /** The labels of an enum in its order. */
   readonly labels?: readonly string[];
@@ -19,11 +19,11 @@ export interface RealColumn {
   readonly length?: number;
   readonly collation?: string;
   readonly charset?: string;
-  /** Whether every value has the declared type; SQLite promises that only of some columns. */
+  /** Whether every value has the declared type. SQLite ensures that only for some columns. */
   readonly strict?: boolean;
 }
 
-/** The columns of a model's table by name; undefined: this database's catalogue is not known. */
+/** The columns of a model's table by name; undefined: the catalogue of this database is not known. */
 export async function realColumns(opened: OpenedModel): Promise<ReadonlyMap<string, RealColumn> | undefined> {
   switch (opened.model.dialect) {
     case 'postgresql':
@@ -78,7 +78,7 @@ interface PostgresRow {
   readonly type: string;
   readonly shown: string;
   readonly nullable: boolean | null;
-  /** PostgreSQL's type modifier: of a time, its digits after the second; -1: as many as there can be. */
+  /** PostgreSQL's type modifier: the digits of a time after the second; -1: the most that are possible. */
   readonly digits: number | null;
   readonly zone: string;
   readonly labels: string | null;
@@ -142,7 +142,7 @@ async function sqliteColumns({ base, model }: OpenedModel): Promise<ReadonlyMap<
       const isPrimary = row.pk !== '0';
       const isRowid = row.shown.toUpperCase() === 'INTEGER' && isPrimary && row.keys === '1' && row.wr === '0';
       const isNever = row.required === '1' || isRowid || (isPrimary && row.wr === '1');
-      // a primary key of SQLite may hold NULL, which nobody expects: it is looked for
+      // a primary key of SQLite may hold NULL, which nobody expects: the values are checked
       const nullable = row.kind === 'view' || (isPrimary && !isNever) ? undefined : !isNever;
       return [
         row.name,

@@ -6,9 +6,9 @@ const TEXT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|\+00(?::00)?
 export type Offset = '' | '+00:00';
 
 /**
- * A time of whole milliseconds as PostgreSQL's JSON has it, and so the cursor; undefined: Prisma could not read it.
+ * A time of whole milliseconds as PostgreSQL's JSON and cursors have it; undefined: Prisma could not read it.
  *
- * Prisma makes an invalid Date of what is beyond the years 1 to 9999, such as `infinity`.
+ * Prisma makes an invalid Date of a time outside the years 1 to 9999, such as `infinity`.
  */
 export function textOf(time: Date, offset: Offset): string | undefined {
   const ms = time.getTime();
@@ -27,12 +27,12 @@ export function hasMicroseconds(text: string): boolean {
   return /\.\d{3}\d*[1-9]/.test(text);
 }
 
-/** The millisecond that a timestamp's text falls into: from `from` on, before `to`. */
-export function bucketOf(text: string): { readonly from: Date; readonly to: Date } {
+/** The millisecond of a timestamp's text: from `from` on, and before `to`. */
+export function millisecondOf(text: string): { readonly from: Date; readonly to: Date } {
   const moment = momentOf(text);
   if (moment === undefined) {
     throw new InvalidEnumeratorError(
-      `The timestamp ${text} has no place in a key: Prisma reads only the years 1 to 9999, and only in a session whose ` +
+      `The timestamp ${text} cannot be in a key: Prisma reads only the years 1 to 9999, and only in a session whose ` +
         "time zone is UTC. Set it for the connection: options: '-c TimeZone=UTC'",
     );
   }

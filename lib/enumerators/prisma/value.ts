@@ -3,24 +3,24 @@ import { describe } from '../../describe.js';
 import { InvalidCursorError, InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { KeyValues } from '../contract/index.js';
 import type { KeyField } from './key.js';
-import { bucketOf, type Offset, textOf } from './timestamp.js';
+import { millisecondOf, type Offset, textOf } from './timestamp.js';
 
-/** A key value of a row as JSON; a timestamp comes from the database itself. */
+/** A key value of a row as JSON. A rounded time is read by SQL instead. */
 export function fromPrisma(part: KeyField, value: unknown): Json {
   const { field, nulls, sorted } = part;
   if (value === null && nulls) return null;
   const json = jsonOf(part, value);
   if (sorted !== undefined && typeof json === 'string' && json.length > sorted) {
     throw new InvalidEnumeratorError(
-      `The rows hold a text of ${json.length} characters as "${field.name}", and the database sorts long texts by their ` +
-        `beginning only, so no more than ${sorted} characters can be followed. Choose another key field`,
+      `The rows hold a text of ${json.length} characters as "${field.name}", and the database sorts long texts only by ` +
+        `their beginning, so at most ${sorted} characters are exact. Choose another key field`,
     );
   }
   if (json !== undefined) return json;
   throw new InvalidEnumeratorError(
     `The rows hold ${describe(value)} as "${field.name}", which is not ${withArticle(field.type)} that a cursor can hold. ` +
       (value instanceof Date
-        ? 'Prisma reads only the years 1 to 9999: infinity, and years beyond, have no place in a key'
+        ? 'Prisma reads only the years 1 to 9999: infinity, and other years, cannot be in a key'
         : 'Does an extension of the client compute a field of that name?'),
   );
 }
@@ -53,7 +53,7 @@ function decimalText(value: unknown): string | undefined {
   return text === 'NaN' ? undefined : text;
 }
 
-/** A key value that the database gave as text. */
+/** A key value from the database's text. */
 export function fromText({ field }: KeyField, text: string | null): Json {
   if (text === null) return null;
   if (field.type === 'Int' || field.type === 'Float') return Number(text);
@@ -62,20 +62,20 @@ export function fromText({ field }: KeyField, text: string | null): Json {
   return [...(field.values ?? [])].find(([, label]) => label === text)?.[0] ?? text;
 }
 
-/** A key value as the text that the database takes; null is none. */
+/** A key value, not null, as text for the database. */
 export function toText({ field }: KeyField, value: Json | undefined): string {
   return field.values?.get(String(value)) ?? String(value);
 }
 
-/** A cursor's value as Prisma takes it. */
+/** A cursor's value as an argument of Prisma's. */
 export function toPrisma({ field }: KeyField, value: Json | undefined): unknown {
   if (value === null) return null;
   if (field.type === 'BigInt') return BigInt(value as string);
   if (field.type !== 'DateTime') return value;
-  return field.native === 'Date' ? new Date(value as string) : bucketOf(value as string).from;
+  return field.native === 'Date' ? new Date(value as string) : millisecondOf(value as string).from;
 }
 
-/** The key's values that a cursor holds. */
+/** The key's values in a cursor. */
 export function cursorValues(cursor: Cursor): KeyValues {
   return Array.isArray(cursor) ? cursor : [cursor as Json];
 }
@@ -83,12 +83,12 @@ export function cursorValues(cursor: Cursor): KeyValues {
 /**
  * Checks a cursor's values against the key before anything is read.
  *
- * @throws InvalidCursorError for one that this key cannot have made.
+ * @throws InvalidCursorError for a cursor of another key.
  */
 export function checkCursor(name: string, key: readonly KeyField[], cursor: Cursor): void {
   if (cursor === null) return;
   const values = cursorValues(cursor);
-  if (values.length !== key.length) return; // the pages' own error says it best
+  if (values.length !== key.length) return; // keyValues() says it better
   for (const [index, part] of key.entries()) {
     if (isPossible(part, values[index])) continue;
     throw new InvalidCursorError(

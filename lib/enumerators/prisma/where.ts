@@ -3,27 +3,28 @@ import { compare, NOTHING, type Operator, type Where } from './compare.js';
 import { firstRounded, type KeyField } from './key.js';
 import { toPrisma } from './value.js';
 
-/** The fields that Prisma can compare with these values as they are; nothing after the first moment can be. */
+/** The fields that Prisma can compare with these values: up to the first rounded time, and none after it. */
 export function comparable(key: readonly KeyField[], values: KeyValues): readonly KeyField[] {
   const rounded = firstRounded(key, values);
   return rounded < 0 ? key : key.slice(0, rounded + 1);
 }
 
 /**
- * Rows after `values`, of those whose first `equal` fields are the same; for a moment, rows after its millisecond.
+ * Rows after `values`, among those whose first `equal` fields are the same. After a rounded time means after its
+ * millisecond.
  *
- * The first field that may differ is compared twice: an index can be entered by `gte`, not by an OR.
+ * The first field that may differ is compared twice: the database can enter an index by `gte`, and not by an OR.
  */
 export function rowsAfter(key: readonly KeyField[], values: KeyValues, equal = 0): Where {
   return compared(key, values, equal, ['gte', 'gt', 'gt']);
 }
 
-/** Rows up to `values`, they included; of a moment, all rows of its millisecond. */
+/** Rows up to and including `values`; for a rounded time, all rows of its millisecond. */
 export function upTo(key: readonly KeyField[], values: KeyValues, equal = 0): Where {
   return compared(key, values, equal, ['lte', 'lt', 'lte']);
 }
 
-/** Rows after `after`, up to and including `until`. What both have in common is compared by equality. */
+/** Rows after `after`, up to and including `until`. Leading values that both share are compared by equality. */
 export function between(key: readonly KeyField[], after: KeyValues | null, until: KeyValues): Where {
   if (!after) return upTo(key, until);
   const equal = Math.min(sharedValues(after, until), key.length - 1);
@@ -31,8 +32,8 @@ export function between(key: readonly KeyField[], after: KeyValues | null, until
 }
 
 /**
- * Rows after `after`, as one query after the other: where many rows share the first `shared` fields, an index can be
- * entered at the place only with these fields fixed.
+ * Rows after `after`, as one query after the other. If many rows share the first `shared` fields, the database can enter an
+ * index at the right position only with these fields fixed.
  */
 export function stagesAfter(key: readonly KeyField[], after: KeyValues | null, shared: number): readonly Where[] {
   if (!after) return [{}];
@@ -51,7 +52,7 @@ export function sharedValues(one: KeyValues, other: KeyValues): number {
   return differing < 0 ? one.length : differing;
 }
 
-/** A `where` of rows that have exactly these values. */
+/** A `where` of rows with exactly these values. */
 export function same(key: readonly KeyField[], values: KeyValues): Where {
   return Object.fromEntries(key.map((part, index) => [part.field.name, toPrisma(part, values[index])]));
 }
@@ -76,7 +77,7 @@ function compared(
   return all([same(key.slice(0, equal), values), compare(lead, values[equal], entry), { OR: branches }]);
 }
 
-/** Rows of all these, in as few braces as can be. */
+/** Rows that match all of these, with as few braces as possible. */
 function all(wheres: readonly Where[]): Where {
   if (wheres.includes(NOTHING)) return NOTHING;
   const parts = wheres.filter((where) => Object.keys(where).length > 0);

@@ -22,7 +22,7 @@ import type { CheckedKey, Reading } from './reading.js';
 type Between = Parameters<KeysetQuery<Where>['fetch']>[0];
 type Cut = (between: Between, size: number) => Promise<KeyedRows<Where>>;
 
-/** Batches of rows that are not loaded, each a `where` of exactly these. */
+/** Batches as a `where` each, which matches exactly the rows of the batch. No row is loaded. */
 export class PrismaWheres implements Source<Where> {
   readonly #reading: Reading;
   readonly #batchSize: number;
@@ -58,7 +58,7 @@ export class PrismaWheres implements Source<Where> {
     return undefined;
   }
 
-  /** One batch a page: what is read ahead is the next batch's key. */
+  /** One batch a page: only the next batch's key is read ahead. */
   async *#batches(bounds: Bounds, size: number): AsyncGenerator<Page<Where>, void, void> {
     const { query, columns } = this.#reading;
     const checked = await this.#reading.checked();
@@ -68,7 +68,7 @@ export class PrismaWheres implements Source<Where> {
     yield* keysetPages({ name: query.name, columns, pageSize: 1, orders: ordersOf(checked.key), fetch }, bounds);
   }
 
-  /** Cuts by the client without extensions, which sees every row; where it sees none, by the extended one. */
+  /** Cuts by the client without extensions, which sees every row. If it sees none, the extended client cuts. */
   #cutter(checked: CheckedKey): Cut {
     const { query, extended } = this.#reading;
     const own = cutterBy(query, checked);
@@ -86,7 +86,7 @@ export class PrismaWheres implements Source<Where> {
     };
   }
 
-  /** A row that came in between the two queries is there by now. */
+  /** A row that was inserted between the two queries is found now. */
   async #cutAgain(cut: Cut, between: Between, size: number): Promise<KeyedRows<Where>> {
     const again = await cut(between, size);
     if (again.keys.length > 0) return again;
@@ -102,7 +102,7 @@ function cutterBy(query: PrismaQuery, { key, exact }: CheckedKey): Cut {
     const ranges = new RangeCutter(query, key);
     return (between, size) => ranges.cut(between, size);
   }
-  // Prisma cannot say which rows of a millisecond are meant: the batch is named by what identifies its rows.
+  // Prisma cannot select some rows of a millisecond: the batch lists the identities of its rows.
   const keyset = new PrismaKeyset(query, key, exact);
   return async (between, size) => {
     const { rows, keys } = await keyset.fetch(between, size);
@@ -111,7 +111,7 @@ function cutterBy(query: PrismaQuery, { key, exact }: CheckedKey): Cut {
   };
 }
 
-/** How many rows a batch has at most: where they are named one by one, as many as one statement can name. */
+/** The most rows of a batch. If they are listed one by one, one statement limits their number. */
 function sizeOf(batchSize: number, exact: ExactKeys | undefined): number {
   return Math.min(batchSize, exact?.most ?? batchSize);
 }

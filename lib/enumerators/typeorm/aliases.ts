@@ -2,8 +2,8 @@ import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { Query } from './select.js';
 
 /**
- * A row that is read has one value a name. TypeORM names a column `alias_column`, so `a.b_id` and `a_b.id` have one name,
- * and one of them would come back with the value of the other.
+ * A raw row has one value per name. TypeORM names a column `alias_column`, so `a.b_id` and `a_b.id` have the same name, and
+ * one of them would have the value of the other.
  *
  * @throws InvalidEnumeratorError
  */
@@ -25,7 +25,7 @@ export function checkAliases(query: Query<unknown>, source: string): void {
   }
 }
 
-/** Names that a query gives to what it selects, each with what that is. */
+/** The names of what a query selects, each with the column or expression. */
 function* selectedNames({ expressionMap }: Query<unknown>): Generator<readonly [name: string, column: string]> {
   const { aliases, selects } = expressionMap;
   for (const { selection, aliasName } of selects) if (aliasName) yield [aliasName, selection];

@@ -4,7 +4,7 @@ import { databaseOf } from './database.js';
 import type { ExactPart, KeyPart } from './key.part.js';
 import type { Query } from './query.js';
 
-/** Both ends of a stretch of a key. */
+/** Both ends of a range of a key. */
 export interface KeyBounds {
   readonly after: KeyValues | null;
   readonly until: KeyValues | null;
@@ -53,7 +53,7 @@ export function reversed(key: readonly ExactPart[]): readonly ExactPart[] {
   }));
 }
 
-/** Narrows the whole of a query's where. `andWhere` would narrow only the last part of `a OR b`. */
+/** Narrows a query's whole where. `andWhere` would narrow only the last part of `a OR b`. */
 export function restrict<Q extends Query<unknown>>(query: Q, condition: string): Q {
   const { expressionMap } = query;
   const conditions = [expressionMap.extraAppendedAndWhereCondition, `(${condition})`].filter(Boolean);
@@ -61,33 +61,33 @@ export function restrict<Q extends Query<unknown>>(query: Q, condition: string):
   return query;
 }
 
-/** A name that begins none of the query's parameters. */
+/** A name with which none of the query's parameters begins. */
 export function freeName(query: Query<unknown>, name: string): string {
   const isTaken = Object.keys(query.getParameters()).some((parameter) => parameter.startsWith(name));
   return isTaken ? freeName(query, `${name}_`) : name;
 }
 
-/** A stretch of a key, each within one range of an index. */
-export interface Stretch {
+/** A part of a key's range that is one range of an index. */
+export interface IndexRange {
   readonly key: readonly ExactPart[];
   readonly bounds: KeyBounds;
-  /** What else its rows have in common. */
+  /** Other conditions that its rows meet. */
   readonly conditions: readonly string[];
-  /** The columns that are all NULL in it, and then its key. */
+  /** The columns that are NULL in all its rows, and then its key. */
   readonly whole: readonly ExactPart[];
 }
 
-/** The order of a stretch, in the words by which the database sees that it is the order of an index. */
-export function orderOf({ dataSource }: Query<unknown>, { key, whole }: Stretch): readonly ExactPart[] {
+/** The order of an index range, written so that the database recognizes the order of the index. */
+export function orderOf({ dataSource }: Query<unknown>, { key, whole }: IndexRange): readonly ExactPart[] {
   return databaseOf(dataSource)?.nullsAreConstant ? key : whole;
 }
 
 /**
- * Cuts what is within the bounds at the NULLs of the key's first column, in order. An index is entered at
- * `a IS NOT NULL AND a >= 1` and at `a IS NULL AND b >= 1`, and in either it has the order asked for, wherever it
- * keeps its NULLs; at `a >= 1 OR a IS NULL` it is not.
+ * Cuts the range within the bounds at the NULLs of the key's first column, in order. The database can enter an index at
+ * `a IS NOT NULL AND a >= 1` and at `a IS NULL AND b >= 1`. In both the index has the requested order, wherever it keeps
+ * its NULLs. At `a >= 1 OR a IS NULL` the database cannot enter it.
  */
-export function stretches(key: readonly ExactPart[], bounds: KeyBounds): readonly Stretch[] {
+export function indexRanges(key: readonly ExactPart[], bounds: KeyBounds): readonly IndexRange[] {
   const [first, ...rest] = key;
   if (!first?.nulls) return [{ key, bounds, conditions: [], whole: key }];
   const plain = { ...first, nulls: undefined };
@@ -104,10 +104,10 @@ export function stretches(key: readonly ExactPart[], bounds: KeyBounds): readonl
         const values = [plain, ...rest];
         return { key: values, bounds: { after, until }, conditions: [`${first.sql} IS NOT NULL`], whole: values };
       }
-      return stretches(rest, { after: tail(after), until: tail(until) }).map((stretch) => ({
-        ...stretch,
-        conditions: [`${first.sql} IS NULL`, ...stretch.conditions],
-        whole: [plain, ...stretch.whole],
+      return indexRanges(rest, { after: tail(after), until: tail(until) }).map((range) => ({
+        ...range,
+        conditions: [`${first.sql} IS NULL`, ...range.conditions],
+        whole: [plain, ...range.whole],
       }));
     });
 }

@@ -5,7 +5,7 @@ import { mariaDbTable } from './table.mariadb.js';
 import { postgresTable } from './table.postgres.js';
 import { sqliteTable } from './table.sqlite.js';
 
-/** Asks the catalogue, in one statement or two; undefined: it has no such table, or shows none. */
+/** Reads the catalogue, in one or two statements; undefined: it does not show such a table. */
 export async function tableOf(query: Query<unknown>): Promise<Table | undefined> {
   const { metadata } = mainOf(query);
   const asked: TableQuery = {

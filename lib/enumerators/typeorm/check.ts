@@ -8,22 +8,22 @@ import { mainOf, type Query } from './query.js';
 import { columnIn, type Session, type Table, type TableColumn } from './table.js';
 import { copyOf } from './typeorm.workarounds.js';
 
-/** A key by what its columns are in the table. */
+/** A key, with the types of its columns in the table. */
 export interface ExactKey {
   readonly parts: readonly ExactPart[];
   /** Whether the database lets no two rows have one primary key. */
   readonly isUnique: boolean;
-  /** What the catalogue says; undefined: it does not show the table. */
+  /** The table in the catalogue; undefined: the catalogue does not show it. */
   readonly table: Table | undefined;
 }
 
 /**
- * Asks the database what the columns of a key really are, once, before the first page.
+ * Reads the real types of a key's columns from the database, once, before the first page.
  *
- * @throws InvalidEnumeratorError for a key column that the table does not have, that can hold NULL and is not said to (of a
- * view and of a primary key only when it does hold NULL: those are looked for), for joins of a table whose primary key is
- * not unique in the database, and for a connection that changes or does not sort some values.
- * @throws InvalidOptionsError for a key column of a type that cannot be followed exactly.
+ * @throws InvalidEnumeratorError for a key column that the table does not have, or that may hold NULL without a position for
+ * its NULLs. In a view and in a primary key only existing NULLs count: the rows are checked. Also for joins of a table whose
+ * primary key is not unique in the database, and for a connection that changes or does not sort some values.
+ * @throws InvalidOptionsError for a key column of a type that cannot be paged exactly.
  */
 export async function exactKey(
   query: Query<unknown>,
@@ -70,7 +70,7 @@ async function checkNulls(
     }
     throw new InvalidEnumeratorError(
       `${name}: the key column "${part.name}" is NOT NULL in the entity, but not in the table ${tablePath}, and rows with ` +
-        'NULL would be lost. Make it NOT NULL there, or say where NULLs stand: ' +
+        'NULL would be lost. Make it NOT NULL there, or state the position of NULLs: ' +
         `{ key: [{ column: '${part.name}', order: 'asc', nulls: 'last' }] }`,
     );
   }
@@ -81,7 +81,7 @@ async function checkNulls(
   }
 }
 
-/** Texts that the connection cannot carry would come back changed, and long ones must be sorted as far as they are followed. */
+/** The connection must not change texts, and must sort them by at least as many bytes as keys may have. */
 function checkSession(
   part: ExactPart,
   { table, session, name }: { table: Table; session: Session; name: string },

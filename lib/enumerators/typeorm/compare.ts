@@ -1,7 +1,7 @@
 import type { Json } from '../../cursor.js';
 import type { ExactPart } from './key.part.js';
 
-/** One end of a stretch of a key. */
+/** One end of a range of a key. */
 export interface End {
   readonly side: 'after' | 'until';
   /** One value a part, with the names of the parameters that hold them. */
@@ -30,7 +30,7 @@ export function compare(parts: readonly ExactPart[], { side, values, parameters,
       (rest, { beyond, equal }) => `(${beyond} OR (${equal} AND ${rest}))`,
       side === 'until' ? last.from : last.beyond,
     );
-  // The first term follows from the rest; an index can be entered by it, which an OR does not allow.
+  // The first term follows from the rest. The database can enter an index by it, which an OR does not allow.
   return `${first.from} AND ${columnByColumn}`;
 }
 
@@ -63,7 +63,7 @@ function termOf(
   }
   const orNull = (condition: string) => (nullsBeyond ? `(${condition} OR ${sql} IS NULL)` : condition);
   if (sortsWithoutEnd && side === 'after' && descending) {
-    // The sort may have put a text with characters of code 0 after its end after it: such a row is read, and then refused.
+    // The sort may put a longer text, which ends with characters of code 0, after it. Such a row is read, and then refused.
     const top = `${parameter}_top`;
     return {
       ...term,

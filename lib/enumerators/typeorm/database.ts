@@ -1,14 +1,14 @@
 import { type Dialect, dialectOf } from '../../sql.dialect.js';
 
-/** What keys depend on in a database that this library is tested with. */
+/** The properties on which keys depend, of a database that this library is tested with. */
 export interface Database {
   /** MySQL's is MariaDB's too; see `version.ts` for what only one of them has. */
   readonly dialect: Dialect;
   /** Whether `(a, b) > (1, 2)` is planned as one range of an index. */
   readonly rowValues: boolean;
-  /** Whether NULLs are the least values of an order that does not place them; else they are the greatest. */
+  /** Whether NULLs are the least values of an order without NULLS FIRST or LAST; else they are the greatest. */
   readonly nullsAreLeast: boolean;
-  /** Whether an index on (a, b) has the order `b` where `a IS NULL`; else it must be asked for as `a, b`. */
+  /** Whether an index on (a, b) has the order `b` where `a IS NULL`; else the order must be written as `a, b`. */
   readonly nullsAreConstant: boolean;
   /** Whether `IN (SELECT … LIMIT n)` is understood. */
   readonly limitsWithinIn: boolean;
@@ -38,7 +38,7 @@ const DATABASES: Readonly<Record<Dialect, Database>> = {
   },
 };
 
-/** The database of a data source; undefined: one that this library knows no more of than SQL. */
+/** The database of a data source; undefined: one that this library is not tested with. */
 export function databaseOf({
   driver,
 }: {

@@ -93,7 +93,7 @@ const SORTED_CHARACTERS = 160;
 const SORTED_BYTES = 1_000;
 
 function sortedBy(length: string): string {
-  return `Long values are sorted by their beginning only, so no more than ${length} can be followed`;
+  return `Long values are sorted only by their beginning, so at most ${length} are exact`;
 }
 
 function readSortedText(value: unknown): string | undefined {

@@ -53,7 +53,7 @@ const SETTINGS = 'Its text depends on the settings of a session';
 const INEXACT: Readonly<Record<string, string>> = {
   interval: SETTINGS,
   money: SETTINGS,
-  array: 'Arrays are not followed',
+  array: 'Arrays cannot be keys',
   range: SETTINGS,
 };
 

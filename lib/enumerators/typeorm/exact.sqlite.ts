@@ -50,7 +50,7 @@ export function sqliteValue({ base, declared }: TableColumn, sql: string): Exact
           value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY ? undefined : readNumber(value),
         accepts: isNumberOrText,
         compare: (one, other) => (isNumber(one) && isNumber(other) ? compareNumbers(one, other) : Number.NaN),
-        because: `${ONLY_TEXTS}. In the table it has no type, and then integers beyond 2^53 and infinities are not followed`,
+        because: `${ONLY_TEXTS}. In the table it has no type, and then integers beyond 2^53 and infinities are not exact`,
       };
   }
 }

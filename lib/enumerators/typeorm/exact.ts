@@ -7,9 +7,9 @@ import { type ExactPart, isDeclaredInteger, type KeyPart } from './key.part.js';
 import { columnIn, type Table, type TableColumn } from './table.js';
 
 /**
- * How a column of a key leaves the table that is there and comes back, whatever the settings of the session.
+ * How a column of a key is read from its table and compared again, whatever the settings of the session.
  *
- * @param table What the catalogue says; undefined: it does not show the table, and what the entity says has to do.
+ * @param table The table in the catalogue; undefined: the catalogue does not show it, and the entity decides.
  * @throws InvalidOptionsError for a type whose values no text holds exactly.
  */
 export function exactPart(
@@ -21,7 +21,7 @@ export function exactPart(
   if ('inexact' in value) {
     const found = column ? `${column.declared} in the table` : 'of an unknown type in the table';
     throw new InvalidOptionsError(
-      `${name}: the key column "${part.name}" (${part.declared} in the entity, ${found}) cannot be followed exactly on ` +
+      `${name}: the key column "${part.name}" (${part.declared} in the entity, ${found}) cannot be paged exactly on ` +
         `${database}. ${value.inexact}. Choose another key column`,
     );
   }
@@ -61,4 +61,4 @@ const DECLARED: ExactValue = {
 };
 const NOT_SHOWN =
   'The catalogue does not show the table, as it does not show temporary ones, or cannot be asked; then only columns that ' +
-  'are integers in the entity are followed';
+  'are integers in the entity can be keys';

@@ -1,27 +1,27 @@
 import type { Json } from '../../cursor.js';
 import type { ColumnOrder } from '../contract/index.js';
 
-/** How a column's value leaves the database without loss, and how it is compared when it comes back. */
+/** How a column's value is read from the database without loss, and compared again. */
 export interface ExactValue {
   /** An expression for the value; undefined: the column as the driver reads it. */
   readonly expression?: string;
-  /** What is compared with a key's value; by default the column. */
+  /** The expression that is compared with a key's value; by default the column. */
   readonly compared?: string;
   /** SQL for a key's value that is bound to a parameter; by default the parameter. */
   parameter?(parameter: string, value: Json): string;
-  /** The value as JSON holds it; undefined when it is NULL or not exact. */
+  /** The value as JSON; undefined if it is NULL or not exact. */
   read(value: unknown): string | number | undefined;
   /** Whether a value of a cursor can be one of `read`. */
   accepts(value: Json): boolean;
   /** The order of the values, where it is known. */
   readonly compare?: ColumnOrder['compare'];
-  /** Why `read` finds some values not exact, for the error. */
+  /** Why some values are not exact, for the error. */
   readonly because?: string;
-  /** Whether a sort takes a text for equal to the same text with characters of code 0 after it, and a comparison does not. */
+  /** Whether a sort treats a text as equal to the same text plus characters of code 0, unlike a comparison. */
   readonly sortsWithoutEnd?: boolean;
 }
 
-/** A type that cannot be followed, and why. */
+/** A type that cannot be paged exactly, and why. */
 export interface Inexact {
   readonly inexact: string;
 }
@@ -53,7 +53,7 @@ export function isLike(pattern: RegExp): (value: Json) => boolean {
   return (value) => typeof value === 'string' && pattern.test(value);
 }
 
-/** Orders texts that a pattern matches by their characters; of others the order is not known. */
+/** Orders texts that match a pattern by their characters. The order of other texts is not known. */
 export function compareLike(pattern: RegExp): NonNullable<ColumnOrder['compare']> {
   const matches = isLike(pattern);
   return (one, other) => {

@@ -1,7 +1,7 @@
 import type { Json } from '../../cursor.js';
 import type { ColumnOrder } from '../contract/index.js';
 
-/** One column of a key, as far as it is known before the database is asked. */
+/** One column of a key, before the database is asked. */
 export interface KeyPart {
   readonly name: string;
   /** Its name in the table. */
@@ -10,11 +10,11 @@ export interface KeyPart {
   /** Its type by the entity. */
   readonly declared: string;
   readonly descending: boolean;
-  /** Where NULLs stand; undefined: it has none. */
+  /** The position of NULLs; undefined: it has none. */
   readonly nulls: 'first' | 'last' | undefined;
-  /** Where the column as the driver reads it stands in a raw row; undefined: the query does not select it. */
+  /** The name of the column in a raw row, as the driver reads it; undefined: the query does not select it. */
   readonly plain: string | undefined;
-  /** Where an expression for it would stand in a raw row. */
+  /** The name of an expression for it in a raw row. */
   readonly hidden: string;
 }
 
@@ -23,14 +23,14 @@ export interface ExactPart extends KeyPart, ColumnOrder {
   readonly nulls: 'first' | 'last' | undefined;
   /** Its type in the table, in words. */
   readonly type: string;
-  /** What is compared with a value of it. */
+  /** The expression that is compared with a value. */
   readonly compared: string;
-  /** What has to be selected besides, to have the exact value in a raw row; undefined: it is there anyway. */
+  /** What must also be selected to have the exact value in a raw row; undefined: the query selects it. */
   readonly selection: string | undefined;
-  /** Where the exact value stands in a raw row. */
+  /** The name of the exact value in a raw row. */
   readonly alias: string;
   read(value: unknown): Json | undefined;
-  /** Why `read` finds some values not exact; may be empty. */
+  /** Why some values are not exact; may be empty. */
   readonly because: string;
   /** Whether a value of a cursor can be one of `read`. */
   accepts(value: Json): boolean;
@@ -40,7 +40,7 @@ export interface ExactPart extends KeyPart, ColumnOrder {
   readonly sortsWithoutEnd: boolean;
 }
 
-/** Whether an entity says of a column that a JavaScript number holds all its values. */
+/** Whether a JavaScript number holds all values of a column of this type. */
 export function isDeclaredInteger(declared: string): boolean {
   return ['tinyint', 'smallint', 'mediumint', 'int', 'integer', 'int2', 'int4'].includes(declared);
 }

@@ -7,10 +7,10 @@ import { type ExactPart, isDeclaredInteger, type KeyPart } from './key.part.js';
 import { type Column, mainOf, type Query, selectsWhole } from './query.js';
 
 /**
- * The columns of a key, made unique: primary key columns that are not among them follow, in the last one's direction.
+ * The columns of a key, made unique: missing primary key columns follow, in the direction of the last column.
  *
- * @throws InvalidOptionsError for a column that is unknown, nullable, or named twice, and of a database whose catalogue
- * cannot be asked for what is not an integer.
+ * @throws InvalidOptionsError for a column that is unknown, nullable, or named twice. If the catalogue of the database cannot
+ * be read, also for a column that is not an integer.
  */
 export function keyParts(query: Query<unknown>, key: readonly KeyColumn[], source: string): readonly KeyPart[] {
   const { name, metadata } = mainOf(query);
@@ -47,19 +47,19 @@ export function keyParts(query: Query<unknown>, key: readonly KeyColumn[], sourc
   return parts;
 }
 
-/** @throws InvalidOptionsError for what is not followed in a database whose catalogue cannot be asked. */
+/** @throws InvalidOptionsError for a column that is not exact in a database whose catalogue cannot be read. */
 function checkUnasked({ dataSource }: Query<unknown>, { name, declared, nulls }: KeyPart, source: string): void {
   const { type } = dataSource.driver.options;
   if (nulls) {
     throw new InvalidOptionsError(
-      `${source}: the key column "${name}" has nulls: '${nulls}', and where ${type} sorts NULLs is not known. ` +
+      `${source}: the key column "${name}" has nulls: '${nulls}', and the position of NULLs on ${type} is not known. ` +
         'Choose a key column that is never NULL',
     );
   }
   if (isDeclaredInteger(declared)) return;
   throw new InvalidOptionsError(
-    `${source}: the key column "${name}" (${declared} in the entity) cannot be followed exactly on ${type}, ` +
-      'whose catalogue is not asked: there only integers are. Choose another key column',
+    `${source}: the key column "${name}" (${declared} in the entity) cannot be paged exactly on ${type}, ` +
+      'whose catalogue is not read: there only integers can be keys. Choose another key column',
   );
 }
 
@@ -83,13 +83,13 @@ function partOf({ name, alias, read, nulls, because }: ExactPart, raw: unknown, 
 
 export function hasNull(column: string, source: string): InvalidEnumeratorError {
   return new InvalidEnumeratorError(
-    `${source}: the key column "${column}" came back as NULL, which the entity says it never is, and rows with NULL would ` +
-      'be lost. Make it NOT NULL, or say where NULLs stand: ' +
+    `${source}: the key column "${column}" came back as NULL, which the entity excludes, and rows with NULL would be ` +
+      'lost. Make it NOT NULL, or state the position of NULLs: ' +
       `{ key: [{ column: '${column}', order: 'asc', nulls: 'last' }] }; a primary key must have none`,
   );
 }
 
-/** @throws InvalidCursorError for a cursor that no row has under this key. */
+/** @throws InvalidCursorError for a cursor of another key. */
 export function checkCursor(parts: readonly KeyPart[], cursor: Cursor, source: string): void {
   if (cursor === null) return;
   const values: KeyValues = Array.isArray(cursor) ? (cursor as KeyValues) : [cursor];
@@ -105,7 +105,7 @@ export function checkCursor(parts: readonly KeyPart[], cursor: Cursor, source: s
   );
 }
 
-/** @throws InvalidCursorError for values that no row of the table has. */
+/** @throws InvalidCursorError for values that no row of the table can have. */
 export function checkValues(key: readonly ExactPart[], values: KeyValues | null, name: string): void {
   if (values === null) return;
   const index = key.findIndex(({ accepts }, column) => {
@@ -116,7 +116,7 @@ export function checkValues(key: readonly ExactPart[], values: KeyValues | null,
   if (!part) return;
   throw new InvalidCursorError(
     `${name}: the cursor ${describe(values.length === 1 ? values[0] : values)} has ${describe(values[index])} for the ` +
-      `column "${part.name}", which is no value of ${part.type}, its type in the table. Was the key, or the type of the ` +
+      `column "${part.name}", which is not a value of ${part.type}, its type in the table. Was the key, or the type of the ` +
       'column, changed? Then raise the processor\'s "version"',
     'cursor',
   );
@@ -135,13 +135,13 @@ function columnOf(query: Query<unknown>, { column: path, nulls }: KeyColumn, sou
   if (column.isNullable && !nulls) {
     throw new InvalidOptionsError(
       `${source}: the key column "${path}" of ${metadata.name} is nullable, and rows with NULL would be lost. ` +
-        `Say where they stand: { key: [{ column: '${path}', order: 'asc', nulls: 'last' }] }, or 'first'`,
+        `State their position: { key: [{ column: '${path}', order: 'asc', nulls: 'last' }] }, or 'first'`,
     );
   }
   return column;
 }
 
-/** The alias by which the query selects a column as it is. */
+/** The alias with which the query selects a column unchanged. */
 function plainAlias(query: Query<unknown>, column: Column): string | undefined {
   const { name } = mainOf(query);
   const { maxAliasLength = 0 } = query.dataSource.driver;
@@ -151,7 +151,7 @@ function plainAlias(query: Query<unknown>, column: Column): string | undefined {
   return selectsWhole(query) && column.isSelect && !isShortened && !isRenamed ? alias : undefined;
 }
 
-/** A name that begins none of those that the query gives to what it selects. */
+/** A name with which no alias of the query's selections begins. */
 function freeAlias(query: Query<unknown>, name: string): string {
   const isTaken = query.expressionMap.selects.some(({ aliasName }) => aliasName?.startsWith(name));
   return isTaken ? freeAlias(query, `${name}_`) : name;

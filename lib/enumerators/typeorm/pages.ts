@@ -1,5 +1,5 @@
 import type { KeyValues } from '../contract/index.js';
-import { bound, freeName, type KeyBounds, ordered, orderOf, restrict, type Stretch, stretches } from './bounds.js';
+import { bound, freeName, type IndexRange, indexRanges, type KeyBounds, ordered, orderOf, restrict } from './bounds.js';
 import { databaseOf } from './database.js';
 import { keyOf } from './key.js';
 import type { ExactPart } from './key.part.js';
@@ -8,16 +8,16 @@ import { copyOf } from './typeorm.workarounds.js';
 
 export type { KeyBounds } from './bounds.js';
 
-/** Entities, and the keys of their rows: as many, unless TypeORM made one entity of several rows. */
+/** Entities, and the keys of their rows. There are as many of both, unless TypeORM made one entity of several rows. */
 export interface Found<Entity> {
   readonly entities: readonly Entity[];
   readonly keys: readonly KeyValues[];
 }
 
-/** Pages of a query in the order of a key, each in one statement, or two where NULLs begin or end. */
+/** Pages of a query in the order of a key. A page is one statement, or two where NULLs begin or end. */
 export class TypeOrmPages<Entity> {
   readonly #query: Query<Entity>;
-  /** The query with all that is selected besides. */
+  /** The query with the additional selections. */
   readonly #page: Query<Entity>;
   readonly #key: readonly ExactPart[];
   readonly #hidden: string | undefined;
@@ -42,8 +42,8 @@ export class TypeOrmPages<Entity> {
   /** The entities of at most `limit` keys. */
   async fetch(bounds: KeyBounds, limit: number): Promise<Found<Entity>> {
     let page: Found<Entity> = { entities: [], keys: [] };
-    for (const stretch of stretches(this.#key, bounds)) {
-      const found = await this.#fetch(stretch, limit - page.keys.length);
+    for (const range of indexRanges(this.#key, bounds)) {
+      const found = await this.#fetch(range, limit - page.keys.length);
       page =
         page.keys.length === 0
           ? found
@@ -53,33 +53,33 @@ export class TypeOrmPages<Entity> {
     return page;
   }
 
-  async #fetch(stretch: Stretch, limit: number): Promise<Found<Entity>> {
-    const page = ordered(copyOf(this.#page), orderOf(this.#page, stretch));
+  async #fetch(range: IndexRange, limit: number): Promise<Found<Entity>> {
+    const page = ordered(copyOf(this.#page), orderOf(this.#page, range));
     const { raw, entities } = await (this.#isJoined
-      ? this.#withKeys(page, stretch, limit)
-      : this.#within(page, stretch).limit(limit)
+      ? this.#withKeys(page, range, limit)
+      : this.#within(page, range).limit(limit)
     ).getRawAndEntities();
     if (this.#hidden !== undefined) for (const entity of entities) forget(entity, this.#hidden.split('.'));
     const keys = raw.map((row) => keyOf(this.#key, row, this.name));
     return { entities, keys: this.#isJoined ? withoutRepeats(keys) : keys };
   }
 
-  #within(query: Query<Entity>, { key, bounds, conditions }: Stretch): Query<Entity> {
+  #within(query: Query<Entity>, { key, bounds, conditions }: IndexRange): Query<Entity> {
     for (const condition of conditions) restrict(query, condition);
     return bound(query, { key, bounds, prefix: this.#prefix });
   }
 
-  /** Joins multiply rows, so a limit would cut an entity in two: it limits a list of primary keys instead. */
-  #withKeys(page: Query<Entity>, stretch: Stretch, limit: number): Query<Entity> {
+  /** Joins multiply rows, so a limit could cut an entity in two. A list of primary keys is limited instead. */
+  #withKeys(page: Query<Entity>, range: IndexRange, limit: number): Query<Entity> {
     const { name, metadata } = mainOf(page);
     const primary = metadata.primaryColumns
       .map(({ databaseName }) => `${page.escape(name)}.${page.escape(databaseName)}`)
       .join(', ');
-    const keys = ordered(copyOf(this.#query), orderOf(page, stretch))
+    const keys = ordered(copyOf(this.#query), orderOf(page, range))
       .select(primary)
       .groupBy(this.#key.map(({ sql }) => sql).join(', '))
       .limit(limit);
-    const list = this.#within(keys, stretch).getQuery();
+    const list = this.#within(keys, range).getQuery();
     const isUnderstood = databaseOf(page.dataSource)?.limitsWithinIn === true;
     return restrict(
       page,
@@ -99,8 +99,8 @@ export function isSameKey(one: KeyValues, other: KeyValues | undefined): boolean
 }
 
 /**
- * TypeORM leaves out an entity when all that was selected of it is NULL. This is a primary key column to select so that
- * every row is kept; undefined when no row can be left out.
+ * TypeORM leaves out an entity if all its selected columns are NULL. This is a primary key column to select so that every
+ * row is kept; undefined if no row can be left out.
  */
 function keptBy(query: Query<unknown>): string | undefined {
   const isNeverNull = selectedColumns(query).some(
@@ -110,7 +110,7 @@ function keptBy(query: Query<unknown>): string | undefined {
   return mainOf(query).metadata.primaryColumns.find(({ isVirtual }) => !isVirtual)?.propertyPath;
 }
 
-/** Removes what was selected only for {@link keptBy}, and the embedded objects that it alone has filled. */
+/** Removes the column that was selected only for {@link keptBy}, and embedded objects that have only this column. */
 function forget(entity: unknown, [property, ...path]: readonly string[]): void {
   const holder = entity as Record<string, unknown>;
   if (property === undefined || !(property in holder)) return;

@@ -2,20 +2,20 @@ import type { KeyValues } from '../contract/index.js';
 import {
   bound,
   freeName,
+  type IndexRange,
+  indexRanges,
   type KeyBounds,
   ordered,
   orderOf,
   restrict,
   reversed,
-  type Stretch,
-  stretches,
 } from './bounds.js';
 import { keyOf } from './key.js';
 import type { ExactPart } from './key.part.js';
 import { executorOf, mainOf, type Query } from './query.js';
 import { copyOf } from './typeorm.workarounds.js';
 
-/** The keys of a query, found by the database: no row of it is loaded. */
+/** The keys of a query. The database finds them, and no row is loaded. */
 export class TypeOrmKeys<Entity> {
   readonly #prefix: string;
   private readonly key: readonly ExactPart[];
@@ -25,23 +25,23 @@ export class TypeOrmKeys<Entity> {
     key: readonly ExactPart[],
     private readonly name: string,
   ) {
-    // Ranges are cut by comparisons alone, so nothing depends on what a sort takes for equal.
+    // Ranges are cut only by comparisons, so texts that a sort takes for equal make no difference.
     this.key = key.map((part) => ({ ...part, sortsWithoutEnd: false }));
     this.#prefix = freeName(query, 'iteration_key');
   }
 
   /** The query, of the keys within the bounds only. */
   within(bounds: KeyBounds): Query<Entity> {
-    const [stretch, ...others] = stretches(this.key, bounds);
-    return this.#within(stretch && others.length === 0 ? stretch : { key: this.key, bounds, conditions: [] });
+    const [range, ...others] = indexRanges(this.key, bounds);
+    return this.#within(range && others.length === 0 ? range : { key: this.key, bounds, conditions: [] });
   }
 
-  /** The last of the first `limit` keys within the bounds: one row, of a statement that reads no more keys than these. */
+  /** The last of the first `limit` keys within the bounds. The statement returns one row, and reads only these keys. */
   async last(bounds: KeyBounds, limit: number): Promise<KeyValues | undefined> {
     let last: KeyValues | undefined;
     let missing = limit;
-    for (const stretch of stretches(this.key, bounds)) {
-      const found = await this.#lastOf(stretch, missing);
+    for (const range of indexRanges(this.key, bounds)) {
+      const found = await this.#lastOf(range, missing);
       if (!found) continue;
       last = found.key;
       missing -= found.keys;
@@ -53,31 +53,31 @@ export class TypeOrmKeys<Entity> {
   /** How many keys there are within the bounds. */
   async count(bounds: KeyBounds): Promise<number> {
     let keys = 0;
-    for (const stretch of stretches(this.key, bounds)) {
-      keys += (await this.#lastOf(stretch, Number.MAX_SAFE_INTEGER))?.keys ?? 0;
+    for (const range of indexRanges(this.key, bounds)) {
+      keys += (await this.#lastOf(range, Number.MAX_SAFE_INTEGER))?.keys ?? 0;
     }
     return keys;
   }
 
-  async #lastOf(stretch: Stretch, limit: number): Promise<{ key: KeyValues; keys: number } | undefined> {
+  async #lastOf(range: IndexRange, limit: number): Promise<{ key: KeyValues; keys: number } | undefined> {
     const columns = this.key.map(({ sql }) => sql).join(', ');
-    const first = ordered(this.#within(stretch), orderOf(this.query, stretch)).select(columns).limit(limit);
+    const first = ordered(this.#within(range), orderOf(this.query, range)).select(columns).limit(limit);
     if (first.expressionMap.joinAttributes.length > 0) first.groupBy(columns);
 
     // Under the alias of the entity, the expressions of the key mean the columns of these first keys.
     const last = (first as unknown as Making).createQueryBuilder().from(`(${first.getQuery()})`, mainOf(first).name);
     last.addSelect('COUNT(*) OVER ()', KEYS);
     for (const { sql, selection = sql, alias } of this.key) last.addSelect(selection, alias);
-    ordered(last, reversed(orderOf(this.query, stretch)))
+    ordered(last, reversed(orderOf(this.query, range)))
       .limit(1)
       .setParameters(first.getParameters());
 
-    // Not from a replica, as TypeORM reads by itself: it may lack rows that are to be written to.
+    // not from a replica, which TypeORM reads by default: rows to be written may be missing there
     const [row] = (await executorOf(first).query(...last.getQueryAndParameters())) as Record<string, unknown>[];
     return row && { key: keyOf(this.key, row, this.name), keys: Number(row[KEYS]) };
   }
 
-  #within({ key, bounds, conditions }: Omit<Stretch, 'whole'>): Query<Entity> {
+  #within({ key, bounds, conditions }: Omit<IndexRange, 'whole'>): Query<Entity> {
     const query = copyOf(this.query);
     for (const condition of conditions) restrict(query, condition);
     return bound(query, { key, bounds, prefix: this.#prefix });
@@ -86,7 +86,7 @@ export class TypeOrmKeys<Entity> {
 
 const KEYS = 'iteration_keys';
 
-/** How TypeORM makes a query over another one. */
+/** TypeORM's way to make a query over another query. */
 interface Making {
   createQueryBuilder(): { from(table: string, alias: string): Query<unknown> };
 }

@@ -23,7 +23,7 @@ import { mainOf, type Query } from './query.js';
 import { sizeOf } from './size.js';
 import { serverVersion } from './version.js';
 
-/** What `queries` reads: of each batch the last key, and no row. */
+/** Reads the last key of each batch, and no row. */
 export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuery<Query<Entity>> {
   readonly name: string;
   readonly columns: number;
@@ -67,7 +67,7 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
     return last ? { rows: [batchOf(keys, { ...bounds, until: last })], keys: [last] } : { rows: [], keys: [] };
   }
 
-  /** In the middle of the rows that the batch has now. */
+  /** Cuts in the middle of the rows that the batch has now. */
   async halve(
     _batch: Query<Entity>,
     before: Cursor,
@@ -89,7 +89,7 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
     return keyValues(cursor, this);
   }
 
-  /** The keys, once the table has been asked for. */
+  /** The keys, once the table is known. */
   async #known({ after, until }: KeyBounds): Promise<TypeOrmKeys<Entity>> {
     this.#exact ??= exactKey(this.query, { key: this.key, name: this.name });
     const { parts, table } = await this.#exact;

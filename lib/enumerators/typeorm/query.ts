@@ -8,9 +8,9 @@ import { copyOf, givenRunner, loadsRelationsApart } from './typeorm.workarounds.
 export type { Alias, Column, Executor, ExpressionMap, Metadata, Query, Runner } from './select.js';
 
 /**
- * A query of its own over what the user gave: a Repository or a SelectQueryBuilder.
+ * A copy of the user's query: of a Repository or a SelectQueryBuilder.
  *
- * @throws InvalidEnumeratorError for anything else, and for a query that cannot be followed by a key.
+ * @throws InvalidEnumeratorError for anything else, and for a query that does not work with a key.
  */
 export function queryOf<Entity>(given: unknown, source: string): Query<Entity> {
   const query = selectOf<Entity>(given, source);
@@ -24,14 +24,14 @@ export function queryOf<Entity>(given: unknown, source: string): Query<Entity> {
   for (const [name, isSet, instead] of CONFLICTS) {
     if (!isSet(query)) continue;
     throw new InvalidEnumeratorError(
-      `${source}: the query of ${mainAlias.metadata.name} has ${name}, which a key cannot follow. ${instead}`,
+      `${source}: the query of ${mainAlias.metadata.name} has ${name}, which does not work with a key. ${instead}`,
     );
   }
   checkAliases(query, source);
   return copyOf(query).cache(false); // pages of one cacheId would all be the first
 }
 
-/** A Repository's query with the relations that its `find()` joins; anything else as it was given. */
+/** A Repository's query with the relations that its `find()` joins. Anything else is returned unchanged. */
 export function withEagerRelations(given: unknown): unknown {
   if (!has(given, 'find') || !has(given, 'createQueryBuilder')) return given;
   const query = given.createQueryBuilder() as unknown as FindingQuery;
@@ -46,7 +46,7 @@ interface FindingQuery {
   setFindOptions(options: object): unknown;
 }
 
-/** What a query's statements run on: the connection that the user gave it, or any. */
+/** The connection for a query's statements: the one that the user set, or any. */
 export function executorOf(query: Query<unknown>): Executor {
   return givenRunner(query) ?? query.dataSource;
 }
@@ -91,7 +91,7 @@ const CONFLICTS: readonly (readonly [name: string, isSet: (query: Query<unknown>
   [
     'joins',
     ({ expressionMap, dataSource }) => expressionMap.joinAttributes.length > 0 && !databaseOf(dataSource),
-    'They are followed on PostgreSQL, MariaDB and SQLite only: load the relations where the row is handled',
+    'They work on PostgreSQL, MariaDB and SQLite only: load the relations where the row is handled',
   ],
   [
     "relations with relationLoadStrategy 'query'",

@@ -72,12 +72,12 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
   async fetch(bounds: KeyBounds, limit: number): Promise<KeyedRows<Entity>> {
     const { isUnique } = await this.#known(bounds);
     if (isUnique) return this.#rows(bounds, limit);
-    // Of two rows with one key that a page would end between, the other is seen one row ahead.
+    // One more row shows whether the page ends between two rows with the same key.
     const { rows, keys } = await this.#rows(bounds, limit + 1, (keys) => this.#checkUnique(keys));
     return { rows: rows.slice(0, limit), keys: keys.slice(0, limit) };
   }
 
-  /** The key, once the table has been asked for. */
+  /** The key, once the table is known. */
   async #known({ after, until }: KeyBounds): Promise<ExactKey> {
     this.#exact ??= exactKey(this.#query, { key: this.#key, name: this.name });
     const key = await this.#exact;

@@ -1,6 +1,6 @@
 /**
- * What this library uses of TypeORM's SelectQueryBuilder. TypeORM is an optional peer: it is neither loaded here nor
- * named in a declaration.
+ * The part of TypeORM's SelectQueryBuilder that this library uses. TypeORM is an optional peer: no declaration names it, and
+ * it is not loaded here.
  */
 export interface Query<Entity> {
   readonly expressionMap: ExpressionMap;

@@ -7,9 +7,9 @@ import { type ServerVersion, serverVersion } from './version.js';
 const BOUND_S = 2;
 
 /**
- * How many entities a query has; see `TypeOrmEnumeratorBuilder.records` for what is bounded and how.
+ * How many entities a query has; see `TypeOrmEnumeratorBuilder.records` for the limits.
  *
- * @param options.exact Whether an estimate will not do: what cannot be counted in time is undefined.
+ * @param options.exact Whether an estimate is not enough: then the size is undefined if it cannot be counted in time.
  */
 export async function sizeOf(query: Query<unknown>, options?: SizeOptions): Promise<number | undefined> {
   return (await countOf(query)) ?? (options?.exact ? undefined : estimateOf(query));
@@ -22,7 +22,7 @@ interface SizeOptions {
 async function countOf(query: Query<unknown>): Promise<number | undefined> {
   switch (databaseOf(query.dataSource)?.dialect) {
     case 'postgresql':
-      // Counting for a while needs a transaction, and on a connection of the user's it would take the handler's writes in.
+      // Counting with a time limit needs a transaction. On the user's connection it would include the handler's writes.
       return givenRunner(query) ? undefined : postgresCount(query);
     case 'mysql':
       return mariaDbCount(query, await mariaDbVersion(query));
@@ -80,7 +80,7 @@ async function mariaDbVersion(query: Query<unknown>): Promise<ServerVersion> {
   return serverVersion(rows[0]?.version ?? '');
 }
 
-/** MariaDB and MySQL bound a statement each in its own words; MySQL before 5.7 cannot, and there nothing is counted. */
+/** MariaDB and MySQL have different syntax for a time limit. MySQL before 5.7 has none, and there nothing is counted. */
 async function mariaDbCount(query: Query<unknown>, { isMariaDb, number }: ServerVersion): Promise<number | undefined> {
   if (!isMariaDb && number < 5.07) return undefined;
   const count = isJoined(query) ? `COUNT(DISTINCT ${primaryOf(query)})` : 'COUNT(*)';
@@ -97,7 +97,7 @@ async function mariaDbCount(query: Query<unknown>, { isMariaDb, number }: Server
   }
 }
 
-/** Of MariaDB, and of MySQL. */
+/** MariaDB's and MySQL's error numbers. */
 const TIMEOUTS = new Set<unknown>([1969, 3024]);
 
 async function mariaDbEstimate(

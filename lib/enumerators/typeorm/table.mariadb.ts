@@ -23,7 +23,7 @@ interface Row {
   readonly version: string;
 }
 
-/** Of MariaDB, and of MySQL. */
+/** Reads the catalogue of MariaDB or MySQL. */
 export async function mariaDbTable({ path, primary, rows }: TableQuery): Promise<Table | undefined> {
   const table = [path.at(-2) ?? null, path.at(-1)];
   const found = await rows<Row>(COLUMNS, table);

@@ -4,7 +4,7 @@ const TYPE = `b.typname AS base, b.typtype AS kind, b.typcategory AS category,
     pg_catalog.format_type(b.oid, NULL) AS "baseName", pg_catalog.pg_type_is_visible(b.oid) AS "isVisible"`;
 const IS_COLUMN = 'a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped';
 
-/** A parent of PostgreSQL's own inheritance shows the rows of its children, which its indexes do not hold. */
+/** With PostgreSQL's inheritance a parent shows the rows of its children, which its indexes do not include. */
 const COLUMNS = `SELECT a.attname AS name, CASE WHEN c.relkind IN ('r', 'p') THEN NOT a.attnotnull END AS nullable,
     pg_catalog.format_type(a.atttypid, a.atttypmod) AS declared, ${TYPE},
     (c.relkind = 'p' OR NOT c.relhassubclass) AND EXISTS (SELECT FROM pg_catalog.pg_index i
@@ -15,7 +15,7 @@ const COLUMNS = `SELECT a.attname AS name, CASE WHEN c.relkind IN ('r', 'p') THE
   JOIN pg_catalog.pg_type b ON b.oid = a.atttypid
   WHERE ${IS_COLUMN}`;
 
-/** What is at the bottom of domains over domains; asked only of tables that have some, as planning it takes a millisecond. */
+/** The base types of domains over domains. Only tables with domains need it, as its planning takes a millisecond. */
 const DOMAINS = `WITH RECURSIVE domains AS (
     SELECT a.attname AS name, a.atttypid AS type FROM pg_catalog.pg_attribute a WHERE ${IS_COLUMN}
     UNION ALL

@@ -1,17 +1,17 @@
 import type { Dialect } from '../../sql.dialect.js';
 
-/** What the database itself says of an entity's table. */
+/** An entity's table as the database's catalogue has it. */
 export interface Table {
   readonly dialect: Dialect;
   /** By their names, and by these in lower case; see {@link columnIn}. */
   readonly columns: ReadonlyMap<string, TableColumn>;
-  /** Whether it lets no two rows have one primary key of the entity. */
+  /** Whether the database keeps the entity's primary key unique. */
   readonly isUnique: boolean;
-  /** How its connection is set, on MariaDB and MySQL. */
+  /** The settings of its connection, on MariaDB and MySQL. */
   readonly session?: Session;
 }
 
-/** What the order of a key depends on in a connection to MariaDB or MySQL. */
+/** The settings of a connection to MariaDB or MySQL on which the order of a key depends. */
 export interface Session {
   readonly charsets: readonly string[];
   readonly maxSortLength: number;
@@ -19,23 +19,23 @@ export interface Session {
 }
 
 export interface TableColumn {
-  /** Whether it may hold NULL; undefined: the database does not know, as of a view. */
+  /** Whether it may hold NULL; undefined: the database does not know, as for a view. */
   readonly nullable: boolean | undefined;
-  /** Its type in the words of the table: `numeric(12,2)`. */
+  /** Its type as the table declares it: `numeric(12,2)`. */
   readonly declared: string;
   /** Its type without length, precision and domains; in SQLite its affinity. */
   readonly base: string;
-  /** The enum it is of, as a statement names it; PostgreSQL only. */
+  /** The name of its enum in a statement; PostgreSQL only. */
   readonly enumeration?: string;
-  /** Whether its type is one of a schema that the session does not search; PostgreSQL only. */
+  /** Whether its type is in a schema that is not in the session's search_path; PostgreSQL only. */
   readonly isFar?: boolean;
-  /** The character set of its texts, where it has one of its own. */
+  /** The character set of its texts, if it has one. */
   readonly charset?: string;
   /** Whether trailing spaces count by its collation; MariaDB and MySQL only. */
   readonly isNoPad?: boolean;
 }
 
-/** Where a table is asked for. */
+/** A table to read from the catalogue. */
 export interface TableQuery {
   readonly path: readonly string[];
   /** The entity's primary key. */

@@ -39,34 +39,37 @@ export type SelectOf<Given> = Given extends { createQueryBuilder(alias?: string)
 @Injectable()
 export class TypeOrmEnumeratorBuilder {
   /**
-   * The entities of a query, one page a query, in the order of a key; the cursor is the key's value, or the array of its
-   * values when it has several columns, `null` for NULL.
+   * The entities of a query in the order of a key, one query a page. The cursor is the key's value, or the array of its
+   * values if the key has several columns; NULL is `null`.
    *
-   * Exact at the database's full precision: the cursor is the database's value, not the entity's. The query is copied,
-   * not changed; its where, selects, joins, soft-deletion and parameters are kept. Of a Repository come the eager relations
-   * that `find()` loads. Rows that are inserted or deleted meanwhile change nothing for the others. A column that may be
-   * NULL is followed with `nulls: 'first' | 'last'`.
+   * Cursors have the database's full precision: they contain the database's value, not the entity's. The query is copied and
+   * not changed. Its where, selects, joins, soft-deletion and parameters are kept. A Repository also loads the eager
+   * relations that `find()` loads. Rows that are inserted or deleted meanwhile make no difference for other rows. A column
+   * that may be NULL needs `nulls: 'first' | 'last'`.
    *
-   * A key is what its columns are in the table, whatever the entity says: before the first page one or two statements ask
-   * the catalogue for their types, collations and NULLs. On PostgreSQL a key may be of any type whose order is the same in
-   * every session, by any collation. On MariaDB and MySQL (types `mariadb` and `mysql`, by `mysql2` or `mysql`): numbers,
-   * texts and bytes of at most 160 characters or 1,000 bytes, uuid, date, time, datetime, enum by the order of its values
-   * (no index serves that); not timestamp, whose text repeats an hour when the clocks go back. On SQLite (`sqljs`,
-   * `better-sqlite3`): any type, as its values are stored. On other databases, and of a table that the catalogue does not
-   * show, such as a temporary one of MariaDB: integers, never NULL, no joins.
+   * The table decides what type a key column has, not the entity. Before the first page one or two statements read types,
+   * collations and NULLs from the catalogue. What a key may be:
    *
-   * Where nothing in the database keeps the primary key unique, rows are compared with one row more a page, by the text of
-   * their keys: two that differ only by what a collation ignores are not found out.
+   * - PostgreSQL: any type whose order is the same in every session, with any collation.
+   * - MariaDB and MySQL (types `mariadb` and `mysql`, by `mysql2` or `mysql`): numbers, texts of at most 160 characters, bytes
+   *   of at most 1,000, uuid, date, time, datetime, and enum in the order of its values, without an index. Not timestamp,
+   *   whose text repeats an hour when the clocks go back.
+   * - SQLite (`sqljs`, `better-sqlite3`): any type, as its values are stored.
+   * - Other databases, and tables that the catalogue does not show, such as temporary tables of MariaDB: integers, never NULL,
+   *   without joins.
    *
-   * The size is counted for at most two seconds on PostgreSQL, MariaDB and MySQL from 5.7, and then it is the planner's
-   * estimate; so it is at once on an older MySQL, and on PostgreSQL for a query that runs on a QueryRunner of the user, whose transaction nothing must disturb. An estimate
-   * may be far off. SQLite counts, whatever it takes.
+   * If the database does not keep the primary key unique, one more row a page is read, to compare the texts of keys. Two keys
+   * that differ only by what a collation ignores are not noticed.
    *
-   * @throws InvalidEnumeratorError for a query that a key cannot follow: with an order, a limit or a grouping of its own, or
-   * two columns of one name; at the first page for two rows with one primary key, a key column that is not in the table,
-   * one that is NOT NULL in the entity but not in the table, and a connection whose character set changes texts.
-   * @throws InvalidOptionsError for an unknown option, and a key column that is unknown or nullable without `nulls`; at the
-   * first page for one whose type in the table cannot be followed exactly.
+   * PostgreSQL, MariaDB and MySQL from 5.7 count the size for at most two seconds. After that it is the planner's estimate,
+   * which may be far off. On an older MySQL it is always the estimate. So it is on PostgreSQL for a query with a QueryRunner
+   * of the user, whose transaction must not be disturbed. SQLite counts to the end.
+   *
+   * @throws InvalidEnumeratorError for a query with an order, a limit or a grouping of its own, or with two columns of one
+   * name. At the first page: for two rows with one primary key, for a key column that is not in the table or that is NOT NULL
+   * only in the entity, and for a connection whose character set changes texts.
+   * @throws InvalidOptionsError for an unknown option, and for a key column that is unknown, or nullable without `nulls`. At
+   * the first page: for a column whose type in the table cannot be paged exactly.
    * @throws InvalidCursorError for a cursor of another key; at the first page for a value that its column cannot have.
    */
   records<Entity>(
@@ -81,8 +84,8 @@ export class TypeOrmEnumeratorBuilder {
   }
 
   /**
-   * The entities of a query in arrays of `batchSize`, the last one shorter; a batch's cursor is its last entity's. A batch
-   * knows its halves. Everything else is as for {@link records}.
+   * The entities of a query in arrays of `batchSize`; the last one is shorter. A batch's cursor is that of its last entity.
+   * A batch can be halved. Everything else is as for {@link records}.
    */
   batches<Entity>(
     query: TypeOrmRepository<Entity> | TypeOrmSelect<Entity>,
@@ -94,27 +97,27 @@ export class TypeOrmEnumeratorBuilder {
   }
 
   /**
-   * One query a batch of `batchSize` rows, for a bulk update or delete: `query.update().set({ … }).execute()`,
-   * `query.delete().execute()`, `query.softDelete().execute()`, or a select. No row is loaded: of each batch only its last
-   * key is, which is its cursor, of the same shape as that of {@link records}.
+   * One query per batch of `batchSize` rows, for a bulk update or delete: `query.update().set({ … }).execute()`,
+   * `query.delete().execute()`, `query.softDelete().execute()`, or a select. No row is loaded. Only the last key of each batch
+   * is read, which is its cursor, as for {@link records}.
    *
-   * A batch is a range of the key, and of the rows in it those that the where selects when the query is executed; a
-   * soft-deleted row, or one of another class of the table, is not among them unless the query had it. So one that is
-   * executed again, after a kill or by two workers at once, writes only to rows that still match: let the update take its
-   * rows out of the where (`processed = false`), and each is written once. Rows that come into the range meanwhile belong
-   * to the batch, which may have more than `batchSize` then, or none.
+   * A batch is the rows in a range of the key that the where selects when the query is executed. A soft-deleted row, or a row
+   * of another class of the table, is not in it unless the query selects it. A batch may be executed again, after a kill or
+   * by two workers at once. Then it writes only to rows that still match. So let the update take its rows out of the where
+   * (`processed = false`), and each row is written once. Rows that enter the range meanwhile belong to the batch, which may
+   * then have more than `batchSize` rows, or none.
    *
-   * In `update()`, `delete()`, `softDelete()` and `restore()` the where may name the alias, embedded columns and properties,
-   * and the table has its alias there too. Each query is independent and unordered, can be executed any number of times,
-   * and whatever is added to it only narrows it. A query with joins or common table expressions writes to its entity's rows
-   * by their primary key, from a subquery; there two workers at once may both write to one row.
+   * In `update()`, `delete()`, `softDelete()` and `restore()` the where may name the alias, embedded columns and properties.
+   * Each query is independent and unordered, and can be executed any number of times. Conditions that are added only narrow
+   * it. A query with joins or common table expressions writes to its entity's rows by primary key, from a subquery. There two
+   * workers at once may both write to one row.
    *
-   * An update that changes a column of the key, `@UpdateDateColumn()` included, moves its rows: those that it moves ahead
-   * come again, if they still match, and none is lost. Follow the primary key, or a column that the update leaves alone.
+   * An update that changes a column of the key moves its rows; `@UpdateDateColumn()` is such an update. Rows that it moves
+   * ahead come again if they still match, and no row is lost. Use the primary key, or columns that the update does not change.
    *
-   * `size` is the number of batches, by that of {@link records}; it shrinks with the rows that match. Batches can be halved,
-   * between the rows that match at that time. On PostgreSQL, MariaDB, MySQL from 8.0, and SQLite; MariaDB has no `delete().returning()` of
-   * it. Errors are those of {@link records}.
+   * `size` is the number of batches; it shrinks with the rows that match. Batches can be halved, between the rows that match
+   * at that time. It works on PostgreSQL, MariaDB, MySQL from 8.0, and SQLite. On MariaDB it has no `delete().returning()`.
+   * Errors are those of {@link records}.
    *
    * @throws InvalidEnumeratorError also by `update(Other)`, for another entity than the query's.
    */

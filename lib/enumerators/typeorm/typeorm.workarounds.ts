@@ -3,7 +3,7 @@ import type { Executor, ExpressionMap, Query } from './select.js';
 // Everything that this library reads of TypeORM's query builders although it is private, and each method that it replaces.
 // Made for TypeORM 1.1. test/enumerators/typeorm.workarounds.test.ts fails when TypeORM no longer needs one of them.
 
-/** What of any query builder TypeORM shows to subclasses only, or to nobody. */
+/** Members of TypeORM's query builders that are protected or private. */
 type Internals = Omit<Query<unknown>, 'expressionMap'> & {
   readonly expressionMap: InternalMap;
   readonly queryRunner?: Executor;
@@ -56,7 +56,7 @@ export function replaceWhere(query: Query<unknown>, condition: string): void {
   expressionMap.extraAppendedAndWhereCondition = condition;
 }
 
-/** Has `change` look at what `update()`, `delete()`, `softDelete()` and `restore()` of a query make, also those of its copies. */
+/** Passes what `update()`, `delete()`, `softDelete()` and `restore()` of a query and its copies make through `change`. */
 export function onWrite<Q extends Query<unknown>>(
   query: Q,
   change: (write: Query<unknown>, select: Query<unknown>, kind: WriteKind) => Query<unknown>,

@@ -1,4 +1,4 @@
-/** What a server of the MariaDB family is, by its `VERSION()`. */
+/** The kind and version of a MariaDB or MySQL server, from its `VERSION()`. */
 export interface ServerVersion {
   readonly isMariaDb: boolean;
   /** As one number: 5.7.44 is 5.7. */

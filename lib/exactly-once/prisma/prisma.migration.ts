@@ -6,12 +6,12 @@ import { createTable, modelOf } from '../table/index.js';
 /** The `provider` of the datasource in schema.prisma; MariaDB's is `mysql`. */
 export type PrismaProvider = Exclude<Dialect, 'sqlite'>;
 
-/** The SQL of the table `iteration_checkpoint`: the text of a `migration.sql` of Prisma's. */
+/** The SQL of the table `iteration_checkpoint`, for a `migration.sql` of Prisma's. */
 export function prismaMigration(provider: PrismaProvider): string {
   return `${createTable(known(provider))};\n`;
 }
 
-/** The model of the table, for schema.prisma: with it `prisma migrate` does not want to drop the table. */
+/** The model of the table, for schema.prisma. Without it `prisma migrate` drops the table. */
 export function prismaModel(provider: PrismaProvider): string {
   return modelOf(known(provider));
 }

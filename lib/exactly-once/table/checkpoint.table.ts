@@ -6,7 +6,7 @@ import { isLockTimeout, isMissingSavepoint, isTransient, missingTable } from './
 import { compile, type Fragment, raw, type Statement, sql } from './statement.js';
 import { tableName } from './table.js';
 
-/** What runs statements: on any connection, each by itself, or in a transaction. */
+/** Runs statements: each on any connection, or all in a transaction. */
 export interface Executor {
   /** The rows that the statement returns. */
   rows(statement: Statement): Promise<readonly unknown[]>;
@@ -14,19 +14,19 @@ export interface Executor {
   affected(statement: Statement): Promise<number>;
 }
 
-/** A row, and who is to hold it. */
-export interface Place {
+/** A row, and the run that is to hold it. */
+export interface HeldRow {
   readonly key: CheckpointKey;
   readonly holder: Holder;
 }
 
-/** PostgreSQL ends a transaction that has saved and then is idle for so long: its process is frozen, and holds the row. */
+/** PostgreSQL ends a transaction that saved and is then idle for this long: its process is frozen, and holds the row. */
 const COMMIT_WITHIN_MS = 5_000;
 
-/** Set first in a transaction and released by its save: where the server has rolled back by itself, it is gone. */
+/** Set at the start of a transaction and released by its save. If the server rolled back itself, it no longer exists. */
 const SAVEPOINT = raw('iteration_transaction');
 
-/** How often a statement is tried that a strict isolation level makes fail because of another. */
+/** How often a statement is tried that fails because of another one at a strict isolation level. */
 const TRIES = 10;
 
 const NOW: Readonly<Record<Dialect, Fragment>> = {
@@ -35,7 +35,7 @@ const NOW: Readonly<Record<Dialect, Fragment>> = {
   sqlite: raw("strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"),
 };
 
-/** The statements over the table `iteration_checkpoint`; a host gives the connections. */
+/** The statements on the table `iteration_checkpoint`. A host provides the connections. */
 export class CheckpointTable {
   readonly #table: Fragment;
   readonly #now: Fragment;
@@ -44,7 +44,7 @@ export class CheckpointTable {
     private readonly options: {
       readonly dialect: Dialect;
       readonly schema?: string | undefined;
-      /** How its user makes the table, for error messages. */
+      /** How a user creates the table, for error messages. */
       readonly migration: string;
     },
   ) {
@@ -52,21 +52,21 @@ export class CheckpointTable {
     this.#now = NOW[options.dialect];
   }
 
-  async claim(executor: Executor, place: Place): Promise<Committed | undefined> {
-    checkKey(place.key);
+  async claim(executor: Executor, row: HeldRow): Promise<Committed | undefined> {
+    checkKey(row.key);
     const isMySql = this.options.dialect === 'mysql';
-    return this.#tried(() => (isMySql ? this.#insertAndUpdate(executor, place) : this.#upsert(executor, place)));
+    return this.#tried(() => (isMySql ? this.#insertAndUpdate(executor, row) : this.#upsert(executor, row)));
   }
 
-  /** Before what the user does in a transaction. PostgreSQL needs none: after an error it refuses all but a rollback. */
+  /** Starts a user's transaction. PostgreSQL needs no savepoint: after an error it refuses everything but a rollback. */
   async begin(executor: Executor): Promise<void> {
     if (this.options.dialect !== 'postgresql') await this.#affected(executor, sql`SAVEPOINT ${SAVEPOINT}`);
   }
 
-  async save(executor: Executor, { document, ...place }: Place & { readonly document: string }): Promise<boolean> {
+  async save(executor: Executor, { document, ...row }: HeldRow & { readonly document: string }): Promise<boolean> {
     const update = sql`
 UPDATE ${this.#table} SET document = ${document}, updated_at = ${this.#now}
- WHERE ${isOf(place.key)} AND ${isHeldBy(place.holder)}`;
+ WHERE ${isOf(row.key)} AND ${isHeldBy(row.holder)}`;
     switch (this.options.dialect) {
       case 'postgresql': {
         const saved = await this.#rows(
@@ -86,19 +86,19 @@ SELECT set_config('idle_in_transaction_session_timeout', ${String(COMMIT_WITHIN_
     }
   }
 
-  /** Waits for whoever writes the row: a commit whose answer was lost may still be under way. */
-  async read(executor: Executor, { key, holder }: Place): Promise<Committed | undefined> {
+  /** Waits for a transaction that writes the row: a commit without an answer may still be in progress. */
+  async read(executor: Executor, { key, holder }: HeldRow): Promise<Committed | undefined> {
     const lock = raw(this.options.dialect === 'sqlite' ? '' : ' FOR UPDATE');
     const read = sql`SELECT document FROM ${this.#table} WHERE ${isOf(key)} AND ${isHeldBy(holder)}${lock}`;
     return this.#tried(async () => committed(await this.#rows(executor, read)));
   }
 
-  async remove(executor: Executor, { key, holder }: Place): Promise<void> {
+  async remove(executor: Executor, { key, holder }: HeldRow): Promise<void> {
     const remove = sql`DELETE FROM ${this.#table} WHERE ${isOf(key)} AND ${isHeldBy(holder)}`;
     await this.#tried(() => this.#affected(executor, remove));
   }
 
-  async #upsert(executor: Executor, { key, holder }: Place): Promise<Committed | undefined> {
+  async #upsert(executor: Executor, { key, holder }: HeldRow): Promise<Committed | undefined> {
     const rows = await this.#rows(
       executor,
       sql`
@@ -113,8 +113,8 @@ RETURNING document`,
     return committed(rows);
   }
 
-  /** MySQL's ON DUPLICATE KEY UPDATE has no condition: a row that is there is left alone, a new one is below any run. */
-  async #insertAndUpdate(executor: Executor, { key, holder }: Place): Promise<Committed | undefined> {
+  /** MySQL's ON DUPLICATE KEY UPDATE has no condition: an existing row does not change, and a new one is below any run. */
+  async #insertAndUpdate(executor: Executor, { key, holder }: HeldRow): Promise<Committed | undefined> {
     await this.#affected(
       executor,
       sql`
@@ -122,7 +122,7 @@ INSERT INTO ${this.#table} (prefix, queue, job_id, job_timestamp, life, run, doc
 VALUES (${valuesOf(key)}, -1, 0, NULL, ${this.#now})
 ON DUPLICATE KEY UPDATE life = life`,
     );
-    // The columns are set from left to right: the document is chosen by the life before this one.
+    // MySQL sets the columns from left to right, so the document is chosen by the earlier life.
     const taken = await this.#affected(
       executor,
       sql`
@@ -140,15 +140,15 @@ WHERE ${isOf(key)} AND (life < ${holder.life} OR (life = ${holder.life} AND run 
     } catch (error) {
       if (!isMissingSavepoint(error)) throw error;
       throw new IterationError(
-        'The database has ended the transaction by itself before it was committed: a statement failed in a way that rolls ' +
-          'all back, such as a deadlock, and the handler went on; or it committed by itself, as before CREATE TABLE. ' +
-          'Let such errors pass, and change no tables in a handler',
+        'The database ended the transaction by itself before it was committed. Either a statement failed in a way that rolls ' +
+          'everything back, such as a deadlock, and the handler continued; or a statement such as CREATE TABLE committed it. ' +
+          'Do not catch such errors, and do not change tables in a handler',
         { cause: error },
       );
     }
   }
 
-  /** Each statement is atomic by itself, so that one which failed has done nothing. */
+  /** Each statement is atomic, so a failed one has changed nothing. */
   async #tried<Result>(statement: () => Promise<Result>): Promise<Result> {
     for (let tries = 1; ; tries += 1) {
       try {

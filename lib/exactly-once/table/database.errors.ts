@@ -1,14 +1,14 @@
 import { InvalidOptionsError } from '../../iteration.errors.js';
 
-/** What drivers and ORMs call an error, found wherever they hid it. */
+/** The codes and messages of an error, wherever drivers and ORMs put them. */
 interface Facts {
   readonly codes: readonly (string | number)[];
   readonly messages: readonly string[];
 }
 
 /**
- * PostgreSQL: serialization_failure, deadlock_detected. MySQL, MariaDB: a lock wait timeout, a deadlock, a row that
- * changed since the snapshot was taken. Prisma, and its driver adapters: their names of the same.
+ * PostgreSQL: serialization_failure, deadlock_detected. MySQL and MariaDB: a lock wait timeout, a deadlock, a row that
+ * changed after the snapshot. Prisma and its driver adapters: their names for the same.
  */
 const TRANSIENT: ReadonlySet<string | number> = new Set([
   ...['40001', '40P01'],
@@ -23,14 +23,14 @@ export function isLockTimeout(error: unknown): boolean {
   return factsOf(error).codes.some((code) => String(code) === '1205');
 }
 
-/** Whether the same work may succeed at once. */
+/** Whether the same work may succeed if it is retried at once. */
 export function isTransient(error: unknown): boolean {
   return factsOf(error).codes.some(
     (code) => TRANSIENT.has(code) || (typeof code === 'string' && code.startsWith('SQLITE_BUSY')),
   );
 }
 
-/** What to throw instead of an error that says that the table is not there. */
+/** The error to throw if the table is missing. */
 export function missingTable(error: unknown, table: string, migration: string): InvalidOptionsError | undefined {
   const { codes, messages } = factsOf(error);
   const isMissing =
@@ -44,20 +44,20 @@ export function missingTable(error: unknown, table: string, migration: string): 
   );
 }
 
-/** MySQL and SQLite: the savepoint is gone, and with it the transaction that it was set in. */
+/** MySQL and SQLite: the savepoint no longer exists, and neither does its transaction. */
 export function isMissingSavepoint(error: unknown): boolean {
   const { codes, messages } = factsOf(error);
   return codes.some((code) => String(code) === '1305') || messages.some((text) => text.includes('no such savepoint'));
 }
 
-/** MySQL has not all of MariaDB's variables. */
+/** MySQL does not have all of MariaDB's variables. */
 export function isUnknownVariable(error: unknown): boolean {
   return factsOf(error).codes.some((code) => String(code) === '1193');
 }
 
 const NESTED = ['cause', 'driverError', 'meta', 'driverAdapterError'] as const;
 const NAMES = ['code', 'errno', 'originalCode', 'kind'] as const;
-/** Errors may hold themselves. */
+/** Errors may contain themselves. */
 const DEEPEST = 6;
 
 function factsOf(error: unknown, depth = 0): Facts {

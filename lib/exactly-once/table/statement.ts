@@ -1,13 +1,13 @@
 import type { Dialect } from '../../sql.dialect.js';
 
-/** SQL with its values apart. */
+/** SQL, and its values. */
 export interface Statement {
   readonly sql: string;
   readonly values: readonly Value[];
 }
 export type Value = string | number;
 
-/** A piece of SQL with values in it, in no dialect yet. */
+/** SQL with values in it, before it is written for a dialect. */
 export class Fragment {
   constructor(
     readonly texts: readonly string[],
@@ -20,12 +20,12 @@ export function sql(texts: TemplateStringsArray, ...parts: readonly (Value | Fra
   return new Fragment(texts, parts);
 }
 
-/** SQL that is put into a template as it is. */
+/** SQL that is put into a template unchanged. */
 export function raw(text: string): Fragment {
   return new Fragment([text], []);
 }
 
-/** PostgreSQL gets each value's type: by itself it would ask for the column's, and each driver sends another. */
+/** Each value has a type for PostgreSQL. Without one it expects the column's type, and drivers send different types. */
 export function compile(dialect: Dialect, fragment: Fragment): Statement {
   const values: Value[] = [];
   const write = (part: Value | Fragment): string => {

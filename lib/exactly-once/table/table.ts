@@ -2,14 +2,14 @@ import { type Dialect, quoted } from '../../sql.dialect.js';
 
 export const TABLE = 'iteration_checkpoint';
 
-/** Most bytes of a text of the key: together they fit into an index entry of each database. */
+/** The most bytes of a text of the key. Together they fit into an index entry of each database. */
 export const KEY_BYTES = { prefix: 255, queue: 255, jobId: 1024 } as const;
 
 interface Column {
   readonly name: string;
   readonly type: Readonly<Record<Dialect, string>>;
   readonly nullable?: true;
-  /** Its line in a Prisma model; Prisma has no model for the tables of another dialect here. */
+  /** Its line in a Prisma model, for the dialects that work with Prisma. */
   readonly field: { readonly name: string; readonly postgresql: string; readonly mysql: string };
 }
 
@@ -56,14 +56,14 @@ const COLUMNS: readonly Column[] = [
   },
 ];
 
-/** A row is written again and again: free space keeps its next versions on its own page, without index entries. */
+/** A row is written often. Free space keeps its next versions on the same page, without new index entries. */
 const TABLE_OPTIONS: Readonly<Record<Dialect, string>> = {
   postgresql: ' WITH (fillfactor = 30)',
   mysql: ' ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4',
   sqlite: '',
 };
 
-/** The table's name in SQL, in the schema that the user's client works in. */
+/** The table's name in SQL, in the schema of the user's client. */
 export function tableName(schema?: string): string {
   return schema === undefined ? TABLE : `${quoted('postgresql', schema)}.${TABLE}`;
 }
@@ -78,7 +78,7 @@ export function dropTable(schema?: string): string {
   return `DROP TABLE ${tableName(schema)}`;
 }
 
-/** The model that {@link createTable}'s table is. */
+/** The Prisma model of {@link createTable}'s table. */
 export function modelOf(dialect: 'postgresql' | 'mysql'): string {
   const lines = COLUMNS.map(({ name, field }) => {
     const [type, ...attributes] = field[dialect].split(' ');

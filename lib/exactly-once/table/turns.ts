@@ -1,10 +1,10 @@
-/** Lets one at a time do its work, in the order of coming. */
+/** Runs one piece of work at a time, in the order of the calls. */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
 
   take<Result>(work: () => Promise<Result>): Promise<Result> {
     const turn = this.#last.then(work);
-    // The next one comes whatever became of this one.
+    // The next one runs even if this one fails.
     this.#last = turn.catch(() => {});
     return turn;
   }

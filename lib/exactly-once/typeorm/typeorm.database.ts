@@ -1,12 +1,12 @@
 import { InvalidOptionsError } from '../../iteration.errors.js';
 import { type Dialect, dialectOf } from '../../sql.dialect.js';
 
-/** What is used of a data source's options. */
+/** The part of a data source's options that is used. */
 export interface TypeOrmOptions {
   readonly type: string;
 }
 
-/** @throws InvalidOptionsError for a database that exactly once is not known to work on. */
+/** @throws InvalidOptionsError for a database on which exactly once is not tested. */
 export function databaseOfTypeOrm(options: TypeOrmOptions, where: string): { dialect: Dialect; schema?: string } {
   const dialect = dialectOf(options.type);
   if (!dialect) {

@@ -12,25 +12,26 @@ import { databaseOfTypeOrm } from './typeorm.database.js';
 const LEVELS = ['READ UNCOMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const;
 
 export interface TypeOrmTransactionOptions {
-  /** Of each transaction. Default: the data source's, then the database's. */
+  /** The isolation level of each transaction. Default: the data source's, then the database's. */
   isolation?: (typeof LEVELS)[number];
 }
 
-/** MariaDB ends a transaction that has written and then is idle for so many seconds. */
+/** MariaDB ends a transaction that wrote and is then idle for this many seconds. */
 const IDLE = 'SET SESSION idle_write_transaction_timeout =';
 const COMMIT_WITHIN_S = 5;
 
 /**
- * Exactly once by TypeORM: `context.transaction` is an EntityManager (R25). PostgreSQL, MariaDB, MySQL and SQLite.
+ * Exactly once with TypeORM ([R25](docs/guarantees.md#r25)): `context.transaction` is an EntityManager. For PostgreSQL,
+ * MariaDB, MySQL and SQLite.
  *
- * The table `iteration_checkpoint` comes with the migration `CreateIterationCheckpoint1795305600000`. A data source of
- * SQLite has one connection: give the host one that nothing else writes by while a job runs.
+ * The migration `CreateIterationCheckpoint1795305600000` creates the table `iteration_checkpoint`. A data source of SQLite has
+ * one connection: give the host a data source through which nothing else writes while a job runs.
  */
 export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
   readonly #dialect: Dialect;
   readonly #table: CheckpointTable;
   readonly #turns = new Turns();
-  /** Unlike MariaDB, MySQL cannot end such a transaction; it is known once it was asked. */
+  /** Unlike MariaDB, MySQL cannot end an idle transaction. The first save finds out which one it is. */
   #endsIdle: boolean;
   readonly #limited = new WeakSet<QueryRunner>();
 
@@ -41,9 +42,7 @@ export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
   ) {
     const where = new.target.name;
     if (typeof (dataSource as Partial<DataSource> | null | undefined)?.createQueryRunner !== 'function') {
-      throw new InvalidOptionsError(
-        `${where} is made from a DataSource of TypeORM, and was given ${describe(dataSource)}`,
-      );
+      throw new InvalidOptionsError(`${where} needs a DataSource of TypeORM, and was given ${describe(dataSource)}`);
     }
     check(where, options, { isolation: oneOf(...LEVELS) });
     const { dialect, schema } = databaseOfTypeOrm(dataSource.options, where);
@@ -93,7 +92,7 @@ export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
     return isTransient(error);
   }
 
-  /** One that this process has frozen with, after its save, would hold the row until it thaws. */
+  /** Else a transaction that freezes with its process after its save would hold the row until the process thaws. */
   async #endWhenIdle({ queryRunner }: EntityManager): Promise<void> {
     if (!this.#endsIdle || !queryRunner) return;
     try {
@@ -111,7 +110,7 @@ export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
     try {
       return await work(runner);
     } finally {
-      // The connection goes back to all; where it is gone, so is the limit.
+      // The connection returns to the pool without the limit. A lost connection needs no reset.
       if (this.#limited.has(runner)) await runner.query(`${IDLE} DEFAULT`).catch(() => {});
       await runner.release();
     }
@@ -123,18 +122,18 @@ export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
       try {
         return await work(runner);
       } finally {
-        // SQLite has rolled back by itself, so TypeORM's own ROLLBACK failed, and it would take all that follows for nested.
+        // SQLite rolled back itself, so TypeORM's ROLLBACK failed, and TypeORM would treat what follows as nested.
         if (runner.isTransactionActive) await runner.query('BEGIN').then(() => runner.rollbackTransaction());
       }
     }
     throw new IterationError(
-      `${this.constructor.name}: a transaction of somebody else is open on the only connection of a data source of the type ` +
-        `"${this.dataSource.options.type}", and would take ours into it. Give the host a data source of its own`,
+      `${this.constructor.name}: another transaction is open on the only connection of a data source of the type ` +
+        `"${this.dataSource.options.type}", and would include this one. Give the host a data source of its own`,
     );
   }
 }
 
-/** What `typeorm.queries` yields. */
+/** Whether it is a query of `typeorm.queries`. */
 function isQuery(item: unknown): item is { setQueryRunner(runner: QueryRunner): unknown } {
   return typeof item === 'object' && item !== null && 'setQueryRunner' in item;
 }

@@ -1,13 +1,13 @@
 import { createTable, dropTable } from '../table/index.js';
 import { databaseOfTypeOrm, type TypeOrmOptions } from './typeorm.database.js';
 
-/** What is used of TypeORM's QueryRunner. */
+/** The part of TypeORM's QueryRunner that is used. */
 export interface MigrationRunner {
   readonly dataSource: { readonly options: TypeOrmOptions };
   query(sql: string): Promise<unknown>;
 }
 
-/** The TypeORM migration of the table `iteration_checkpoint`: list it in the data source's `migrations`. */
+/** The TypeORM migration of the table `iteration_checkpoint`. List it in the data source's `migrations`. */
 export class CreateIterationCheckpoint1795305600000 {
   readonly name = 'CreateIterationCheckpoint1795305600000';
 
