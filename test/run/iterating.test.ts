@@ -53,7 +53,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
   it('R3: maxRuntimeMs alone never ends a run before its first item is finished, and then soon', async () => {
     const { type, story } = storyProcessor(
       { each: () => new Promise((resolve) => setTimeout(resolve, 5)) },
-      { maxRuntimeMs: 1 },
+      { maxRuntimeMs: 1, checkpoint: { everyMs: 600_000 } },
     );
     const app = await queues.start({ processors: [type] });
     await app.settled(await app.queue().add('story', { letters: 'abc' }));
