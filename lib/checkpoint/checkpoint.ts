@@ -102,17 +102,16 @@ export function restoreCheckpoint(job: Job): Restored {
     return { ...restoreUnended(job, { ...firstCheckpoint(job), stalls: 0 }), isNew: true, ...foreign };
   }
 
-  const { ended, unknownSince: _, ...checkpoint } = saved;
-  if (!ended) return restoreUnended(job, checkpoint);
+  const { ended, unknownSince: _, ...unended } = saved;
+  if (!ended) return restoreUnended(job, unended);
+  // Without stalls the next run is written when it begins, so that `ended` is read once.
+  const checkpoint: Checkpoint = { ...unended, stalls: undefined };
   // A worker may have died since it was retried by hand, before it saved anything.
   const isReported = job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts;
   switch (ended.outcome) {
     case 'complete': // retried by hand if BullMQ has recorded the completion, else not yet known as complete
       if (!isReported || (job.stacktrace?.length ?? 0) > ended.traces) return { checkpoint };
-      return {
-        checkpoint: { ...firstCheckpoint(job), stalls: job.stalledCounter, life: checkpoint.life + 1 },
-        isNew: true,
-      };
+      return { checkpoint: { ...firstCheckpoint(job), life: checkpoint.life + 1 }, isNew: true };
     case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
       return { checkpoint: isReported ? { ...checkpoint, failures: 0, crashes: undefined } : checkpoint };
     case 'cancel':

@@ -45,7 +45,6 @@ export class CheckpointWriter {
     this.#measuredAt = run.clock.now();
   }
 
-  /** The last checkpoint, with what was changed since. */
   get current(): Checkpoint {
     return this.#current;
   }
@@ -102,9 +101,9 @@ export class CheckpointWriter {
    */
   async flushBegun(): Promise<void> {
     if (this.#hasWritten) return;
-    const { cursor, processed, skipped, passed, state } = this.restored;
-    const fraction = this.fractionAt(cursor);
-    await this.#flush({ ...this.#current, cursor, processed, skipped, passed, state, fraction, running: 'items' });
+    const { cursor, state } = this.restored;
+    const before = { ...Progress.of(this.restored).saved, state, fraction: this.fractionAt(cursor) };
+    await this.#flush({ ...this.#current, ...before, stalls: this.run.job.stalledCounter, running: 'items' });
   }
 
   /**

@@ -58,7 +58,8 @@ export class RunTimer {
     this.#awaitsTurn = options.isolate && (options.crashes ?? 0) > 0;
     this.#turnAt = now + TURN_MS;
     this.#saveAt = now + everyMs;
-    this.#begun = setTimeout(() => void options.flushBegun?.(), everyMs).unref();
+    const flushBegun = () => options.flushBegun?.().catch(() => {}); // the next checkpoint reports what it refuses
+    this.#begun = setTimeout(flushBegun, Math.min(everyMs, LONGEST_TIMER_MS)).unref();
   }
 
   /** Whether each item is handled by itself, between two checkpoints (R19). */
