@@ -149,7 +149,7 @@ describe('prisma by a DateTime of milliseconds', () => {
     );
   });
 
-  describe('a model that nothing but its times tells apart', () => {
+  describe('a model whose rows only its times identify', () => {
     beforeAll(insertStamps);
 
     itKeepsTheEnumeratorContract('by its primary key', {
