@@ -38,9 +38,9 @@ describeQueues('a job that is retried by hand, of a processor without hooks', BO
       await hold.reached;
       const { progress } = (await app.queue().getJob(job.id as string)) as Job;
       hold.open();
-    expect(progress).toMatchObject({ running: 'items' });
+      expect(progress).toMatchObject({ running: 'items' });
       expect(progress).not.toHaveProperty('ended');
-        await until('the job has ended', async () => (await job.getState()) === 'completed');
+      await until('the job has ended', async () => (await job.getState()) === 'completed');
     },
   );
 });
