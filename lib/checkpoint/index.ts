@@ -3,7 +3,6 @@ export {
   endedNow,
   INITIAL_CURSOR,
   type Restored,
-  type Running,
   readCheckpoint,
   restoreCheckpoint,
 } from './checkpoint.js';

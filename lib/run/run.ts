@@ -106,7 +106,7 @@ class Iteration {
 
   async #iterateSource(verdict?: CrashLoopError): Promise<RunOutcome> {
     const { checkpoint, executor, interruption, lock, log, progress } = this.run;
-    const { crashes, letter } = checkpoint.current;
+    const { letter } = checkpoint.current;
     const skips = new ItemSkips(this.run);
     if (letter && !(await skips.write(letter))) return { type: 'lost' };
     const enumerator = await buildSource(this.run);
@@ -118,15 +118,7 @@ class Iteration {
     if (!isBegun) await this.#begin(size);
     if (this.#isMoved) await executor.persist({});
 
-    const timer = new RunTimer(this.run, {
-      isolate: this.isolate,
-      crashes: crashes?.length,
-      flush: (running) => {
-        void size.checkNotEndless();
-        return checkpoint.flush(running);
-      },
-      flushBegun: () => checkpoint.flushBegun(),
-    });
+    const timer = new RunTimer(this.run, { isolate: this.isolate, size });
     const pages = new SourcePages(readerOf(enumerator, progress.itemsSeen), {
       interruption,
       whileAwaiting: () => timer.lookWhileAwaiting(),

@@ -1,19 +1,16 @@
-import type { ProgressTracker, Running } from '../checkpoint/index.js';
+import type { CheckpointWriter, ProgressTracker } from '../checkpoint/index.js';
 import type { RunInputs } from './run.inputs.js';
 
 interface TimedRun extends Pick<RunInputs, 'clock' | 'definition' | 'interruption' | 'lock' | 'quarantine'> {
   readonly progress: ProgressTracker;
+  readonly checkpoint: Pick<CheckpointWriter, 'current' | 'flush' | 'flushBegun'>;
 }
 
 export interface RunTimerOptions {
   /** The run before died without reporting an outcome: items are isolated, for one second of work (R19). */
   readonly isolate: boolean;
-  /** How often processes have died in the item after the cursor. */
-  readonly crashes?: number;
-  /** Writes the checkpoint. */
-  readonly flush: (running: Running) => Promise<void>;
-  /** Called once when the first item takes longer than a checkpoint's interval. */
-  readonly flushBegun?: () => Promise<void>;
+  /** Looked at with each checkpoint. */
+  readonly size?: { checkNotEndless(): Promise<void> };
 }
 
 /** Most items that are handled between two looks at the clock (R20)... */
@@ -41,6 +38,8 @@ export class RunTimer {
   #saveAt: number;
   #runtime: NodeJS.Timeout | undefined;
   readonly #begun: NodeJS.Timeout;
+  /** How often processes have died in the item after the cursor. */
+  readonly #crashes: number;
   #isIsolating: boolean;
   #movesPerSave: number;
   #isolatesUntil = Infinity;
@@ -51,14 +50,16 @@ export class RunTimer {
     private readonly run: TimedRun,
     private readonly options: RunTimerOptions,
   ) {
-    const { everyItems, everyMs } = run.definition.options.checkpoint;
+    const { checkpoint, definition } = run;
+    const { everyItems, everyMs } = definition.options.checkpoint;
     const now = run.clock.now();
     this.#isIsolating = options.isolate;
     this.#movesPerSave = options.isolate ? 1 : everyItems;
-    this.#awaitsTurn = options.isolate && (options.crashes ?? 0) > 0;
+    this.#crashes = checkpoint.current.crashes?.length ?? 0;
+    this.#awaitsTurn = options.isolate && this.#crashes > 0;
     this.#turnAt = now + TURN_MS;
     this.#saveAt = now + everyMs;
-    const flushBegun = () => options.flushBegun?.().catch(() => {}); // the next checkpoint reports what it refuses
+    const flushBegun = () => checkpoint.flushBegun().catch(() => {}); // the next checkpoint reports what it refuses
     this.#begun = setTimeout(flushBegun, Math.min(everyMs, LONGEST_TIMER_MS)).unref();
   }
 
@@ -116,7 +117,8 @@ export class RunTimer {
   async save(): Promise<void> {
     if (this.#unsaved > 0) this.#endTurn?.();
     this.#unsaved = 0;
-    await this.options.flush(this.#isIsolating ? 'careful' : 'items');
+    void this.options.size?.checkNotEndless();
+    await this.run.checkpoint.flush(this.#isIsolating ? 'careful' : 'items');
     this.#saveAt = this.run.clock.now() + this.#everyMs;
   }
 
@@ -153,14 +155,15 @@ export class RunTimer {
   async #awaitTurn(): Promise<void> {
     const { interruption, quarantine } = this.run;
     this.#awaitsTurn = false;
-    this.#endTurn = await quarantine.turn(this.options.crashes as number, interruption.requested);
+    this.#endTurn = await quarantine.turn(this.#crashes, interruption.requested);
   }
 
   /** Before an item is handled: if the process dies in it, the next run knows (R19). */
   async #markItem(now: number): Promise<void> {
+    const { checkpoint, interruption } = this.run;
     if (this.#isolatesUntil === Infinity) this.#isolatesUntil = now + ISOLATION_MS;
     if (now >= this.#isolatesUntil) this.#trust();
-    else if (!this.run.interruption.pending) await this.options.flush('careful item');
+    else if (!interruption.pending) await checkpoint.flush('careful item');
   }
 
   #trust(): void {

@@ -228,11 +228,13 @@ it('R19: in careful mode a source is asked for its next item when none is marked
     options: resolveRunOptions({}, { itemConcurrency: 3 }),
     handle: () => new Promise(setImmediate),
   } as unknown as ProcessorDefinition;
-  const run = { clock: Date, context, definition, interruption, lock, log: { warn }, progress } as unknown as OpenRun;
   const flush = async (running: Running) => {
     marked = running;
   };
-  const timer = new RunTimer(run, { isolate: true, flush });
+  const checkpoint = { current: {}, flush, flushBegun: async () => {} };
+  const parts = { clock: Date, checkpoint, context, definition, interruption, lock, log: { warn }, progress };
+  const run = parts as unknown as OpenRun;
+  const timer = new RunTimer(run, { isolate: true });
   const pages = new SourcePages(readerOf(items()), { interruption, whileAwaiting: () => {}, warn });
   const outcome = await new ConcurrentLoop({ ...run, pages, timer }, {} as ItemFailure).outcome();
   await pages.close();

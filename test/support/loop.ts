@@ -51,8 +51,9 @@ export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
     lock,
     log: { warn },
     progress,
+    checkpoint: { current: {}, flush: parts.save ?? (async () => {}), flushBegun: async () => {} },
   } as unknown as OpenRun;
-  const timer = new RunTimer(run, { isolate: parts.careful ?? false, flush: parts.save ?? (async () => {}) });
+  const timer = new RunTimer(run, { isolate: parts.careful ?? false });
   return {
     async run() {
       const pages = new SourcePages(reader, { interruption, whileAwaiting: () => timer.lookWhileAwaiting(), warn });
