@@ -6,7 +6,7 @@ import { DEAD_LETTERS } from '../lib/dead-letters/dead-letter.queue.js';
 import { IterationModule, type IterationOptions } from '../lib/index.js';
 import { redisConnection } from '../test/support/app.js';
 
-/** The queue of every bench's processors. */
+/** The queue of every bench. */
 export const QUEUE = 'bench';
 
 export interface BenchApp {
@@ -17,7 +17,7 @@ export interface BenchApp {
   close(): Promise<void>;
 }
 
-/** A Nest application with these processors, over a corner of Redis of its own. */
+/** A Nest application with these processors, over its own prefix in Redis. */
 export async function startApp(processors: readonly Provider[], iteration: IterationOptions = {}): Promise<BenchApp> {
   const place = { connection: redisConnection(), prefix: `bench-${process.pid}` };
   @Module({

@@ -1,7 +1,7 @@
 import { type Job, Queue, QueueEvents, Worker, type WorkerOptions } from 'bullmq';
 import type { BenchApp } from './app.js';
 
-/** A queue with a worker of BullMQ alone, beside the queue of an application. */
+/** A queue with a plain BullMQ worker, next to the queue of an application. */
 export interface BareQueue {
   readonly queue: Queue;
   readonly worker: Worker;

@@ -1,10 +1,10 @@
 /**
- * `typeorm.queries` in a job: 1,000,000 rows updated in batches of 1,000 by real worker processes, of which five are killed
- * (SIGKILL) on the way: how many rows were updated exactly once (target: all), how fast, kills and all, and the memory of the
- * workers.
+ * `typeorm.queries` in a job: real worker processes update 1,000,000 rows in batches of 1,000, and five of them are
+ * killed (SIGKILL) meanwhile. Counts the rows that were updated exactly once (target: all), and measures the speed
+ * including the kills, and the memory of the workers.
  *
- * `ROWS=100000` is another number of rows. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and drops a
- * database of its own there.
+ * `ROWS=100000` sets another number of rows. `REDIS_URL` and `DATABASE_URL` name the servers; the bench creates and
+ * drops its own database there.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -27,7 +27,7 @@ const place = { connection: redisConnection(), prefix: `bulk${randomUUID()}` };
 const database = await createDatabase();
 const queue = new Queue('jobs', place);
 const workers: ChildProcess[] = [];
-/** Of the workers, one entry a batch. */
+/** Memory of the workers, one entry per batch. */
 const rss: number[] = [];
 let running: ChildProcess | undefined;
 let rows = 0;
@@ -76,7 +76,7 @@ try {
 
 /** Starts a worker; resolves when it is ready. */
 async function work(): Promise<void> {
-  // short locks: the next worker need not wait long for those of a dead one
+  // short locks: the next worker waits less for the locks of a killed one
   const iteration = { worker: { lockDuration: 2_000, stalledInterval: 500 } };
   const config: TypeOrmBulkConfig = { place, databaseUrl: database.url, batchSize: BATCH, iteration };
   const worker = fork(new URL('../test/processes/typeorm-bulk.js', import.meta.url), [JSON.stringify(config)], {

@@ -9,7 +9,7 @@ export interface Entry {
 
 export const PAGE = 1_000;
 
-/** A table of so many rows, `id` from 1. */
+/** Creates a table of `rows` rows, with `id` from 1. */
 export async function createEntries(database: TestDatabase, rows: number): Promise<void> {
   await database.query(
     `CREATE TABLE entry AS SELECT n::int AS id, 'name ' || n AS name, now() AS at FROM generate_series(1, ${rows}) n`,
@@ -18,9 +18,9 @@ export async function createEntries(database: TestDatabase, rows: number): Promi
   await database.query('VACUUM ANALYZE entry');
 }
 
-/** The rows of that table, a page at a time: the same prepared statement for a job and for a bare loop. */
+/** Reads the rows of that table page by page: a job and a bare loop use the same prepared statement. */
 export class Entries {
-  /** How many queries were made. */
+  /** Number of queries so far. */
   queries = 0;
   readonly #pool: pg.Pool;
 
@@ -28,14 +28,14 @@ export class Entries {
     this.#pool = new pg.Pool({ connectionString: databaseUrl, max: connections });
   }
 
-  /** At most `limit` rows behind the id `after`, up to the id `last`. */
+  /** At most `limit` rows after the id `after`, up to the id `last`. */
   async page(after: number, { last, limit = PAGE }: { last: number; limit?: number }): Promise<readonly Entry[]> {
     this.queries++;
     const text = 'SELECT id, name, at FROM entry WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3';
     return (await this.#pool.query<Entry>({ name: 'page', text, values: [after, last, limit] })).rows;
   }
 
-  /** The bare loop over the ids up to `last`. @returns how many rows it went over. */
+  /** The bare loop over the ids up to `last`. @returns the number of rows. */
   async over(last: number, handle: (entry: Entry) => void): Promise<number> {
     let count = 0;
     for (let after = 0; ; ) {

@@ -1,8 +1,8 @@
 /**
- * What a failure costs, and that it costs the same in a job's old age (R23): a job with `attempts: 3` of whose items one in a
- * hundred fails once. It fails the job each time, is tried again in place, or is skipped to the dead letters. The milliseconds
- * a failure, a hundred items with it, in the last 500 against those behind the first 50, each in fives; and the job's bytes in
- * Redis. Last, an item that always fails: how often it is tried.
+ * What a failure costs, and that it costs the same late in a job (R23). The job has `attempts: 3`, and one item in a
+ * hundred fails once. That item fails the job, is tried again in place, or is skipped to the dead letters. Compares the
+ * milliseconds per failure (with its hundred items) of the last 500 failures with those after the first 50, each in
+ * fives, and the job's bytes in Redis. Last, counts the tries of an item that always fails.
  *
  * `ITEMS=1000000` items by default.
  */
@@ -30,13 +30,13 @@ const WARM = 50;
 const WINDOW = 100;
 const WINDOWS = 5;
 
-/** When each failure came, and the job's size at some. */
+/** The time of each failure, and the job's size at some of them. */
 let failedAt: number[] = [];
 let bytes: number[] = [];
 
 @Injectable()
 abstract class Failing {
-  /** Transient errors: an item that has failed is fine. */
+  /** The next item that fails. The errors are transient: it succeeds when it is tried again. */
   private next = 0;
 
   constructor(private readonly enumerators: EnumeratorBuilder) {}
@@ -120,7 +120,7 @@ function reportCost(what: string): void {
   });
 }
 
-/** The milliseconds a failure, in each window. */
+/** The milliseconds per failure, in each window. */
 function windowsFrom(start: number): number[] {
   return Array.from({ length: WINDOWS }, (_, index) => {
     const [from, to] = [start + index * WINDOW, start + (index + 1) * WINDOW - 1];

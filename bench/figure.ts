@@ -1,16 +1,16 @@
-/** One line of the table: what was measured, against what, and what it should be. */
+/** One line of the table: what was measured, what it is compared with, and the target. */
 export interface Figure {
   readonly what: string;
   /** With its unit. */
   readonly ours: string;
   /** The alternative, by name, with its unit. */
   readonly against?: string;
-  /** Ours in parts of the alternative's, over all rounds. */
+  /** Ours divided by the alternative's, over all rounds. */
   readonly ratio?: Spread;
   readonly target?: Target;
 }
 
-/** What the ratio must be; without a ratio, what ours must be, in its unit. */
+/** The bound of the ratio; without a ratio, the bound of ours, in its unit. */
 export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
 export interface Spread {
@@ -19,7 +19,7 @@ export interface Spread {
   readonly most: number;
 }
 
-/** Gives a figure to who runs the benches, and to the terminal. */
+/** Prints a figure, and sends it to the process that runs the benches. */
 export function report(figure: Figure): void {
   console.log(asLine(figure));
   process.send?.(figure);
@@ -34,7 +34,7 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
-/** `undefined` where there is nothing to be met. */
+/** Whether the target is met; `undefined` without a target. */
 export function isMet({ ours, ratio, target }: Figure): boolean | undefined {
   if (!target) return undefined;
   const value = ratio?.median ?? Number.parseFloat(ours);

@@ -1,9 +1,10 @@
 /**
- * What jobs of 100 items cost as they grow from 1 to 10,000 in the queue: items/s, peak memory, and Redis commands (those
- * inside scripts too) and bytes a job, against a plain processor of `@nestjs/bullmq` for the same jobs; and items/s against a
- * hundredth of the most jobs. Each run in a fresh process, medians of five rounds, in turn, over a redis-server of its own.
+ * What jobs of 100 items cost as their number in the queue grows from 1 to 10,000: items/s, peak memory, and Redis
+ * commands (including those inside scripts) and bytes per job, against a plain processor of `@nestjs/bullmq` for the
+ * same jobs; and items/s against a hundredth of the most jobs. Each run in a fresh process, medians of five rounds, in
+ * turn, over a private redis-server.
  *
- * `JOBS=10000` are the most jobs, `ROUNDS=5` the rounds.
+ * `JOBS=10000` is the largest number of jobs, `ROUNDS=5` the number of rounds.
  */
 import { asMegabytes, report, spreadOf } from './figure.js';
 import { asRate, inTurn } from './interleaved.js';
@@ -13,7 +14,7 @@ const JOBS = Number(process.env.JOBS ?? 10_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const ITEMS = 100;
 const SIZES = [1, 10, 100, 1_000, 10_000].filter((jobs) => jobs <= JOBS);
-/** Of fewer jobs the time is that of a process that has just begun. */
+/** With fewer jobs, the startup of the process would dominate the time. */
 const BASE = JOBS / 100;
 
 const costs = await WorkerCosts.open();

@@ -1,11 +1,11 @@
 /**
- * What a job costs as its rows grow from 10,000 to 10,000,000 (`enumerators.keyset` of `pg`), each run in a fresh process:
- * rows/s and peak memory against those of the smallest size, queries a million rows, and what goes to and from Redis (commands,
- * those inside scripts too, and bytes), by the second against the size before and against an idle worker. Medians of five
- * rounds, in turn, over a redis-server of its own. Takes some minutes.
+ * What a job costs as its rows grow from 10,000 to 10,000,000 (`enumerators.keyset` of `pg`), each run in a fresh
+ * process: rows/s and peak memory against the smallest size, queries per million rows, and the Redis traffic (commands,
+ * including those inside scripts, and bytes) per second against the next smaller size and against an idle worker.
+ * Medians of five rounds, in turn, over a private redis-server. Takes some minutes.
  *
  * `ROWS=10000000` is the largest size, `ROUNDS=5` the rounds, `IDLE_SECONDS=10` how long the idle worker is watched.
- * `DATABASE_URL` names the server; the bench makes and drops a database of its own there.
+ * `DATABASE_URL` names the server; the bench creates and drops its own database there.
  */
 import { createDatabase } from '../test/support/database.js';
 import { createEntries } from './entries.js';
@@ -64,7 +64,7 @@ function reportMemory(rows: number, rounds: RoundsOfCost): void {
   });
 }
 
-/** Redis is asked by the clock, and the database by the page. */
+/** Redis traffic depends on the run time, database queries on the number of pages. */
 function reportTraffic(rows: number, rounds: RoundsOfCost): void {
   const of = (aspect: keyof Cost) => middle(valuesOf(rounds[rows], (cost) => cost[aspect]));
   const aMillion = (of('queries') / rows) * 1e6;
@@ -85,7 +85,7 @@ function reportTraffic(rows: number, rounds: RoundsOfCost): void {
   });
 }
 
-/** Beside those that a job of any size takes. */
+/** Redis commands per second, without those that a job of any size sends. */
 function commandsBySecond(rows: number, rounds: RoundsOfCost): number[] {
   const ofAnyJob = middle(valuesOf(rounds[String(SIZES[0])], ({ commands }) => commands));
   return valuesOf(rounds[rows], ({ commands, seconds }) => (commands - ofAnyJob) / seconds);
@@ -103,7 +103,7 @@ function reportIdle(rounds: RoundsOfCost): void {
   });
 }
 
-/** Against the smallest size. */
+/** Compares with the smallest size. */
 function compared(rows: number, of: (size: number) => number[]): { against: string; ratio: Spread } | undefined {
   const [smallest] = SIZES as [number];
   if (rows === smallest) return undefined;

@@ -1,10 +1,10 @@
 /**
- * What checkpoints cost. The time of a whole job over a `pg` keyset source with the default checkpoint (each second) against
- * the same without any while it runs (target <= 1.03); and what one awaited checkpoint takes, in a job that saves after each item.
- * Interleaved, medians of seven rounds.
+ * What checkpoints cost. The time of a whole job over a `pg` keyset source with the default checkpoint (every second)
+ * against the same job without checkpoints (target <= 1.03); and the time of one checkpoint, in a job that saves after
+ * every item. Interleaved, medians of seven rounds.
  *
- * `ROWS=2000000` rows, which take some seconds, and `ITEMS=5000` items with a checkpoint each by default. `REDIS_URL` and
- * `DATABASE_URL` name the servers; the bench makes and drops a database of its own there.
+ * `ROWS=2000000` rows, which take some seconds, and `ITEMS=5000` items with a checkpoint each by default. `REDIS_URL`
+ * and `DATABASE_URL` name the servers; the bench creates and drops its own database there.
  */
 import { Injectable } from '@nestjs/common';
 import pg from 'pg';

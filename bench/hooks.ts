@@ -1,9 +1,9 @@
 /**
- * What hooks cost that do nothing. Those of a run: a hundred hooks of one event against none, so that their cost is seen above
- * that of the run, over jobs of one item, one after the other; `interrupt` and `resume` over one job that goes back after
- * each item, `skip` over one that skips each item, `fail` over jobs that fail. The ratio is that of a run with one such hook
- * to a run without. `@AroundIteration`: a job over an array, with an async and with a synchronous handler, against the same
- * without. Interleaved, medians of seven rounds.
+ * What hooks that do nothing cost. Hooks of a run: a hundred hooks of one event against none, so that their cost stands
+ * out, over jobs of one item, one after the other; `interrupt` and `resume` over one job that goes back to the queue
+ * after each item, `skip` over one that skips each item, `fail` over jobs that fail. The ratio compares a run with one
+ * such hook to a run without it. `@AroundIteration`: a job over an array, with an async and with a synchronous handler,
+ * against the same job without it. Interleaved, medians of seven rounds.
  *
  * `RUNS=200` runs and `ITEMS=1000000` items by default.
  */
@@ -30,10 +30,10 @@ const HOOKS = 100;
 const ROUNDS = 7;
 
 const items = Array.from({ length: ITEMS }, (_, index) => index);
-/** How often hooks were called. */
+/** Number of hook calls. */
 let calls = 0;
 
-/** Over as many numbers as the data says. */
+/** Iterates over as many numbers as the job's data says. */
 @Injectable()
 abstract class Numbers {
   constructor(protected readonly enumerators: EnumeratorBuilder) {}
@@ -109,7 +109,7 @@ class AroundSyncItems extends SyncItems {
   }
 }
 
-/** Which runs call a hook, and how many of so many runs. */
+/** The runs that call a hook, and how often. */
 const HOOKED: readonly { readonly event: IterationEvent; readonly of: string; readonly times: number }[] = [
   { event: 'start', of: 'once', times: RUNS },
   { event: 'complete', of: 'once', times: RUNS },
@@ -124,7 +124,7 @@ const hooked = HOOKED.map(({ event, of }) => withHooks(BASES[of] as Type<Numbers
 
 const plain = [Once, Yields, Skips, Fails, AsyncItems, AroundAsyncItems, SyncItems, AroundSyncItems];
 const app = await startApp([...plain, ...hooked]);
-Logger.overrideLogger(false); // of each job that fails an error would be logged
+Logger.overrideLogger(false); // each failed job would log an error
 try {
   for (const { event, of, times } of HOOKED) {
     const seconds = await inTurn(
@@ -145,7 +145,7 @@ try {
   await app.close();
 }
 
-/** A processor like another one, but of another name and with many hooks of an event. */
+/** A copy of a processor with another name and many hooks of an event. */
 function withHooks(base: Type<Numbers>, name: string, event: IterationEvent): Type<Numbers> {
   const hook = () => {
     calls++;
@@ -160,7 +160,7 @@ function withHooks(base: Type<Numbers>, name: string, event: IterationEvent): Ty
   return Hooked as Type<Numbers>;
 }
 
-/** The seconds of so many runs, in which hooks are to be called so often. */
+/** Measures the seconds of the runs, which must call hooks exactly this often. */
 function timed(name: string, expected: number): () => Promise<number> {
   return async () => {
     calls = 0;
@@ -172,7 +172,7 @@ function timed(name: string, expected: number): () => Promise<number> {
   };
 }
 
-/** So many jobs of one item: the worker takes them one by one, in order. */
+/** Runs jobs of one item: the worker takes them one by one, in order. */
 async function runJobs(name: string): Promise<void> {
   await app.queue.addBulk(Array.from({ length: RUNS - 1 }, () => ({ name, data: 1 })));
   await app.run(name, 1).catch((error: Error) => {

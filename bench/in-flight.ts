@@ -1,7 +1,8 @@
 /**
- * Items in flight (R26): a job of `ITEMS=5000` items whose handler waits for 10 ms, with `itemConcurrency: 50`, against the same job one
- * item at a time (over a fiftieth of the items; target >= 45 times as fast), and against a bare pool of 50 loops over one
- * iterator. What an item in flight costs: a job of a million items whose async handler does nothing, against one at a time.
+ * Items in flight (R26): a job of `ITEMS=5000` items whose handler waits for 10 ms, with `itemConcurrency: 50`, against
+ * the same job one item at a time (over a fiftieth of the items; target >= 45 times as fast), and against a bare pool
+ * of 50 loops over one iterator. What an item in flight costs: a job of a million items whose async handler does
+ * nothing, against the same job one item at a time.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';

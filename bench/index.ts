@@ -1,6 +1,6 @@
 /**
- * Runs every bench, or those that the arguments name, each in a process of its own, one after the other; the servers are
- * started where none are given. All of them together take most of an hour, and write RESULTS.md as they go.
+ * Runs every bench, or those that the arguments name, one after the other, each in its own process. Starts the servers
+ * that the environment does not name. All benches together take most of an hour, and write RESULTS.md after each bench.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -51,7 +51,7 @@ try {
   await stopServers();
 }
 
-/** To its end; what it printed before it failed is kept. */
+/** Runs a bench to its end. Figures that it reported before it failed are kept. */
 function run(bench: string): Promise<{ code: number | null; figures: Figure[] }> {
   const figures: Figure[] = [];
   const child = fork(fileURLToPath(new URL(`./${bench}.js`, import.meta.url)), { execArgv: ['--expose-gc'] });

@@ -1,6 +1,6 @@
 import { type Figure, type Spread, spreadOf, type Target } from './figure.js';
 
-/** The seconds of each contender, round by round; or whatever else was measured of it. */
+/** The seconds of each contender, round by round; or another measured value. */
 export class Rounds<Name extends string> {
   constructor(private readonly seconds: Readonly<Record<Name, readonly number[]>>) {}
 
@@ -12,12 +12,14 @@ export class Rounds<Name extends string> {
     return spreadOf(this.seconds[name]);
   }
 
-  /** How fast `ours` is in parts of `against`, each round by itself: the machine's own speed changes from round to round. */
+  /**
+   * The speed of `ours` divided by that of `against`, per round: the machine's own speed changes from round to round.
+   */
   speed(ours: Name, against: Name): Spread {
     return this.#ratio(against, ours);
   }
 
-  /** How long `ours` takes in parts of `against`. */
+  /** The time of `ours` divided by that of `against`, per round. */
   time(ours: Name, against: Name): Spread {
     return this.#ratio(ours, against);
   }
@@ -26,7 +28,7 @@ export class Rounds<Name extends string> {
     return spreadOf(this.seconds[one].map((seconds, round) => seconds / (this.seconds[other][round] as number)));
   }
 
-  /** Ours against another's, as rates: `items` of so many `unit` (`rows`) went by in each run. */
+  /** Compares two contenders by rate: each run handles `items` items, named by `unit` (`rows`). */
   rates(what: string, { ours, against, items, unit, target, name = against }: RatesOptions<Name>): Figure {
     const rate = (contender: Name) => asRate(items / this.median(contender), unit);
     return {
@@ -38,7 +40,7 @@ export class Rounds<Name extends string> {
     };
   }
 
-  /** Ours against another's, as what was measured: the less the better. */
+  /** Compares two contenders by the measured value: less is better. */
   measures(what: string, { ours, against, asText, target, name = against }: MeasuresOptions<Name>): Figure {
     return {
       what,
@@ -58,7 +60,7 @@ export interface MeasuresOptions<Name> extends Pick<RatesOptions<Name>, 'ours' |
 export interface RatesOptions<Name> {
   readonly ours: Name;
   readonly against: Name;
-  /** Of `against`, in the table. */
+  /** Name of `against` in the table. */
   readonly name?: string;
   readonly items: number;
   readonly unit: string;
@@ -78,7 +80,7 @@ export async function interleaved<Name extends string>(
   return new Rounds(await inTurn(mapped(contenders, secondsOf), { rounds, warmUps: 1 }));
 }
 
-/** The same for contenders that measure themselves: what each gave, round by round. */
+/** The same for contenders that measure themselves: returns their values, round by round. */
 export async function inTurn<Name extends string, Value>(
   contenders: Readonly<Record<Name, () => Promise<Value>>>,
   { rounds = 5, warmUps = 0 }: { rounds?: number; warmUps?: number } = {},
@@ -94,7 +96,7 @@ export async function inTurn<Name extends string, Value>(
   return values;
 }
 
-/** A record of the same names. */
+/** Maps the values of a record. */
 export function mapped<Name extends string, Value, Result>(
   record: Readonly<Record<Name, Value>>,
   change: (value: Value) => Result,

@@ -1,7 +1,8 @@
 /**
- * One job of ours over the rows of a table, against one BullMQ job per row: read in the same pages of 1,000 by key, added by
- * `addBulk`, and processed meanwhile by a worker of concurrency 50 (target >= 30 times as fast, from the first page read to
- * the last row handled). The handlers do nothing. Interleaved, medians of five rounds. Then what either keeps in Redis.
+ * One job of ours over the rows of a table, against one BullMQ job per row: read in the same pages of 1,000 by key,
+ * added by `addBulk`, and processed meanwhile by a worker of concurrency 50 (target >= 30 times as fast, from the first
+ * page read to the last row handled). The handlers do nothing. Interleaved, medians of five rounds. Then compares the
+ * memory in Redis.
  *
  * `ROWS=30000` rows by default.
  */
@@ -100,7 +101,7 @@ async function addAll(): Promise<void> {
   }
 }
 
-/** Of the waiting records, and of our job when it has handled them. */
+/** Compares the bytes of the waiting records with those of our job after it has handled them. */
 async function reportBytes(): Promise<void> {
   await records.worker.close();
   await addAll();

@@ -1,12 +1,12 @@
 /**
- * A whole job over `enumerators.keyset` of `pg`, with a handler that does nothing, against the bare loop over the same key:
- * one prepared statement, one page after the other (by primary key, pages of 1,000: target >= 0.90 of its speed). The same in
- * pages of 100, by a timestamp of microseconds and id, and by a unique key of two columns; and what a bare loop gains that
- * asks for the next page before it goes over this one. Interleaved, medians of nine rounds, by primary key of
- * twenty-one: one round tells little.
+ * A whole job over `enumerators.keyset` of `pg`, with a handler that does nothing, against the bare loop over the same
+ * key: one prepared statement, one page after the other (by primary key, pages of 1,000: target >= 0.90 of its speed).
+ * The same in pages of 100, by a timestamp of microseconds and id, and by a unique key of two columns; and what a bare
+ * loop gains when it requests the next page before it handles the current one. Interleaved, medians of nine rounds, by
+ * primary key of twenty-one: single rounds vary.
  *
- * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and drops a database of
- * its own there.
+ * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench creates and drops its own
+ * database there.
  */
 import pg from 'pg';
 import {
@@ -44,7 +44,7 @@ await client.query('CREATE UNIQUE INDEX ON entry (shop, number)');
 await client.query('CREATE UNIQUE INDEX ON entry (at, id)');
 await client.query('VACUUM ANALYZE entry');
 
-/** What is read by each key: the same for the job and for the bare loop. */
+/** The query by each key, the same for the job and for the bare loop. */
 const KEYS = {
   id: {
     first: 0,

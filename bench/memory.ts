@@ -1,11 +1,11 @@
 /**
- * The peak memory (VmHWM) of a process that runs one job over `enumerators.keyset` of `pg`, at 100k, 1M and 5M rows, against
- * that of the bare keyset loop (target <= 1.15), and at 1M and 5M rows against 100k (flat; target <= 1.15). The bare loop
- * runs in what a Nest user has without this library: a plain processor of `@nestjs/bullmq`, in an application that is
- * otherwise the same, and has loaded the same packages. Each run is a fresh process; medians of five rounds, in turn.
+ * The peak memory (VmHWM) of a process that runs one job over `enumerators.keyset` of `pg`. At 100k, 1M and 5M rows,
+ * compares with the bare keyset loop (target <= 1.15); at 1M and 5M rows, also with 100k rows (flat; target <= 1.15).
+ * The bare loop runs in a plain processor of `@nestjs/bullmq`, in an application that is otherwise the same and loads
+ * the same packages. Each run is a fresh process; medians of five rounds, in turn.
  *
- * `ROWS=5000000` is the largest size, and a fiftieth and a fifth of it the others. `REDIS_URL` and `DATABASE_URL` name the
- * servers; the bench makes and drops a database of its own there.
+ * `ROWS=5000000` is the largest size; the others are a fiftieth and a fifth of it. `REDIS_URL` and `DATABASE_URL` name
+ * the servers; the bench creates and drops its own database there.
  */
 import { Queue } from 'bullmq';
 import { redisConnection } from '../test/support/app.js';
@@ -68,10 +68,10 @@ async function peakOf(contender: QueueWorkerConfig['contender'], items: number):
   const config: QueueWorkerConfig = { place, queue: queue.name, contender, databaseUrl: database.url };
   const worker = new BenchProcess('queue-worker', config);
   try {
-    const { peakBytes } = await worker.told<Ready>('ready');
+    const { peakBytes } = await worker.message<Ready>('ready');
     await queue.add('entries', { items, batch: 'entries', isLast: true } satisfies JobData);
-    const complete = await worker.told<Complete>('complete entries');
-    if (complete.items !== items) throw new Error(`${contender} went over ${complete.items} rows of ${items}`);
+    const complete = await worker.message<Complete>('complete entries');
+    if (complete.items !== items) throw new Error(`${contender} handled ${complete.items} rows of ${items}`);
     return { peak: complete.peakBytes, grown: complete.peakBytes - peakBytes };
   } finally {
     await worker.kill();

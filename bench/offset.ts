@@ -1,9 +1,9 @@
 /**
- * Paging by OFFSET, pages of 1,000 over 100,000, 200,000 and 400,000 rows, against our job over a keyset source of the same
- * rows; then what becomes of the rows per second of either when there are four times as many. The handlers do nothing.
- * Interleaved, medians of five rounds.
+ * Paging by OFFSET, pages of 1,000 over 100,000, 200,000 and 400,000 rows, against our job over a keyset source of the
+ * same rows; then compares the rows per second of each with those over four times as many rows. The handlers do
+ * nothing. Interleaved, medians of five rounds.
  *
- * `ROWS=100000` is the least of the three numbers.
+ * `ROWS=100000` is the smallest of the three sizes.
  */
 import pg from 'pg';
 import {

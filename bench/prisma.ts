@@ -1,13 +1,13 @@
 /**
- * A whole job over `prisma.records`, with a handler that does nothing, against the bare Prisma loop by id (target >= 0.90 of
- * its speed), in pages of 1,000. The same by a DateTime: against the bare loop by id, and against Prisma's own cursor over
- * the same key, which is lost with the row that it names. Prisma's default DateTime has milliseconds and is read by Prisma
- * alone. Of microseconds Prisma gives only milliseconds: to be exact takes a second statement a page, and more where rows
- * share the millisecond at its end. Interleaved, medians of thirty-one rounds; by a DateTime of fifteen, of microseconds of
- * five.
+ * A whole job over `prisma.records`, with a handler that does nothing, against the bare Prisma loop by id (target >=
+ * 0.90 of its speed), in pages of 1,000. The same by a DateTime: against the bare loop by id, and against Prisma's own
+ * cursor over the same key, which fails when the row that it names is deleted. Prisma's default DateTime has
+ * milliseconds, and Prisma alone reads it. Prisma cuts microseconds to milliseconds: an exact page takes a second
+ * statement, and more statements when rows share the millisecond at its end. Interleaved, medians of thirty-one rounds;
+ * fifteen rounds by a DateTime, five by one with microseconds.
  *
- * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and drops a database of its
- * own there.
+ * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench creates and drops its own
+ * database there.
  */
 import { readFileSync } from 'node:fs';
 import { PrismaPg } from '@prisma/adapter-pg';
@@ -85,7 +85,7 @@ try {
   await compareByDateTime('DateTime of microseconds, rows 10 milliseconds apart');
   await insertRows('100 microseconds');
   await compareByDateTime('DateTime of microseconds, rows 100 microseconds apart');
-  // The table decides, whatever the model says: this is what `prisma migrate` makes of a DateTime without more.
+  // The table decides, not the model: `prisma migrate` makes this column of a plain DateTime.
   await database.query('ALTER TABLE "Entry" ALTER "createdAt" TYPE timestamp(3)');
   await insertRows('10 milliseconds');
   await compareByDateTime('default DateTime, rows 10 milliseconds apart', 15);

@@ -1,11 +1,11 @@
 /**
- * What reading a page ahead gives: a job over `enumerators.keyset` of `pg` as it is, against the same source page by page.
- * With a handler that does nothing, where there is little to win and must be nothing to lose; with handlers that compute, or
- * wait, for about as long as a page takes to come; and with one that waits 10 ms a page, for pages that take 10 ms more to
- * come. Interleaved, medians of five rounds.
+ * What reading a page ahead gains: a job over `enumerators.keyset` of `pg` as it is, against the same source page by
+ * page. With a handler that does nothing, which gains little and must lose nothing; with handlers that compute or wait
+ * for about as long as a page takes to load; and with a handler that waits 10 ms per page, for pages that take 10 ms
+ * longer to load. Interleaved, medians of five rounds.
  *
- * `ROWS=100000` rows by default; of the slow pages, a tenth. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes
- * and drops a database of its own there.
+ * `ROWS=100000` rows by default; a tenth of them with slow pages. `REDIS_URL` and `DATABASE_URL` name the servers; the
+ * bench creates and drops its own database there.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
@@ -35,9 +35,9 @@ interface Reading {
   readonly ahead: boolean;
   readonly rows: number;
   readonly pageSize: number;
-  /** How much longer than the database needs a page takes to come. */
+  /** Delay of a page, in addition to the database. */
   readonly slowMs?: number;
-  /** How long a page's rows are handled. */
+  /** Time that the handler spends on the rows of a page. */
   readonly pageMs: number;
 }
 
@@ -115,7 +115,7 @@ async function compare(name: string, reading: Omit<Reading, 'ahead'>): Promise<v
   report(rounds.rates(what, { ours: 'ahead', against: 'page by page', items: reading.rows, unit: 'rows' }));
 }
 
-/** The same rows, but the next page is read only when those of the last one are finished. */
+/** The same rows, but the next page is read only after the rows of the last page are finished. */
 function pageByPage<Item, C extends Cursor>(keyset: Enumerator<Item, C>): Enumerator<Item, C> {
   const { cursor, source } = sourceOf(keyset);
   const read: Source<Item, C>['read'] = (bounds) => ({ ...source.read(bounds), ahead: false });

@@ -1,8 +1,9 @@
 /**
- * Real processes and a real SIGTERM, in the middle of a job whose items do nothing: from the signal to the checkpoint that is
- * saved (target: 25 ms) and to the end of the process, and from the spawn to the first item. Against a processor of
- * `@nestjs/bullmq` that does the same by hand, and a bare BullMQ worker without Nest that begins its first job. Each run is a
- * fresh process; medians of nine rounds, in turn. After each, the job must be back in the queue with its cursor.
+ * Real processes and a real SIGTERM, in the middle of a job whose items do nothing. Measures the time from the signal
+ * to the saved checkpoint (target: 25 ms) and to the end of the process, and from the spawn to the first item. Compares
+ * with a processor of `@nestjs/bullmq` that does the same by hand, and with a bare BullMQ worker that begins its first
+ * job. Each run is a fresh process; medians of nine rounds, in turn. After each run, the job must be back in the queue
+ * with its cursor.
  *
  * `REDIS_URL` names the server; `ROUNDS=11` is another number of rounds.
  */
@@ -55,10 +56,10 @@ try {
 async function interrupted(program: string, name: string): Promise<Times> {
   const job = await queue.add(name, {});
   return inProcess(program, async (worker) => {
-    const { at } = await worker.told('first');
+    const { at } = await worker.message('first');
     await delay(RUNNING_MS);
     const terminatedAt = worker.terminate();
-    const checkpoint = await worker.told('checkpoint');
+    const checkpoint = await worker.message('checkpoint');
     const exitedAt = await worker.exited;
     await checkPutBack(job.id as string);
     return { first: at - worker.spawnedAt, checkpoint: checkpoint.at - terminatedAt, exit: exitedAt - terminatedAt };
@@ -68,7 +69,7 @@ async function interrupted(program: string, name: string): Promise<Times> {
 async function begun(): Promise<Times> {
   await queue.add('plain', {});
   return inProcess('plain-worker', async (worker) => {
-    const { at } = await worker.told('first');
+    const { at } = await worker.message('first');
     return { first: at - worker.spawnedAt, checkpoint: Number.NaN, exit: Number.NaN };
   });
 }
@@ -90,7 +91,7 @@ async function checkPutBack(id: string): Promise<void> {
   if (state !== 'waiting' || !cursor) throw new Error(`The job is ${state}, at ${cursor}`);
 }
 
-/** Its target is one of milliseconds, and not of the ratio. */
+/** The target is in milliseconds, not a ratio. */
 function checkpointFigure(rounds: Rounds<Contender>, ours: 'sync' | 'async'): Figure {
   const { median, least, most } = rounds.spread(ours);
   return {

@@ -1,10 +1,10 @@
 /**
- * 1, 2, 4 and 8 jobs at once in one process, each over an array with an async handler, and each over `enumerators.keyset` of
- * `pg`: all their items a second against those of one job; how much longer the slowest of eight takes than the fastest; and
- * eight jobs over the keyset against eight bare loops at once. Interleaved, medians of five rounds.
+ * 1, 2, 4 and 8 jobs at once in one process, each over an array with an async handler, and each over
+ * `enumerators.keyset` of `pg`. Compares their total items per second with one job, the slowest of eight jobs with the
+ * fastest, and eight jobs over the keyset with eight bare loops at once. Interleaved, medians of five rounds.
  *
- * `ITEMS=1000000` items and `ROWS=100000` rows a job by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench
- * makes and drops a database of its own there.
+ * `ITEMS=1000000` items and `ROWS=100000` rows per job by default. `REDIS_URL` and `DATABASE_URL` name the servers; the
+ * bench creates and drops its own database there.
  */
 import { Injectable } from '@nestjs/common';
 import {
@@ -32,7 +32,7 @@ const database = await createDatabase();
 await createEntries(database, ROWS);
 const entries = new Entries(database.url, MOST);
 const items = Array.from({ length: ITEMS }, (_, index) => index);
-/** When each job began, and how many milliseconds each has taken. */
+/** The start of each job, and its duration in milliseconds. */
 const beganAt = new Map<string, number>();
 let jobMs: number[] = [];
 
@@ -77,7 +77,7 @@ class Rows extends Timed {
   each(_entry: Entry) {}
 }
 
-/** How a round of so many jobs went. */
+/** The result of a round. */
 interface Race {
   readonly seconds: number;
   /** In seconds. */

@@ -1,7 +1,7 @@
 /**
- * BullMQ's documented pattern "process step jobs", which saves after each item (`job.updateData({ ...job.data, step })`),
- * against our job over the same items with the default checkpoint, and with one after each item. The handlers do nothing.
- * Interleaved, medians of five rounds.
+ * BullMQ's documented pattern "process step jobs", which saves after each item (`job.updateData({ ...job.data, step
+ * })`), against our job over the same items with the default checkpoint, and with a checkpoint after each item. The
+ * handlers do nothing. Interleaved, medians of five rounds.
  *
  * `ITEMS=20000` items by default.
  */

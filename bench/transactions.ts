@@ -1,10 +1,10 @@
 /**
- * What exactly-once costs (R25): a job whose handler writes a row, with a transaction for each item, for 100 items, and for a
- * batch of 100, against the same handler without (each write committed by itself), and against bare loops of transactions.
- * Interleaved, medians of five rounds.
+ * What exactly-once costs (R25): a job whose handler writes a row, with a transaction for each item, for 100 items, and
+ * for a batch of 100, against the same handler without transactions (each write commits alone), and against bare loops
+ * of them. Interleaved, medians of five rounds.
  *
- * `WRITES=3000` written rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and drops a database
- * of its own there.
+ * `WRITES=3000` written rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench creates and drops
+ * its own database there.
  */
 import { Injectable } from '@nestjs/common';
 import pg from 'pg';
@@ -91,7 +91,7 @@ const app = await startApp([
   { provide: 'host', useValue: host },
 ]);
 const writing = (name: string) => jobOver(WRITES, app, name);
-/** Of batches. */
+/** A job over batches. */
 const writingBatches = (name: string) => jobOver(WRITES / BATCH, app, name);
 
 try {

@@ -1,9 +1,9 @@
 /**
- * What a page of `typeorm.records` by a timestamp and id takes, nothing being read ahead: in the first, the middle and the last
- * tenth of the rows, ascending and descending. Interleaved, medians of five rounds.
+ * How long a page of `typeorm.records` by a timestamp and id takes, without reading ahead: in the first, the middle and
+ * the last tenth of the rows, ascending and descending. Interleaved, medians of five rounds.
  *
- * `ROWS=1000000` rows by default. `DATABASE_URL` names the PostgreSQL server; the bench makes and drops a database of its own
- * there.
+ * `ROWS=1000000` rows by default. `DATABASE_URL` names the PostgreSQL server; the bench creates and drops its own
+ * database there.
  */
 import { Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
 import type { Cursor } from '../lib/cursor.js';
@@ -64,7 +64,7 @@ async function reportFlatness(order: 'asc' | 'desc'): Promise<void> {
     );
 }
 
-/** Nothing is read ahead. */
+/** Reads without reading ahead. */
 async function readTenth(cursor: Cursor, order: 'asc' | 'desc'): Promise<number> {
   const key = ['createdAt', 'id'].map((column) => ({ column, order }));
   const reader = sourceOf(
@@ -80,7 +80,7 @@ async function readTenth(cursor: Cursor, order: 'asc' | 'desc'): Promise<number>
   return count;
 }
 
-/** Of the row behind which `rows` others stand before. */
+/** The cursor after the first `rows` rows. */
 async function cursorAt(rows: number, order: 'asc' | 'desc'): Promise<Cursor> {
   const [row] = await database.query<{ at: string; id: number }>(
     `SELECT to_json("createdAt") #>> '{}' AS at, id FROM entry ORDER BY "createdAt" ${order}, id ${order} LIMIT 1 OFFSET ${rows - 1}`,

@@ -1,10 +1,10 @@
 /**
- * A whole job over `typeorm.records`, with a handler that does nothing, against the bare TypeORM loop by id (target >= 0.90 of
- * its speed), in pages of 1,000. By a timestamp of microseconds, and by a primary key of two columns: against the fastest bare
- * loop that is exact by that key, and against the one by id. Interleaved, medians of fifteen rounds.
+ * A whole job over `typeorm.records`, with a handler that does nothing, against the bare TypeORM loop by id (target >=
+ * 0.90 of its speed), in pages of 1,000. By a timestamp of microseconds, and by a primary key of two columns: against
+ * the fastest bare loop that is exact by that key, and against the one by id. Interleaved, medians of fifteen rounds.
  *
- * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench makes and
- * drops a database of its own there.
+ * `ROWS=300000` rows by default. `REDIS_URL` and `DATABASE_URL` name the servers; the bench creates and drops its own
+ * database there.
  */
 import { Column, DataSource, Entity, PrimaryColumn, type Repository } from 'typeorm';
 import {
@@ -95,7 +95,10 @@ async function bareById(): Promise<number> {
   }
 }
 
-/** A Date has milliseconds, so the exact timestamp comes as text: of every row, as the last one could be gone when asked for. */
+/**
+ * A Date has only milliseconds, so each row carries its exact timestamp as text: a later query could miss a deleted
+ * row.
+ */
 async function bareByTimestamp(): Promise<number> {
   let count = 0;
   for (let after: { at: string; id: number } = { at: '-infinity', id: 0 }; ; ) {

@@ -5,28 +5,28 @@ import { type RedisServer, startRedis } from '../test/support/redis-server.js';
 import { BenchProcess } from './processes/bench.process.js';
 import type { Complete, JobData, QueueWorkerConfig } from './processes/queue-worker.js';
 
-/** What a worker's jobs cost, all of them together. */
+/** The total cost of a worker's jobs. */
 export interface Cost {
   readonly seconds: number;
   readonly peakBytes: number;
   readonly queries: number;
-  /** Redis commands, those inside scripts too. */
+  /** Redis commands, including those inside scripts. */
   readonly commands: number;
-  /** In and out of Redis. */
+  /** Bytes sent to and received from Redis. */
   readonly redisBytes: number;
 }
 
 export interface Work extends Pick<QueueWorkerConfig, 'contender' | 'databaseUrl'> {
   readonly jobs: number;
-  /** Of each job. */
+  /** Items per job. */
   readonly items: number;
 }
 
-/** What a job's last answers to Redis may take, when it has told that it is complete. */
+/** How long a job's last Redis commands may take after it has reported that it is complete. */
 const SETTLING_MS = 100;
 const JOBS_A_BULK = 1_000;
 
-/** Workers in fresh processes over a redis-server that nobody else uses, so that all that is counted there is theirs. */
+/** Runs workers in fresh processes over a private redis-server: all that the server counts is theirs. */
 export class WorkerCosts {
   readonly #queue: Queue;
   readonly #redis: Redis;
@@ -44,18 +44,20 @@ export class WorkerCosts {
     return new WorkerCosts(server, { connection: { host: '127.0.0.1', port: server.port }, prefix: 'bench' });
   }
 
-  /** Of jobs that wait in the queue when the worker begins. It has had one before: the first ones load their scripts. */
+  /**
+   * Cost of jobs that wait in the queue when the worker starts. One job runs before: the first ones load their scripts.
+   */
   of({ contender, databaseUrl, items, jobs }: Work): Promise<Cost> {
     return this.#inProcess({ contender, databaseUrl }, async (worker) => {
       await this.#add('warm-up', { jobs: 1, items: 1 });
-      const before = await worker.told<Complete>('complete warm-up');
+      const before = await worker.message<Complete>('complete warm-up');
       await this.#queue.pause();
       await this.#add('work', { jobs, items });
       await delay(SETTLING_MS);
       await this.#redis.config('RESETSTAT');
       await this.#queue.resume();
-      const { at } = await worker.told('began work');
-      const complete = await worker.told<Complete>('complete work');
+      const { at } = await worker.message('began work');
+      const complete = await worker.message<Complete>('complete work');
       if (complete.items !== items * jobs) throw new Error(`${complete.items} items of ${items * jobs} were handled`);
       await delay(SETTLING_MS);
       const { peakBytes } = complete;
@@ -64,11 +66,11 @@ export class WorkerCosts {
     });
   }
 
-  /** Of a worker without a job. */
+  /** Cost of a worker without a job. */
   ofIdle(seconds: number): Promise<Cost> {
     return this.#inProcess({ contender: 'ours' }, async (worker) => {
       await this.#add('warm-up', { jobs: 1, items: 1 });
-      await worker.told('complete warm-up');
+      await worker.message('complete warm-up');
       await delay(SETTLING_MS);
       await this.#redis.config('RESETSTAT');
       await delay(seconds * 1_000);
@@ -88,7 +90,7 @@ export class WorkerCosts {
   ): Promise<Cost> {
     const worker = new BenchProcess('queue-worker', { ...config, place: this.place, queue: this.#queue.name });
     try {
-      await worker.told('ready');
+      await worker.message('ready');
       return await use(worker);
     } finally {
       await worker.kill();
@@ -104,7 +106,7 @@ export class WorkerCosts {
     }
   }
 
-  /** Since it was last reset. */
+  /** Redis traffic since the last reset. */
   async #traffic(): Promise<Pick<Cost, 'commands' | 'redisBytes'>> {
     const stats = await this.#redis.info('stats');
     const stat = (name: string) => Number(new RegExp(`${name}:(\\d+)`).exec(stats)?.[1]);

@@ -13,6 +13,6 @@ export type BirdStrikeRecord = Record<
 
 /** Data of the jobs that import a file. */
 export type ImportOptions = {
-  /** Only the first so many; all of them unless said. */
+  /** Number of rows to import; all of them by default. */
   rows?: number;
 };

@@ -26,7 +26,7 @@ if (embedded) process.env.DATABASE_URL = await startEmbeddedPostgres(options);
 await prepareDatabase(options);
 await prepareQueue(options);
 
-const files = readCsvFiles(); // now, and not while jobs run
+const files = readCsvFiles(); // before any job runs
 
 const app = await NestFactory.createApplicationContext(AppModule, { bufferLogs: true });
 app.enableShutdownHooks();
@@ -37,7 +37,7 @@ terminal.log(
   `Queue: ${process.env.REDIS_URL ? 'Redis' : 'PostgreSQL'}; data: ${embedded ? 'embedded ' : ''}PostgreSQL`,
 );
 
-// A job id makes it the same job at each start; what it had done is with it. The imports add the jobs that follow them.
+// With a job id, each start continues the same job. The imports add the jobs that follow them.
 const iterations = app.get(IterationService);
 const queue = app.get<Queue<ImportOptions>>(getQueueToken('sample'));
 const data = { rows: options.rows ? Number(options.rows) : undefined };
@@ -45,7 +45,7 @@ await iterations.enqueue(ImportZipCodes, data, { jobId: 'import-zip-codes' });
 await iterations.enqueue(ImportBirdStrikes, data, { jobId: 'import-bird-strikes' });
 await queue.retryJobs({ state: 'failed' });
 
-const first = await queue.getJob('import-zip-codes'); // made by an earlier start, it may be
+const first = await queue.getJob('import-zip-codes'); // possibly added by an earlier start
 const expected = expectedFigures(files, first?.data.rows);
 const outcome = await app.get(Progress).follow([
   { id: 'import-zip-codes', total: expected['zip codes'] as number },

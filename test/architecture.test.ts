@@ -3,8 +3,8 @@ import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-/** The rooms of lib, top to bottom: a file imports its own room and rooms below it. A new room takes its place here. */
-const ROOMS = [
+/** The layers of lib, top to bottom: a file imports its own layer and layers below it. Add a new layer here. */
+const LAYERS = [
   'index',
   'iteration.module',
   'board',
@@ -28,7 +28,7 @@ const ROOMS = [
   'base',
 ];
 
-/** Rooms of exactly-once, one for each kind of database client, which share its table. */
+/** Folders of exactly-once, one for each kind of database client, which share its table. */
 const HOSTS = /^exactly-once\/(?!table)/;
 
 /** Files of `lib` itself that import nothing above them. */
@@ -53,7 +53,7 @@ interface Import {
   /** A file of `lib` without its ending, or a package. */
   readonly to: string;
   readonly kind: 'type' | 'value' | 'dynamic';
-  /** Under which the exporting file knows them. */
+  /** The names that the exporting file uses. */
   readonly names: readonly string[];
 }
 
@@ -71,33 +71,33 @@ const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.
   peerDependenciesMeta: Record<string, { optional?: boolean }>;
 };
 
-describe('the rooms of lib', () => {
-  it('are read: each relative import names a file', () => {
+describe('the layers of lib', () => {
+  it('every relative import in lib resolves to a file', () => {
     expect(imports.length).toBeGreaterThan(files.length);
     expect(allImports.filter(({ to }) => to.startsWith('.')).map(describeImport)).toEqual([]);
   });
 
-  it('hold every file', () => {
-    expect(files.filter((file) => !ROOMS.includes(roomOf(file)))).toEqual([]);
+  it('every file belongs to a layer', () => {
+    expect(files.filter((file) => !LAYERS.includes(layerOf(file)))).toEqual([]);
   });
 
-  it('import downwards only', () => {
-    const upwards = imports.filter(({ from, to }) => ROOMS.indexOf(roomOf(from)) > ROOMS.indexOf(roomOf(to)));
+  it('a file imports only its own layer and layers below it', () => {
+    const upwards = imports.filter(({ from, to }) => LAYERS.indexOf(layerOf(from)) > LAYERS.indexOf(layerOf(to)));
     expect(upwards.map(describeImport)).toEqual([]);
   });
 
-  it('have one door, index.ts, which other rooms enter by', () => {
-    const doorless = ['index', 'iteration.module', 'enumerators', 'base'];
+  it("a file imports another layer only through that layer's index.ts", () => {
+    const withoutEntry = ['index', 'iteration.module', 'enumerators', 'base'];
     const around = imports.filter(
-      ({ from, to }) => doorOf(to) !== to && folderOf(from) !== folderOf(to) && !doorless.includes(roomOf(to)),
+      ({ from, to }) => entryOf(to) !== to && folderOf(from) !== folderOf(to) && !withoutEntry.includes(layerOf(to)),
     );
     expect(around.map(describeImport)).toEqual([]);
   });
 
-  it('open their doors only to what another room imports', () => {
+  it('an index.ts exports only names that another layer imports', () => {
     const used = new Set(
       imports.flatMap(({ from, to, names }) =>
-        doorOf(to) === to && folderOf(from) !== folderOf(to) ? names.map((name) => `${to} ${name}`) : [],
+        entryOf(to) === to && folderOf(from) !== folderOf(to) ? names.map((name) => `${to} ${name}`) : [],
       ),
     );
     const unused = imports
@@ -107,25 +107,25 @@ describe('the rooms of lib', () => {
     expect(unused).toEqual([]);
   });
 
-  it('have no cycle, not even of types', () => {
+  it('imports have no cycle, type imports included', () => {
     expect(cycles()).toEqual([]);
   });
 
-  it('leave the running to others: decorators import what runs as types only', () => {
+  it('decorators import the code that executes jobs as types only', () => {
     const running = imports.filter(
       ({ from, to, kind }) =>
-        roomOf(from) === 'decorators' && !['decorators', 'base'].includes(roomOf(to)) && kind !== 'type',
+        layerOf(from) === 'decorators' && !['decorators', 'base'].includes(layerOf(to)) && kind !== 'type',
     );
     expect(running.map(describeImport)).toEqual([]);
   });
 });
 
-describe('a host of transactions', () => {
-  it("imports the table's room and what lies below, never another host's room", () => {
+describe('a transaction host', () => {
+  it("a host imports the table's folder and lower layers, never another host's folder", () => {
     const across = imports.filter(
       ({ from, to }) =>
         HOSTS.test(from) &&
-        roomOf(to) === 'exactly-once' &&
+        layerOf(to) === 'exactly-once' &&
         folderOf(to) !== folderOf(from) &&
         to !== 'exactly-once/table/index',
     );
@@ -134,15 +134,15 @@ describe('a host of transactions', () => {
 });
 
 describe('a source', () => {
-  const sources = files.filter((file) => roomOf(file) === 'enumerators' && file !== BUILDER);
+  const sources = files.filter((file) => layerOf(file) === 'enumerators' && file !== BUILDER);
 
-  it('is one file, <source>.enumerator.ts, or a folder of its name that has this file', () => {
-    const doors = (file: string) => [sourceOf(file), `${sourceOf(file)}/${sourceOf(file)}`];
-    const without = sources.filter((file) => !doors(file).some((door) => texts.has(`enumerators/${door}.enumerator`)));
+  it('a source is <source>.enumerator.ts, or a folder <source> that contains that file', () => {
+    const paths = (file: string) => [sourceOf(file), `${sourceOf(file)}/${sourceOf(file)}`];
+    const without = sources.filter((file) => !paths(file).some((path) => texts.has(`enumerators/${path}.enumerator`)));
     expect(without).toEqual([]);
   });
 
-  it('imports the contract, cursors, errors and its own files, never a sibling or the builder', () => {
+  it('a source imports the contract, base files and its own files, never a sibling or the builder', () => {
     const others = imports
       .filter(({ from }) => sources.includes(from))
       .filter(
@@ -157,11 +157,11 @@ describe('a source', () => {
             'sql.dialect',
           ].includes(to),
       )
-      .filter(({ from, to }) => to === BUILDER || roomOf(to) !== 'enumerators' || sourceOf(from) !== sourceOf(to));
+      .filter(({ from, to }) => to === BUILDER || layerOf(to) !== 'enumerators' || sourceOf(from) !== sourceOf(to));
     expect(others.map(describeImport)).toEqual([]);
   });
 
-  it('is entered by its <source>.enumerator.ts; only its public types are named by the index', () => {
+  it('other code imports a source by <source>.enumerator.ts; index.ts also exports its types', () => {
     const inside = imports
       .filter(({ to }) => sources.includes(to) && !to.endsWith('.enumerator'))
       .filter(({ from, to }) => !sources.includes(from) || sourceOf(from) !== sourceOf(to))
@@ -171,13 +171,13 @@ describe('a source', () => {
 });
 
 describe('packages', () => {
-  it('that lib imports are the ones its users install: peers and Node itself', () => {
+  it('lib imports only peer dependencies and modules of Node.js', () => {
     const peers = Object.keys(manifest.peerDependencies);
     const others = packageImports.filter(({ to }) => !isBuiltin(to) && !peers.includes(packageOf(to)));
     expect(others.map(describeImport)).toEqual([]);
   });
 
-  it('that are optional are imported as types, or when they are used', () => {
+  it('lib imports optional packages as types only, or dynamically when it needs them', () => {
     const eager = packageImports.filter(
       ({ to, kind }) => manifest.peerDependenciesMeta[packageOf(to)]?.optional && kind === 'value',
     );
@@ -185,40 +185,40 @@ describe('packages', () => {
   });
 });
 
-describe('a file of lib', () => {
-  it('keeps no state at module level or in a class: two applications in one process never meet', () => {
+describe('a file in lib', () => {
+  it('a file keeps no mutable state in a module or a static field', () => {
     const mutable =
       /^(export )?(let|var) |^(export )?const [^=]+= (new (Map|Set|Weak\w+)(<.*>)?\(\)|\[\];|\{\};)|^\s+(public |private |protected )?static (?!.*\breadonly\b)[^(]+[=;]/;
     expect(linesThat((line) => mutable.test(line))).toEqual([]);
   });
 
-  it('has no "any"', () => {
+  it('a file never uses "any"', () => {
     expect(linesThat((line) => /(?<![.\w$])any(?![\w$(])/.test(line))).toEqual([]);
   });
 
-  it(`has at most ${MAX_LINES} lines`, () => {
+  it(`a file has at most ${MAX_LINES} lines`, () => {
     const long = [...texts].filter(([, text]) => text.trimEnd().split('\n').length > MAX_LINES);
     expect(long.map(([file]) => file)).toEqual([]);
   });
 });
 
-/** `enumerators/contract` of its files, `exactly-once` of exactly-once/table/turns, `base` of clock. */
-function roomOf(file: string): string {
+/** `enumerators/contract` for its files, `exactly-once` for exactly-once/table/index, `base` for clock. */
+function layerOf(file: string): string {
   if (BASE.includes(file)) return 'base';
   if (file.startsWith('enumerators/contract/')) return 'enumerators/contract';
   return file.split('/')[0] as string;
 }
 
-/** A room of hosts within exactly-once has a door of its own. */
+/** Each folder of hosts within exactly-once has its own index.ts. */
 function folderOf(file: string): string {
   return posix.dirname(file);
 }
 
-function doorOf(file: string): string {
+function entryOf(file: string): string {
   return posix.join(folderOf(file), 'index');
 }
 
-/** `csv` of enumerators/csv/bytes, `array` of enumerators/array.enumerator. */
+/** `csv` for enumerators/csv/bytes, `array` for enumerators/array.enumerator. */
 function sourceOf(file: string): string {
   return file.replace(/^enumerators\//, '').split(/[./]/)[0] as string;
 }
@@ -252,7 +252,7 @@ function namesIn(names = ''): string[] {
     .filter(Boolean);
 }
 
-/** `{ type A, type B }`: TypeScript leaves such an import out. */
+/** `{ type A, type B }`: TypeScript removes such an import. */
 function isTypesOnly(names = ''): boolean {
   const list = /^\{(.*)\}$/s
     .exec(names.trim())?.[1]
@@ -267,7 +267,7 @@ function resolve(from: string, specifier: string): string {
   return texts.has(path) ? path : specifier;
 }
 
-/** Keeps the lines where they are. */
+/** Keeps the line numbers. */
 function withoutComments(text: string, keepStrings = true): string {
   return text.replace(
     /('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,

@@ -41,11 +41,11 @@ suite('a value in an error', () => {
     [Object.create(null), '{}'],
     [{ toJSON: () => 1 }, 'an Object'],
     [round, 'an object that holds itself'],
-  ])('%s is shown as %s', (value, shown) => {
+  ])('shows %s as %s', (value, shown) => {
     expect(describe(value)).toBe(shown);
   });
 
-  it('is cut after 200 characters', () => {
+  it('describe() truncates a value after 200 characters', () => {
     expect(describe(['x'.repeat(300)])).toBe(`["${'x'.repeat(198)}…`);
     expect(describe('x'.repeat(300))).toBe(`"${'x'.repeat(200)}…"`);
   });

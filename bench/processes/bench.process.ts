@@ -1,33 +1,34 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { now, type Told } from './tell.js';
+import { type Message, now } from './message.js';
 
-/** One of the programs beside this file, in a process of its own. */
+/** Runs one of the programs in this folder, in its own process. */
 export class BenchProcess {
   readonly spawnedAt = now();
-  /** When it was gone. */
+  /** When the process ended. */
   readonly exited: Promise<number>;
   readonly #child: ChildProcess;
-  readonly #told: Told[] = [];
+  readonly #messages: Message[] = [];
 
   constructor(program: string, config: object) {
     const path = new URL(`./${program}.js`, import.meta.url);
     this.#child = fork(path, [JSON.stringify(config)], { execArgv: [], env: { ...process.env, NO_COLOR: '1' } });
-    this.#child.on('message', (told: Told) => this.#told.push(told));
+    this.#child.on('message', (message: Message) => this.#messages.push(message));
     this.exited = once(this.#child, 'exit').then(() => now());
   }
 
-  /** What it tells of that name, now or later. */
-  async told<Facts = object>(what: string): Promise<Told & Facts> {
+  /** Resolves with the message of that name, as soon as the process has sent it. */
+  async message<Facts = object>(what: string): Promise<Message & Facts> {
     for (;;) {
-      const told = this.#told.find((one) => one.what === what);
-      if (told) return told as Told & Facts;
+      const message = this.#messages.find((one) => one.what === what);
+      if (message) return message as Message & Facts;
       const ended = await Promise.race([once(this.#child, 'message').then(() => false), this.exited.then(() => true)]);
-      if (ended && !this.#told.some((one) => one.what === what)) throw new Error(`It ended without a word of ${what}`);
+      if (ended && !this.#messages.some((one) => one.what === what))
+        throw new Error(`The process ended without the message "${what}"`);
     }
   }
 
-  /** @returns when it was told to end. */
+  /** Sends SIGTERM. @returns when. */
   terminate(): number {
     const at = now();
     this.#child.kill('SIGTERM');

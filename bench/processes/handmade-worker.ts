@@ -1,20 +1,20 @@
 /**
- * What `numbers-worker` does, by hand in a processor of `@nestjs/bullmq`: a loop that gives the event loop a turn now and then,
- * and at the end of the application saves the cursor and puts the job back.
+ * Does by hand, in a processor of `@nestjs/bullmq`, what `numbers-worker` does: the loop yields to the event loop now
+ * and then; when the application closes, it saves the cursor and puts the job back.
  */
 import { BullModule, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Module, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type Job, WaitingError } from 'bullmq';
+import { config, send } from './message.js';
 import type { NumbersConfig } from './numbers-worker.js';
-import { config, tell } from './tell.js';
 
 const ITEMS_PER_TURN = 10_000;
 
 const { place, queue } = config<NumbersConfig>();
 
 async function handle(item: number): Promise<void> {
-  if (item === 0) tell('first');
+  if (item === 0) send('first');
 }
 
 @Processor(queue)
@@ -30,7 +30,7 @@ class Numbers extends WorkerHost implements OnModuleDestroy {
     }
   }
 
-  /** Closing comes first: else the worker would take the job that is put back. */
+  /** Closes the worker first: otherwise the worker would take the job that is put back. */
   async onModuleDestroy(): Promise<void> {
     const closed = this.worker.close();
     this.#stopped = true;
@@ -40,7 +40,7 @@ class Numbers extends WorkerHost implements OnModuleDestroy {
 
 async function putBack(job: Job, { cursor, token }: { cursor: number; token: string }): Promise<never> {
   await job.updateProgress({ cursor });
-  tell('checkpoint');
+  send('checkpoint');
   await job.moveToWait(token);
   throw new WaitingError();
 }

@@ -1,4 +1,7 @@
-/** A Nest application with a job over more numbers than it can ever handle; tells of its first item and of its checkpoint. */
+/**
+ * A Nest application with a job over more numbers than it can ever handle. It reports its first item and its
+ * checkpoint.
+ */
 import { BullModule } from '@nestjs/bullmq';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -11,9 +14,9 @@ import {
   IterativeProcessor,
   OnIteration,
 } from '../../lib/index.js';
-import { config, type Place, tell } from './tell.js';
+import { config, type Place, send } from './message.js';
 
-/** What each of the workers beside this one is told too. */
+/** The configuration of this worker, of `handmade-worker` and of `plain-worker`. */
 export interface NumbersConfig {
   readonly place: Place;
   readonly queue: string;
@@ -32,13 +35,13 @@ abstract class Numbers {
 
   @EachIteration()
   each(item: number): Promise<void> | void {
-    if (item === 0) tell('first');
+    if (item === 0) send('first');
   }
 
   /** The checkpoint is saved. */
   @OnIteration('interrupt')
   interrupt() {
-    tell('checkpoint');
+    send('checkpoint');
   }
 }
 
@@ -49,7 +52,7 @@ class SyncNumbers extends Numbers {}
 class AsyncNumbers extends Numbers {
   @EachIteration()
   override async each(item: number): Promise<void> {
-    if (item === 0) tell('first');
+    if (item === 0) send('first');
   }
 }
 

@@ -1,8 +1,8 @@
-/** A bare BullMQ worker, without Nest; tells of its first job. */
+/** A bare BullMQ worker, without Nest. It reports its first job. */
 import { Worker, type WorkerOptions } from 'bullmq';
+import { config, send } from './message.js';
 import type { NumbersConfig } from './numbers-worker.js';
-import { config, tell } from './tell.js';
 
 const { place, queue } = config<NumbersConfig>();
 
-new Worker(queue, async () => tell('first'), place as WorkerOptions);
+new Worker(queue, async () => send('first'), place as WorkerOptions);

@@ -17,40 +17,40 @@ import {
   OnIteration,
 } from '../../lib/index.js';
 import { Entries, type Entry } from '../entries.js';
-import { config, type Place, tell } from './tell.js';
+import { config, type Place, send } from './message.js';
 
-/** What the process is told by its bench. */
+/** The configuration that the bench gives the process. */
 export interface QueueWorkerConfig {
   readonly place: Place;
   readonly queue: string;
   readonly contender: 'ours' | 'bare';
-  /** Without one, jobs are over arrays. */
+  /** Without a database, jobs iterate over arrays. */
   readonly databaseUrl?: string;
 }
 
-/** What it tells when it waits for jobs. */
+/** Reported when the worker waits for jobs. */
 export type Ready = { readonly peakBytes: number };
 
-/** What it tells at the end of a batch of jobs, of all of them. */
+/** Reported at the end of a batch of jobs, with the totals of the batch. */
 export type Complete = Ready & { readonly items: number; readonly queries: number };
 
 export interface JobData {
   /** How many entries, or items of an array. */
   readonly items: number;
-  /** It is told when a batch has begun and when it is complete. */
+  /** The worker reports when a batch has begun and when it is complete. */
   readonly batch: string;
-  /** The last one of its batch. */
+  /** The last job of its batch. */
   readonly isLast: boolean;
 }
 
 const { contender, databaseUrl, place, queue } = config<QueueWorkerConfig>();
 const entries = databaseUrl === undefined ? undefined : new Entries(databaseUrl);
 
-/** Of the batch that runs. */
+/** Items handled in the running batch. */
 let handled: number | undefined;
 
 function begin({ batch }: JobData): void {
-  if (handled === undefined) tell(`began ${batch}`);
+  if (handled === undefined) send(`began ${batch}`);
   handled ??= 0;
 }
 
@@ -58,7 +58,7 @@ function complete(items: number, { batch, isLast }: JobData): void {
   handled = (handled ?? 0) + items;
   if (!isLast) return;
   const facts: Complete = { items: handled, queries: entries?.queries ?? 0, peakBytes: peakBytes() };
-  tell(`complete ${batch}`, { ...facts });
+  send(`complete ${batch}`, { ...facts });
   handled = undefined;
 }
 
@@ -125,4 +125,4 @@ class WorkerModule {}
 
 const app = await NestFactory.createApplicationContext(WorkerModule, { logger: ['error'] });
 app.enableShutdownHooks();
-tell('ready', { peakBytes: peakBytes() } satisfies Ready);
+send('ready', { peakBytes: peakBytes() } satisfies Ready);

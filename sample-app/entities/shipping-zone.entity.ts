@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** What it takes to send a parcel to a zip code: from which warehouse, how far, and the carrier's zone for that distance. */
+/** How a parcel reaches a zip code: its warehouse, the distance, and the carrier's zone for that distance. */
 @Entity('shipping_zones')
 export class ShippingZone {
   @PrimaryColumn('text')

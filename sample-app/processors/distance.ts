@@ -5,7 +5,7 @@ interface Place {
 
 const EARTH_RADIUS_KM = 6_371;
 
-/** Along a great circle. */
+/** The distance along a great circle. */
 export function distanceKm(one: Place, other: Place): number {
   const [from, to] = [radians(one.latitude), radians(other.latitude)];
   const haversine =

@@ -15,7 +15,7 @@ import type { Warehouse } from './warehouses.js';
 
 type Data = { warehouses: Warehouse[] };
 
-/** Where each of the carrier's zones 1 to 7 ends, in km; zone 8 is all beyond. */
+/** Where each of the carrier's zones 1 to 7 ends, in km; zone 8 is beyond them. */
 const ZONE_ENDS_KM = [80, 240, 480, 970, 1_600, 2_250, 2_900];
 
 /** Step 2, with TypeORM: for each zip code the nearest warehouse, and the carrier's zone for that distance. */

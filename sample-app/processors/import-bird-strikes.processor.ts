@@ -12,7 +12,7 @@ import { BIRD_STRIKES_CSV, type BirdStrikeRecord, type ImportOptions } from '../
 import { PrismaService } from '../prisma/prisma.service.js';
 import { SettleClaims } from './settle-claims.processor.js';
 
-/** Step 1: the CSV into a table. Its records have no key of their own and some are alike: their number is the key. */
+/** Step 1: imports the CSV into a table. Its records have no key and some are equal: the row number is the key. */
 @IterativeProcessor({ queue: 'sample', name: 'import-bird-strikes' })
 export class ImportBirdStrikes {
   constructor(
@@ -39,7 +39,7 @@ export class ImportBirdStrikes {
     await this.prisma.birdStrike.upsert({ where: { row }, create: { row, ...strike }, update: strike });
   }
 
-  /** Step 2, once all rows are there. */
+  /** Adds step 2 after all rows are imported. */
   @OnIteration('complete')
   async next() {
     await this.iterations.enqueue(SettleClaims, { ownRiskUsd: 5_000 }, { jobId: 'settle-claims' });

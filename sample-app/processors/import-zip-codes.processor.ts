@@ -14,7 +14,7 @@ import { ZipCode } from '../entities/zip-code.entity.js';
 import { FindShippingZones } from './find-shipping-zones.processor.js';
 import { WAREHOUSES } from './warehouses.js';
 
-/** Step 1: the CSV into a table. An upsert by a natural key, so that an item may be repeated after a kill. */
+/** Step 1: imports the CSV into a table. Upserts by a natural key, so that an item may be repeated after a kill. */
 @IterativeProcessor({ queue: 'sample', name: 'import-zip-codes' })
 export class ImportZipCodes {
   constructor(
@@ -34,7 +34,7 @@ export class ImportZipCodes {
     await this.zipCodes.upsert(zipCode, ['code']);
   }
 
-  /** Step 2, once all rows are there. The hook may run again after a kill; the job id keeps the job from being added twice. */
+  /** Adds step 2 after all rows are imported. The hook may repeat after a kill; the job id prevents a second job. */
   @OnIteration('complete')
   async next() {
     await this.iterations.enqueue(FindShippingZones, { warehouses: WAREHOUSES }, { jobId: 'find-shipping-zones' });

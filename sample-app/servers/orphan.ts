@@ -6,15 +6,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 const DEADLINE_MS = 10_000;
 
 /**
- * Ends the server that still runs on the data directory, its own process having been killed without it. A
- * `postmaster.pid` whose number another program has got since (after a reboot) is removed: PostgreSQL would refuse to start.
+ * Ends a server that still runs on the data directory after its parent process was killed. Removes a `postmaster.pid`
+ * whose number now belongs to another program (after a reboot): PostgreSQL would refuse to start.
  */
 export async function endOrphan(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');
   const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0]);
   if (!pid) return;
   const command = commandOf(pid);
-  if (command === undefined) return; // PostgreSQL sees that too, and recovers
+  if (command === undefined) return; // PostgreSQL detects that too, and recovers
   if (!command.includes(data)) return rm(file);
   process.kill(pid, 'SIGINT'); // PostgreSQL's fast shutdown
   const deadline = Date.now() + DEADLINE_MS;

@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 const DEADLINE_MS = 10_000;
 
 /**
- * Holds the directory for this process, until it ends: a listening socket, which a kill releases too. An earlier holder
- * that is about to end is waited for.
+ * Locks the directory for this process until it ends, by a listening socket, which a kill releases too. Waits for an
+ * earlier holder that is about to end.
  */
 export async function lockProcess(directory: string): Promise<void> {
   const address = process.platform === 'win32' ? `\\\\.\\pipe\\${basename(directory)}` : join(directory, 'lock');

@@ -10,7 +10,7 @@ export function queueServer() {
   return { connection: { connectionString: databaseUrl(), schema: QUEUE_SCHEMA, migrate: true } };
 }
 
-/** Chooses BullMQ's backend before any queue is made; `fresh` removes the jobs of earlier runs from Redis. */
+/** Sets BullMQ's backend before any queue is created; `fresh` removes the jobs of earlier runs from Redis. */
 export async function prepareQueue({ fresh }: { fresh: boolean }): Promise<void> {
   if (!process.env.REDIS_URL) setDefaultBackendFactory(createPostgresBackend);
   else if (fresh) {

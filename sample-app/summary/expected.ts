@@ -14,7 +14,7 @@ export function readCsvFiles(): CsvFiles {
   return { zipCodes: readCsv(ZIP_CODES_CSV), strikes: readCsv(BIRD_STRIKES_CSV) };
 }
 
-/** From the first `rows` rows of the files alone, in one go, with nothing of what the processors use. */
+/** Computes the figures from the first `rows` rows of the files, without any code of the processors. */
 export function expectedFigures(files: CsvFiles, rows?: number): Figures {
   const zipCodes = files.zipCodes.slice(0, rows);
   const strikes = files.strikes.slice(0, rows);

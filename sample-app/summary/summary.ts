@@ -18,7 +18,7 @@ UNION ALL SELECT 'claims: ' || ruling, count(*) FROM claims WHERE ruling <> 'no 
 UNION ALL SELECT 'claims: USD paid', sum(payout_usd) FROM claims
 ORDER BY name`;
 
-/** What the tables hold, beside what the CSV files say that they must. */
+/** Compares what the tables hold with what the CSV files say. */
 @Injectable()
 export class Summary {
   constructor(
@@ -26,7 +26,7 @@ export class Summary {
     private readonly terminal: Terminal,
   ) {}
 
-  /** Prints both. @returns whether they are the same. */
+  /** Prints both. @returns whether they are equal. */
   async check(expected: Figures): Promise<boolean> {
     const actual = await this.#figures();
     const names = [...new Set([...Object.keys(expected), ...Object.keys(actual)])].sort();

@@ -13,7 +13,7 @@ export type Outcome = 'completed' | 'failed' | 'closing';
 
 const EVERY_MS = 200;
 
-/** Follows jobs, wherever they run, and draws them. */
+/** Follows jobs, in whatever process they run, and shows their progress. */
 @Injectable()
 export class Progress implements OnModuleDestroy, OnApplicationShutdown {
   #closing = false;
@@ -24,7 +24,7 @@ export class Progress implements OnModuleDestroy, OnApplicationShutdown {
     private readonly terminal: Terminal,
   ) {}
 
-  /** @returns what became of the jobs; `closing` when the application ends before them. */
+  /** @returns the outcome of the jobs; `closing` when the application ends before them. */
   follow(steps: readonly Step[]): Promise<Outcome> {
     const following = this.#follow(steps);
     this.#following = following;
@@ -33,12 +33,12 @@ export class Progress implements OnModuleDestroy, OnApplicationShutdown {
 
   async onModuleDestroy(): Promise<void> {
     this.#closing = true;
-    await this.#following?.catch(() => {}); // its last look, while the queue is open
+    await this.#following?.catch(() => {}); // the last status, while the queue is open
   }
 
   onApplicationShutdown(signal?: string): void {
     this.terminal.endBars();
-    if (signal) this.terminal.log(`Stopped by ${signal}. To carry on from here: npm run sample`);
+    if (signal) this.terminal.log(`Stopped by ${signal}. To resume: npm run sample`);
   }
 
   async #follow(steps: readonly Step[]): Promise<Outcome> {
@@ -60,7 +60,7 @@ export class Progress implements OnModuleDestroy, OnApplicationShutdown {
     this.terminal.show(id, { done: processed, total, note: run > 1 ? `${rate}, run ${run}` : rate });
   }
 
-  /** A job whose import is not over is not there yet. */
+  /** Undefined for a job that does not exist yet: its import adds it. */
   async #statusOf(id: string): Promise<IterationStatus | undefined> {
     try {
       return await this.iterations.status({ queue: 'sample', id });

@@ -1,7 +1,7 @@
 import { Injectable, type LoggerService } from '@nestjs/common';
 import { Terminal } from './terminal.js';
 
-/** Nest's log above the progress bars: what the library says of each run, and every warning and error. */
+/** Prints Nest's log above the progress bars: the library's lines about each run, and every warning and error. */
 @Injectable()
 export class TerminalLogger implements LoggerService {
   constructor(private readonly terminal: Terminal) {}
@@ -19,7 +19,7 @@ export class TerminalLogger implements LoggerService {
   }
 }
 
-/** A cursor of a CSV has the file's fingerprint too; who reads along wants the row. */
+/** Shortens the cursor of a CSV, which also has the file's fingerprint, to its row. */
 function withoutFingerprint(message: string): string {
   return message.replace(/\{[^{}]*"row":(\d+)[^{}]*(\}|…)/, 'row $1');
 }

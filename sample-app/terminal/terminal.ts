@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { MultiBar, type SingleBar } from 'cli-progress';
 
-/** How far a job is, as the terminal shows it. */
+/** The progress of a job, as the terminal shows it. */
 export interface Advance {
   readonly done: number;
   readonly total: number;
@@ -10,7 +10,7 @@ export interface Advance {
 
 const LINE_EVERY_MS = 2_000;
 
-/** Lines, and below them a progress bar per job. Where there is no terminal (CI) a bar is a line now and then. */
+/** Prints lines, and a progress bar per job below them. Without a terminal (CI), a bar is a line now and then. */
 @Injectable()
 export class Terminal {
   readonly #bars = new Map<string, SingleBar>();
@@ -18,7 +18,7 @@ export class Terminal {
   #multiBar: MultiBar | undefined;
 
   log(line: string): void {
-    // Clears what is left of the bar that stood there.
+    // Clears the rest of the bar that was in this line.
     if (this.#multiBar) this.#multiBar.log(`${line}\x1b[K\n`);
     else console.log(line);
   }
@@ -28,9 +28,9 @@ export class Terminal {
     else this.#showLine(title, advance);
   }
 
-  /** Leaves the bars as they are; lines go below them from here on. */
+  /** Keeps the bars as they are; later lines go below them. */
   endBars(): void {
-    this.#multiBar?.update(); // the lines that wait to be written
+    this.#multiBar?.update(); // writes the pending lines
     this.#multiBar?.stop();
     this.#multiBar = undefined;
     this.#bars.clear();

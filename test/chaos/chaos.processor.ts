@@ -24,9 +24,9 @@ const { itemsPerTransaction, worker } = config;
 
 type Context<Transaction = never> = IterationContext<ChaosData, Transaction>;
 
-/** Writes down all that happens to it. How an effect is written is said by the classes below. */
+/** Writes every event of its runs to the ledger. The subclasses write the effects. */
 abstract class Chaos<Transaction = never> {
-  /** One signal belongs to one run. */
+  /** The id of each run, by its signal. */
   readonly #runs = new WeakMap<AbortSignal, string>();
   #begun = 0;
 
@@ -58,7 +58,7 @@ abstract class Chaos<Transaction = never> {
     const chance = chanceOf(config.seed, context.job.id as string, span.first, context.run);
     await new Promise((resolve) => setTimeout(resolve, itemMs));
     const throws = chance < errorRate;
-    // In a transaction, half of the errors come behind the effect: it must be gone with them.
+    // In a transaction, half of the errors are thrown after the effect, which must be rolled back.
     if (!throws || (config.transactions !== 'none' && chance < errorRate / 2))
       await this.affect({ ...this.entry(context, 'item', null), ...span }, context);
     if (!throws) return;

@@ -7,8 +7,8 @@ const program = new URL('../processes/dist/test/chaos/worker.js', import.meta.ur
 
 const CI = { ...SHORT, durationMs: 15_000, backend: 'redis', program } as const;
 
-describe.runIf(hasRedisServer())('workers killed, frozen, told to end and left without Redis', () => {
-  it.concurrent('R1, R11, R18, R20: lose nothing, and repeat no more than they may', async () => {
+describe.runIf(hasRedisServer())('workers that are killed, frozen, terminated and cut off from Redis', () => {
+  it.concurrent('R1, R11, R18, R20: disturbed workers lose no record, and repeat no more than allowed', async () => {
     const { breaches, figures } = await runChaos({ ...CI, seed: 4, transactions: 'none' });
     expect(breaches).toEqual([]);
     expect(figures['jobs complete']).toBe(figures['jobs added']);
@@ -17,7 +17,7 @@ describe.runIf(hasRedisServer())('workers killed, frozen, told to end and left w
     expect(figures['Redis restarts']).toBeGreaterThanOrEqual(1);
   });
 
-  it.concurrent('R25: write each effect exactly once with transactions', async () => {
+  it.concurrent('R25: with transactions, disturbed workers write each effect exactly once', async () => {
     const { breaches, figures } = await runChaos({ ...CI, durationMs: 10_000, seed: 5, transactions: 'typeorm' });
     expect(breaches).toEqual([]);
     expect(figures['records repeated']).toBe(0);

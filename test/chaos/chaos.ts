@@ -25,27 +25,30 @@ export interface ChaosOptions extends Omit<ScheduleOptions, 'slots'> {
   readonly iteration: IterationOptions;
   /** Records of the largest job. */
   readonly largest?: number;
-  /** How long the last jobs may take, when nothing disturbs them any more. */
+  /** How long the last jobs may take after the last disturbance. */
   readonly graceMs: number;
-  /** Told now and then how it goes. */
-  readonly tell?: (line: string) => void;
-  /** Keeps the ledger also when nothing is wrong. */
+  /** Called every minute with a line about the progress. */
+  readonly print?: (line: string) => void;
+  /** Keeps the ledger even when there is no breach. */
   readonly keep?: boolean;
   /** The compiled `worker.ts`. */
   readonly program: URL;
 }
 
 export interface ChaosOutcome extends Checked {
-  /** Where the ledger, the record and the log of the workers are, if they were kept. */
+  /** Directory of the ledger, the record and the workers' log, if they were kept. */
   readonly evidence: string | undefined;
 }
 
-/** How often it is told how it goes. */
-const TELL_MS = 60_000;
-/** Workers that have just become ready are not all hit at once. */
+/** How often the progress is printed. */
+const PRINT_MS = 60_000;
+/** Pause between searches for a worker, so that workers that have just become ready are not all hit at once. */
 const LOOK_FOR_WORKER_MS = 500;
 
-/** Lets workers iterate jobs while they are killed, frozen, told to end and left without Redis, and checks what they wrote down. */
+/**
+ * Runs jobs on workers that are killed, frozen, terminated and cut off from Redis, and checks the ledger that the
+ * workers wrote.
+ */
 export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const directory = mkdtempSync(join(tmpdir(), 'iteration-chaos-'));
   const database = await createDatabase();
@@ -59,14 +62,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
     writeFileSync(join(directory, 'entries.csv'), CSV);
 
     const record: RecordRow[] = [];
-    const tells = setInterval(() => options.tell?.(progressOf(record)), TELL_MS);
+    const printing = setInterval(() => options.print?.(progressOf(record)), PRINT_MS);
     await disturbWorkers({
       ...options,
       directory,
       databaseUrl: database.url,
       redis,
       record: (row) => record.push(row),
-    }).finally(() => clearInterval(tells));
+    }).finally(() => clearInterval(printing));
     const ledger = await database.query<LedgerRow>(LEDGER_SELECT);
     const checked = check({ ledger, record, rules: rulesOf(options) });
     const { breaches } = checked;
@@ -104,7 +107,7 @@ async function disturbWorkers(options: ChaosOptions & Surroundings): Promise<voi
     ? { connection: redis.connection }
     : { connection: { connectionString: databaseUrl, schema: 'queue', max: 4, migrate: true } };
   const queue = new Queue('chaos', place as never, ...(redis ? [] : ([createPostgresBackend] as never[])));
-  queue.on('error', () => {}); // Redis is away now and then
+  queue.on('error', () => {}); // Redis is down now and then
   await queue.waitUntilReady();
   const fleet = new Fleet({
     slots: options.workers,
@@ -122,7 +125,7 @@ async function disturbWorkers(options: ChaosOptions & Surroundings): Promise<voi
     for (const disturbance of schedule({ ...options, slots: options.workers })) {
       const earlyMs = begunAt + disturbance.atMs - Date.now();
       if (earlyMs > 0) await delay(earlyMs);
-      else begunAt -= earlyMs; // the machine is slow: the others are as far apart all the same
+      else begunAt -= earlyMs; // the machine is slow: later disturbances keep their distance
       if (disturbance.type !== 'restart') await disturb(disturbance, fleet);
       else if (redis) restarts = restarts.then(() => restart(disturbance, { redis, record }));
     }
@@ -150,11 +153,11 @@ async function disturb(disturbance: Exclude<Disturbance, Restart>, fleet: Fleet)
         return fleet.freeze(disturbance.slot, disturbance.forMs);
     }
   };
-  // All may be frozen, or not yet ready.
+  // All workers may be frozen, or not yet ready.
   while (!apply()) await delay(LOOK_FOR_WORKER_MS);
 }
 
-/** The workers are killed and frozen meanwhile, too. */
+/** Restarts Redis. Meanwhile the workers are still killed and frozen. */
 async function restart(
   { forMs, signal }: Restart,
   { redis, record }: { redis: LastingRedis; record: (row: RecordRow) => void },
@@ -166,7 +169,7 @@ async function restart(
   record({ at: Date.now(), type: 'redis up' });
 }
 
-/** Compiled, this file is deeper in the tree than its source. */
+/** The project's root: the compiled file is deeper in the tree than its source. */
 async function projectRoot(): Promise<URL> {
   for (let folder = new URL('.', import.meta.url); ; folder = new URL('..', folder)) {
     const manifest = await readFile(new URL('package.json', folder), 'utf8').catch(() => undefined);

@@ -4,10 +4,10 @@ import pg from 'pg';
 import { PrismaClient } from '../support/prisma/generated/client.js';
 import { config } from './worker.config.js';
 
-/** A worker runs three jobs at once, each with its transaction and its source. */
+/** Enough for three jobs at once, each with its transaction and its source. */
 export const CONNECTIONS = 8;
 
-/** The connection of the ledger and of the keyset source, which lasts as long as anything that runs. */
+/** Connections of the ledger and of the keyset source. They stay open until the last run has ended. */
 @Injectable()
 export class LedgerPool extends pg.Pool implements OnModuleDestroy {
   constructor() {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Breach } from './checker/story.js';
 import type { LedgerRow, RecordRow } from './ledger.js';
 
-/** What is left of a chaos: everything, or nothing. @returns where it is. */
+/** Keeps the evidence of a chaos run if there is a breach, and removes it otherwise. @returns the directory. */
 export function keepEvidence(
   directory: string,
   found: {

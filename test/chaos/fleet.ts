@@ -6,9 +6,9 @@ import { latenessOf } from './lateness.js';
 import type { RecordRow } from './ledger.js';
 import type { ChaosWorkerConfig } from './worker.config.js';
 
-/** One that was told to end and hangs is killed; whether it ended in time, the checker says. */
+/** A worker that hangs this long after SIGTERM is killed. The checker decides whether a worker ended in time. */
 const HANGS_MS = 240_000;
-/** One that ended by itself is replaced so much later: it may never get ready. */
+/** Delay before a worker that ended by itself is replaced: its replacement may end as fast. */
 const RESPAWN_MS = 500;
 
 interface Process {
@@ -30,7 +30,7 @@ export interface FleetOptions {
   readonly record: (row: RecordRow) => void;
 }
 
-/** So many worker processes at any time: one that is killed or told to end is replaced at once. */
+/** A fixed number of worker processes: one that is killed or terminated is replaced at once. */
 export class Fleet {
   readonly #slots: Process[];
   readonly #leaving = new Set<Process>();
@@ -50,7 +50,7 @@ export class Fleet {
     return Promise.all(this.#slots.map(({ ready, exited }) => Promise.race([ready, exited.then(failed)])));
   }
 
-  /** Kills a worker that is ready: that of the slot, or the next. @returns whether there was one. */
+  /** Kills the ready worker of the slot, or of the next slot that has one. @returns whether there was one. */
   kill(slot: number): boolean {
     return this.#take(slot, (worker) => {
       this.#record('kill', worker);
@@ -59,7 +59,7 @@ export class Fleet {
     });
   }
 
-  /** Tells a worker to end, as a deploy does. */
+  /** Sends SIGTERM to a worker, as a deploy does. */
   term(slot: number): boolean {
     return this.#take(slot, (worker) => {
       this.#record('term', worker);
@@ -70,7 +70,7 @@ export class Fleet {
     });
   }
 
-  /** Stops a worker for so long. */
+  /** Stops a worker (SIGSTOP) for this time. */
   freeze(slot: number, forMs: number): boolean {
     return this.#take(slot, (worker) => {
       worker.isFrozen = true;
@@ -86,7 +86,7 @@ export class Fleet {
     });
   }
 
-  /** Ends every worker, when it has thawed. */
+  /** Ends every worker, after the frozen ones have thawed. */
   async end(): Promise<void> {
     this.#isEnding = true;
     await Promise.all(this.#thaws);

@@ -1,9 +1,9 @@
 /**
- * Workers over one queue are killed, frozen, told to end and left without Redis, at random; then the contract is checked
- * from what they wrote down.
+ * Workers of one queue are killed, frozen, terminated and cut off from Redis, at random. Then the checker checks the
+ * contract from the ledger that they wrote.
  *
- * `--seed 7`, `--minutes 10`, `--backend redis|postgres`, `--transactions none|typeorm|prisma`, `--items-per-transaction 1`,
- * `--workers 4`, and `--keep` for the ledger of a chaos that found nothing
+ * `--seed 7`, `--minutes 10`, `--backend redis|postgres`, `--transactions none|typeorm|prisma`,
+ * `--items-per-transaction 1`, `--workers 4`, and `--keep` to keep the ledger of a run without a breach.
  */
 import { parseArgs } from 'node:util';
 import startServers from '../support/servers.js';
@@ -27,7 +27,7 @@ console.log(
   `chaos of seed ${seed}: ${values.minutes} minutes on ${values.backend}, transactions: ${values.transactions}`,
 );
 
-process.once('SIGINT', () => process.exit(130)); // what was started is ended at the exit
+process.once('SIGINT', () => process.exit(130)); // the exit ends all started processes
 process.once('SIGTERM', () => process.exit(143));
 const stopServers = await startServers();
 try {
@@ -39,7 +39,7 @@ try {
     backend: oneOf('backend', values.backend, ['redis', 'postgres']),
     transactions: oneOf('transactions', values.transactions, ['none', 'typeorm', 'prisma']),
     ...(values.transactions !== 'none' && { itemsPerTransaction: Number(values['items-per-transaction']) }),
-    tell: console.log,
+    print: console.log,
     keep: values.keep,
     program: new URL('worker.js', import.meta.url),
   });

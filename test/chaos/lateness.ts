@@ -1,9 +1,9 @@
 const TICK_MS = 100;
-/** What a timer is late by on any machine. */
+/** How late a timer fires on any machine. */
 const USUAL_MS = 25;
 
-/** Says when a timer of this process was served too late: the machine was busy, and the locks may have been renewed as late. */
-export function tellLateness(): void {
+/** Prints when a timer of this process fires too late: the machine is busy, and lock renewals may be as late. */
+export function printLateness(): void {
   let dueAt = Date.now() + TICK_MS;
   setInterval(() => {
     const now = Date.now();
@@ -12,7 +12,7 @@ export function tellLateness(): void {
   }, TICK_MS).unref();
 }
 
-/** How late a line says that its process was; undefined for any other line. */
+/** The milliseconds in a line of {@link printLateness}; undefined for any other line. */
 export function latenessOf(line: string): number | undefined {
   const [, ms] = /^late (\d+)$/.exec(line) ?? [];
   return ms === undefined ? undefined : Number(ms);

@@ -1,11 +1,11 @@
-/** What a worker writes down, in the order of the database's sequence. */
+/** A row of the ledger that the workers write, in the order of the database's sequence. */
 export interface LedgerRow {
   readonly seq: number;
   /** Milliseconds since 1970. */
   readonly at: number;
   /**
-   * `build`: a run has begun to build. `item`: an effect. `error`: a handler is about to throw. `lost`: the run was told
-   * that it has lost its lock. Else a hook.
+   * `build`: a run begins to build. `item`: an effect. `error`: a handler is about to throw. `lost`: the run learned
+   * that it had lost its lock. Otherwise a hook.
    */
   readonly type: 'build' | 'item' | 'error' | 'lost' | Hook;
   readonly job: string;
@@ -13,16 +13,16 @@ export interface LedgerRow {
   readonly run: string;
   /** The process. */
   readonly worker: string;
-  /** Of an item: the positions in its job of the first and the last record that it is made of. */
+  /** For an item: the positions of its first and last record in the job. */
   readonly first: number | null;
   readonly last: number | null;
-  /** Of `end`: its outcome. Of `interrupt`: its reason. Of `build`: the cursor. */
+  /** For `end`: the outcome. For `interrupt`: the reason. For `build`: the cursor. */
   readonly detail: string | null;
 }
 
 export type Hook = 'start' | 'resume' | 'interrupt' | 'complete' | 'fail' | 'cancel' | 'end';
 
-/** What the chaos itself did and saw. */
+/** A row of the record: what the chaos itself did and saw. */
 export type RecordRow = { readonly at: number } & (
   | { readonly type: 'added'; readonly job: string; readonly size: number }
   | { readonly type: 'settled'; readonly job: string; readonly state: string; readonly attemptsMade: number }
@@ -30,13 +30,13 @@ export type RecordRow = { readonly at: number } & (
   | { readonly type: 'ready' | 'kill' | 'term' | 'freeze' | 'thaw'; readonly worker: string }
   | { readonly type: 'exit'; readonly worker: string; readonly code: number | null; readonly signal: string | null }
   | { readonly type: 'redis down' | 'redis up' }
-  /** The machine was busy: so many milliseconds too late, a timer of the process was served... */
+  /** The machine was busy: a timer of the process fired this many milliseconds too late... */
   | { readonly type: 'late'; readonly worker: string; readonly ms: number }
-  /** ... or the queue answered a question of the chaos itself. */
+  /** ... or the queue answered the chaos itself this late. */
   | { readonly type: 'slow'; readonly ms: number }
 );
 
-/** A sequence, so that rows have an order among all processes. */
+/** The sequence orders the rows of all processes. */
 export const LEDGER_TABLE = `CREATE TABLE ledger (
   seq bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), type text NOT NULL, job text NOT NULL,
   run text NOT NULL, worker text NOT NULL, first int, last int, detail text

@@ -2,7 +2,7 @@ import type { ChaosOptions } from './chaos.js';
 
 type Form = Omit<ChaosOptions, 'seed' | 'durationMs' | 'backend' | 'transactions' | 'program'>;
 
-/** Of `npm run chaos`: the library's own defaults, and in ten minutes some 250 kills and 75 freezes. */
+/** Options of `npm run chaos`: the library's defaults; about 250 kills and 75 freezes in ten minutes. */
 export const LONG: Form = {
   workers: 4,
   every: { kill: 2_400, term: 6_000, freeze: 8_000, restart: 60_000 },
@@ -12,14 +12,14 @@ export const LONG: Form = {
   graceMs: 300_000,
 };
 
-/** Of CI: all of it in seconds, with shorter locks. */
+/** Options of CI: every disturbance within seconds, with shorter locks. */
 export const SHORT: Form = {
   workers: 3,
   every: { kill: 1_800, term: 5_000, freeze: 3_000, restart: 9_000 },
   freezeMs: [300, 4_000],
   outageMs: [100, 1_000],
   largest: 800,
-  // On a slow machine an item takes as long as a worker lives here: three kills in one item are no proof against it.
+  // On a slow machine an item may take as long as a worker lives here: three kills in one item do not prove it guilty.
   iteration: { crashes: { limit: 20 }, worker: { concurrency: 3, lockDuration: 2_000, stalledInterval: 500 } },
   graceMs: 300_000,
 };

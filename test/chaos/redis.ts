@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '../support/ports.js';
 
-/** A redis-server that keeps every write that it has answered, stopped and started at will. */
+/** A redis-server that keeps every acknowledged write, and can be stopped and started. */
 export class LastingRedis {
   readonly #directory = mkdtempSync(join(tmpdir(), 'iteration-chaos-redis-'));
   #server!: ReturnType<typeof spawn>;

@@ -1,21 +1,21 @@
 import type { ChaosOutcome } from './chaos.js';
 import type { LedgerRow } from './ledger.js';
 
-/** Breaches that are told in full; the others are in the evidence. */
-const TOLD = 10;
+/** Number of breaches that are printed in full; the evidence has the others. */
+const PRINTED = 10;
 
-/** Prints what was seen, and what is wrong with it. */
+/** Prints the figures and the breaches. */
 export function report({ breaches, evidence, figures }: ChaosOutcome): void {
   const width = Math.max(...Object.keys(figures).map(({ length }) => length));
   for (const [name, figure] of Object.entries(figures))
     console.log(`  ${name.padEnd(width)}  ${String(figure).padStart(8)}`);
   if (breaches.length === 0) console.log('  no breach of the contract');
-  else tell(breaches);
+  else printBreaches(breaches);
   if (evidence) console.log(`\nLedger, record and the workers' log: ${evidence}`);
 }
 
-function tell(breaches: ChaosOutcome['breaches']): void {
-  for (const { rule, job, message, evidence: rows } of breaches.slice(0, TOLD)) {
+function printBreaches(breaches: ChaosOutcome['breaches']): void {
+  for (const { rule, job, message, evidence: rows } of breaches.slice(0, PRINTED)) {
     console.log(`\n${rule} is broken: ${job ? `job ${job}: ` : ''}${message}`);
     for (const row of rows) console.log(`    ${lineOf(row)}`);
   }

@@ -4,12 +4,12 @@ import { schedule } from './schedule.js';
 
 const options = { ...LONG, durationMs: 600_000, slots: LONG.workers };
 
-it('a seed always gives the same schedule, and another seed another', () => {
+it('a seed always gives the same schedule, and a different seed gives a different one', () => {
   expect(schedule({ ...options, seed: 7 })).toEqual(schedule({ ...options, seed: 7 }));
   expect(schedule({ ...options, seed: 7 })).not.toEqual(schedule({ ...options, seed: 8 }));
 });
 
-it('ten minutes have at least 200 kills, 50 freezes shorter and longer than the lock, and restarts', () => {
+it('ten minutes have 200 kills, 50 freezes shorter and longer than the lock, and restarts', () => {
   for (let seed = 1; seed <= 20; seed++) {
     const disturbances = schedule({ ...options, seed });
     const count = (type: string) => disturbances.filter((disturbance) => disturbance.type === type).length;
@@ -22,7 +22,7 @@ it('ten minutes have at least 200 kills, 50 freezes shorter and longer than the 
   }
 });
 
-it('another rate of one kind moves none of the others', () => {
+it('a changed rate of one kind of disturbance does not move the other kinds', () => {
   const kills = (freeze: number) =>
     schedule({ ...options, seed: 7, every: { ...options.every, freeze } }).filter(({ type }) => type === 'kill');
   expect(kills(Infinity)).toEqual(kills(1_000));

@@ -1,6 +1,6 @@
 import { randomOf } from '../support/random.js';
 
-/** What is done to the workers and to Redis, and when: milliseconds since the beginning. */
+/** A disturbance of a worker or of Redis, and its time in milliseconds since the beginning. */
 export type Disturbance = { readonly atMs: number } & (
   | { readonly type: 'kill' | 'term'; readonly slot: number }
   | { readonly type: 'freeze'; readonly slot: number; readonly forMs: number }
@@ -11,16 +11,19 @@ export interface ScheduleOptions {
   readonly seed: number;
   readonly durationMs: number;
   readonly slots: number;
-  /** Milliseconds between two of a kind, on average; `Infinity`: none. */
+  /** Average milliseconds between two disturbances of a kind; `Infinity`: none. */
   readonly every: Readonly<Record<Disturbance['type'], number>>;
   readonly freezeMs: Range;
-  /** How long Redis is away. */
+  /** How long Redis is down. */
   readonly outageMs: Range;
 }
 
 type Range = readonly [least: number, most: number];
 
-/** The disturbances of a seed, in order. Each kind has random numbers of its own: another rate of one moves none of the others. */
+/**
+ * The disturbances of a seed, in order. Each kind has its own random numbers, so that its rate does not move other
+ * kinds.
+ */
 export function schedule({
   seed,
   durationMs,
@@ -32,7 +35,7 @@ export function schedule({
   const of = (kind: number, type: Disturbance['type'], disturb: (random: () => number) => object) => {
     const random = randomOf(seed * 4 + kind);
     const disturbances: Disturbance[] = [];
-    // from half to one and a half times the average, so that a minute has as many as it should
+    // from half to one and a half times the average, so that each minute has about the same number
     for (let atMs = gap(random, every[type]); atMs < durationMs; atMs += gap(random, every[type]))
       disturbances.push({ atMs, type, ...disturb(random) } as Disturbance);
     return disturbances;

@@ -3,7 +3,7 @@ import { Column, type DataSource, Entity, PrimaryColumn } from 'typeorm';
 import type { Built, EnumeratorBuilder } from '../../lib/index.js';
 import type { PrismaClient } from '../support/prisma/generated/client.js';
 
-/** Every kind of source, in the order in which jobs are made of them. */
+/** Every kind of source, in the order in which the workload adds jobs of them. */
 export const KINDS = [
   'array',
   'typeorm.records',
@@ -20,12 +20,12 @@ export const KINDS = [
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** The most records that a job can have: so many are in the table and in the file. */
+/** The most records that a job can have: the table and the file have this many. */
 export const MAX_SIZE = 3_000;
-/** Jobs have a multiple of so many records: batches, pages and outer items have this many. */
+/** Records of a batch, a page and an outer item; the size of a job is a multiple of it. */
 export const GROUP = 20;
 
-/** The table of the Prisma schema of the tests. Between two ids others could be. */
+/** The table of the tests' Prisma schema. Its ids have gaps. */
 @Entity('Entry')
 export class Entry {
   @PrimaryColumn()
@@ -38,7 +38,7 @@ export class Entry {
 export const FILL_ENTRIES = `INSERT INTO "Entry" SELECT n * 3, 'entry ' || n, now() FROM generate_series(0, ${MAX_SIZE - 1}) n`;
 export const CSV = `id,name\n${Array.from({ length: MAX_SIZE }, (_, n) => `${n * 3},"entry\n${n}"\n`).join('')}`;
 
-/** Where the sources of a worker process read. */
+/** What the sources of a worker process read from. */
 export interface Surroundings {
   readonly enumerators: EnumeratorBuilder;
   readonly pool: pg.Pool;
@@ -48,7 +48,7 @@ export interface Surroundings {
 }
 
 type Numbered = { readonly id: number | string };
-/** What any of the sources yields. */
+/** An item of any of the sources. */
 export type ChaosItem = number | Numbered | readonly Numbered[];
 
 export function sourceOf(
@@ -118,7 +118,7 @@ export function sourceOf(
   }
 }
 
-/** Which records of its job an item is made of, by what it holds itself. */
+/** The positions of an item's first and last record in its job, computed from the item itself. */
 export function spanOf(item: ChaosItem): { readonly first: number; readonly last: number } {
   if (typeof item === 'number') return { first: item, last: item };
   const positions = [item].flat().map(({ id }) => Number(id) / 3);

@@ -3,9 +3,9 @@ import type { Kind } from './sources.js';
 
 export type Transactions = 'none' | 'typeorm' | 'prisma';
 
-/** What a worker process is told. */
+/** The configuration of a worker process. */
 export interface ChaosWorkerConfig {
-  /** Its name in the ledger. */
+  /** Name of the worker in the ledger. */
   readonly worker: string;
   readonly seed: number;
   readonly place: object;
@@ -17,14 +17,14 @@ export interface ChaosWorkerConfig {
   readonly iteration: IterationOptions;
 }
 
-/** Of each job. */
+/** The data of each job. */
 export type ChaosData = {
   readonly kind: Kind;
   readonly size: number;
   readonly itemMs: number;
-  /** Of how many tries one throws: 0 to 1. */
+  /** Share of the tries that throw: 0 to 1. */
   readonly errorRate: number;
 };
 
-/** This process's. */
+/** The configuration of this process. */
 export const config = JSON.parse(process.argv[2] ?? '{}') as ChaosWorkerConfig;

@@ -7,7 +7,7 @@ import { DataSource } from 'typeorm';
 import { IterationModule, PrismaTransactionHost, TypeOrmTransactionHost } from '../../lib/index.js';
 import { PlainChaos, PrismaChaos, TypeOrmChaos } from './chaos.processor.js';
 import { CONNECTIONS, ConnectionsModule, PrismaService } from './connections.js';
-import { tellLateness } from './lateness.js';
+import { printLateness } from './lateness.js';
 import { Entry } from './sources.js';
 import { config } from './worker.config.js';
 
@@ -40,7 +40,7 @@ if (config.backend === 'postgres') setDefaultBackendFactory(createPostgresBacken
 })
 class ChaosModule {}
 
-tellLateness();
+printLateness();
 const app = await NestFactory.create(ChaosModule, { logger: ['log', 'warn', 'error', 'fatal'] });
 app.enableShutdownHooks();
 await app.init();

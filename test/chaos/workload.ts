@@ -5,24 +5,24 @@ import type { RecordRow } from './ledger.js';
 import { GROUP, KINDS, MAX_SIZE } from './sources.js';
 import type { ChaosData } from './worker.config.js';
 
-/** So many jobs are there at any time. */
+/** Number of jobs at any time. */
 const JOBS = 8;
 const LOOK_MS = 250;
-/** An answer that takes longer is written down. */
+/** An answer that takes longer is recorded. */
 const SLOW_MS = 100;
 
 export interface WorkloadOptions {
   readonly seed: number;
   /** Records of the largest job. */
   readonly largest?: number;
-  /** No further job is added. */
+  /** Whether to stop adding jobs. */
   readonly isOver: () => boolean;
-  /** How long the last jobs may take then. */
+  /** How long the last jobs may take after that. */
   readonly graceMs: number;
   readonly record: (row: RecordRow) => void;
 }
 
-/** Jobs of every kind of source, one after the other; where one has ended, the next is added. */
+/** Adds jobs of every kind of source in turn: when a job has ended, the next one is added. */
 export class Workload {
   readonly #random: () => number;
   readonly #open = new Map<string, string>();
@@ -35,13 +35,13 @@ export class Workload {
     this.#random = randomOf(options.seed);
   }
 
-  /** Until it is over; then, until every job has ended, or the grace is over too. */
+  /** Adds jobs until `isOver`, then waits until every job has ended or the grace time is over. */
   async keepUp(): Promise<void> {
     const { graceMs, isOver, record } = this.options;
     let lastMs = Infinity;
     while (!isOver() || (this.#open.size > 0 && Date.now() < lastMs)) {
       if (isOver()) lastMs = Math.min(lastMs, Date.now() + graceMs);
-      // Redis may be away: then it is looked at again.
+      // Redis may be down: look again.
       await this.#look().catch(() => {});
       await delay(LOOK_MS);
     }
@@ -72,7 +72,7 @@ export class Workload {
     const kind = KINDS[this.#added % KINDS.length] as (typeof KINDS)[number];
     const { largest = MAX_SIZE } = this.options;
     const random = this.#random;
-    // As many short ones, that often begin and end, as long ones
+    // As many short jobs, which often begin and end, as long ones
     const size = Math.max(GROUP, Math.floor((largest * random() ** 2) / GROUP) * GROUP);
     const data: ChaosData = {
       kind,
@@ -84,7 +84,7 @@ export class Workload {
     this.#open.set(id, 'added');
     this.options.record({ at: Date.now(), type: 'added', job: id, size });
     const backoff = { type: 'fixed', delay: 20 };
-    // The answer may get lost: to add the same again changes nothing.
+    // The answer may get lost: adding the same job again changes nothing.
     for (;;) {
       try {
         await this.queue.add(kind, data, { jobId: id, attempts: 5, backoff });

@@ -5,7 +5,7 @@ import { BOTH, describeQueues } from '../support/app.js';
 import { until } from '../support/until.js';
 
 describeQueues('the checkpoint store', BOTH, (queues) => {
-  it('R20: compares the token of the lock and writes in one step; who does not hold it writes nothing', async () => {
+  it('R20: a save checks the lock token and writes in one step; without the lock it writes nothing', async () => {
     const queue = new Queue('jobs', queues.place as never);
     const worker = new Worker('jobs', null, { ...queues.place, autorun: false } as never);
     const store = checkpointStoreOf(worker);
@@ -24,18 +24,18 @@ describeQueues('the checkpoint store', BOTH, (queues) => {
     await queue.close();
   });
 
-  it('tells whoever listens for progress', async () => {
+  it('a save emits the progress event of BullMQ', async () => {
     const events = new QueueEvents('jobs', queues.place as never);
     await events.waitUntilReady();
-    const told: unknown[] = [];
-    events.on('progress', ({ jobId, data }) => told.push([jobId, data]));
+    const received: unknown[] = [];
+    events.on('progress', ({ jobId, data }) => received.push([jobId, data]));
     const queue = new Queue('jobs', queues.place as never);
     const worker = new Worker('jobs', null, { ...queues.place, autorun: false } as never);
-    await queue.add('any', {}, { jobId: 'told' });
+    await queue.add('any', {}, { jobId: 'watched' });
     const job = await until('the job is taken', async () => worker.getNextJob('mine'));
     await checkpointStoreOf(worker).save(job, 'mine', { progress: 7, cursor: 'c' });
-    await until('it is told', () => told.length > 0);
-    expect(told).toEqual([['told', { progress: 7, cursor: 'c' }]]);
+    await until('the event arrives', () => received.length > 0);
+    expect(received).toEqual([['watched', { progress: 7, cursor: 'c' }]]);
     await Promise.all([events.close(), worker.close(), queue.close()]);
   });
 });

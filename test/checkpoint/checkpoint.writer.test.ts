@@ -7,7 +7,7 @@ import { Lock } from '../../lib/interruption/lock.js';
 import { AT_THE_BEGINNING } from '../support/loop.js';
 import { Gate } from '../support/until.js';
 
-/** A run's checkpoint over a store whose saves wait at gates. */
+/** The checkpoint writer of a run, over a store whose saves wait at gates. */
 function gated(gates: readonly Gate[]) {
   const saved: unknown[] = [];
   const store = {
@@ -29,7 +29,7 @@ function gated(gates: readonly Gate[]) {
   return { checkpoint, interruption, progress, saved };
 }
 
-it('R26: checkpoints that are asked for at the same time are saved one after the other', async () => {
+it('R26: checkpoints requested at the same time are saved one after another', async () => {
   const gates = [new Gate(), new Gate()];
   const { checkpoint, progress, saved } = gated(gates);
   progress.moveTo(1);
@@ -44,7 +44,7 @@ it('R26: checkpoints that are asked for at the same time are saved one after the
   expect(saved).toEqual([1, 2]);
 });
 
-it('R15: the last checkpoint of an abandoned run does not wait for one that is never answered', async () => {
+it('R15: the final checkpoint of an abandoned run does not wait for a save that never returns', async () => {
   const gates = [new Gate()];
   const { checkpoint, interruption, progress, saved } = gated(gates);
   progress.moveTo(1);

@@ -22,22 +22,22 @@ describe('cursors', () => {
     ['-0', -0, 'cursor is -0'],
     ['undefined', { id: undefined }, 'cursor.id is undefined'],
     ['a Map', new Map(), 'cursor is a Map'],
-    ['a class', { row: new Custom() }, 'cursor.row is a Custom'],
+    ['a class instance', { row: new Custom() }, 'cursor.row is a Custom'],
     ['a function', () => 1, 'cursor is a function'],
     ['a symbol', Symbol('x'), 'cursor is Symbol(x)'],
-    ['toJSON', { toJSON: () => 1 }, 'cursor is an Object'],
-    ['a hole', new Array(1), 'cursor[0] is undefined'],
-  ])('R8: %s in a cursor, which JSON would change, is refused with an error that names it', (_, cursor, message) => {
+    ['an object with toJSON', { toJSON: () => 1 }, 'cursor is an Object'],
+    ['a hole in an array', new Array(1), 'cursor[0] is undefined'],
+  ])('R8: a cursor that contains %s is refused with an error that names the value', (_, cursor, message) => {
     expect(() => checkJson(cursor)).toThrow(message);
   });
 
-  it('R8: a cycle is refused', () => {
+  it('R8: a cursor with a cycle is refused', () => {
     const cursor: { self?: unknown } = {};
     cursor.self = cursor;
     expect(() => checkJson(cursor)).toThrow('cursor.self is an object that holds itself');
   });
 
-  it.each([[null], [0], ['é'], [[1, 'a', null]], [{ a: { b: [true] } }]])('R8: %j is a cursor', (cursor) => {
+  it.each([[null], [0], ['é'], [[1, 'a', null]], [{ a: { b: [true] } }]])('R8: %j is a valid cursor', (cursor) => {
     expect(checkJson(cursor)).toBe(Buffer.byteLength(JSON.stringify(cursor)));
   });
 
@@ -47,7 +47,7 @@ describe('cursors', () => {
     );
   });
 
-  it('R8: a keyset page that does not move forward is refused', async () => {
+  it('R8: a keyset page that does not advance is refused', async () => {
     const pages = keysetPages(
       { name: 'users by age', columns: 1, pageSize: 1, fetch: async () => ({ rows: ['x'], keys: [[7]] }) },
       { after: null, until: null },
@@ -58,7 +58,7 @@ describe('cursors', () => {
 });
 
 describeQueues('cursors of a job', BOTH, (queues) => {
-  it('R8: is checked for the first item of each run, before it is handled', async () => {
+  it('R8: the cursor of the first item of each run is checked before the item is handled', async () => {
     const { type, story } = storyProcessor({ build: () => [['a', new Date(0)]] });
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
@@ -67,7 +67,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(story).toEqual(['start', expect.stringContaining('fail cursor is a Date'), 'end fail']);
   });
 
-  it('R8: is checked at every checkpoint; the job keeps its last exact one', async () => {
+  it('R8: the cursor is checked at every checkpoint; the job keeps its last valid one', async () => {
     const { type, story } = storyProcessor({
       build: () => [
         ['a', 1],
@@ -83,7 +83,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', cursor: null, processed: 0 });
   });
 
-  it('R8: one over 1 KB is warned about, once a run', async () => {
+  it('R8: a cursor over 1 KB logs one warning per run', async () => {
     const { type } = storyProcessor({ build: () => ['a', 'b'].map((letter) => [letter, letter.repeat(2_000)]) });
     const app = await queues.start({ processors: [type] });
     await app.settled(await app.queue().add('story', {}));
@@ -91,7 +91,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(queues.logs.filter((line) => line.includes('its cursors are large (2002 bytes)')).length).toBe(1);
   });
 
-  it('refuses a state that JSON would change, and keeps the last good one', async () => {
+  it('a state that JSON would change is refused', async () => {
     const { type } = storyProcessor({
       each: (_letter, context) => {
         context.state = new Map() as never;
@@ -102,7 +102,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(job.failedReason).toContain('state is a Map, which JSON does not give back as it was');
   });
 
-  it('refuses a state that was made inexact in place, and keeps the last good one', async () => {
+  it('a state mutated to a value that JSON would change is refused; the last valid state is kept', async () => {
     const { type, story } = storyProcessor(
       {
         each: (letter, context) => {
@@ -119,7 +119,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(job.progress).toMatchObject({ cursor: 0, processed: 1, failures: 1, state: { seen: 1 } });
   });
 
-  it('R8: text that PostgreSQL cannot keep in JSON is refused there; the job keeps its last exact cursor', async () => {
+  it('R8: text that PostgreSQL cannot store in JSON is refused; the job keeps its last valid cursor', async () => {
     const { type, story } = storyProcessor({
       build: () => [
         ['a', 'x'],
@@ -134,7 +134,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', cursor: null, processed: 0 });
   });
 
-  it('starts behind the cursor that enqueue was given', async () => {
+  it('a job starts after the cursor passed to enqueue', async () => {
     const { type, story } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const job = await app.iterations.enqueue(type, { letters: 'abcde' }, { cursor: 2 });
@@ -142,7 +142,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(story).toEqual(['start', 'd', 'e', 'complete', 'end complete']);
   });
 
-  it('starts from the beginning, with a warning, when the progress is of a foreign shape', async () => {
+  it('a job whose progress is not a checkpoint starts from the beginning, with a warning', async () => {
     const { type, story } = storyProcessor();
     const producer = await queues.start({ iteration: { workers: false } });
     const job = await producer.queue().add('story', { letters: 'ab' });
@@ -154,7 +154,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(queues.logs.filter((line) => line.includes('its progress {"step":3} is not a checkpoint')).length).toBe(1);
   });
 
-  /** A job that was stopped at `b` by version 1, and what the second version makes of it. */
+  /** Interrupts a job of version 1 at `b`, and resumes it with a processor of these options. */
   async function resumedBy(options: Partial<ProcessorOptions>): Promise<{ job: Job; story: string[] }> {
     const hold = new Hold('b');
     const first = storyProcessor({ each: hold.each }, { version: 1 });
@@ -167,22 +167,22 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     return { job: await next.settled(job), story: second.story };
   }
 
-  it('R10: the same version resumes', async () => {
+  it('R10: a job of the same version resumes', async () => {
     expect((await resumedBy({ version: 1 })).story).toEqual(['resume', 'c', 'd', 'e', 'complete', 'end complete']);
   });
 
-  it('R10: another version is not resumed silently: by default the job fails', async () => {
+  it('R10: by default, a job of another version fails', async () => {
     const { job, story } = await resumedBy({ version: 2 });
     expect(job.failedReason).toContain("Story has version 2, and the job's cursor was made by version 1");
     expect(story).toEqual([expect.stringContaining('fail Story has version 2'), 'end fail']);
   });
 
-  it("R10: onChange 'restart' starts from the beginning", async () => {
+  it("R10: with onChange 'restart', a job of another version starts from the beginning", async () => {
     const { story } = await resumedBy({ version: 2, onChange: 'restart' });
     expect(story).toEqual(['resume', 'a', 'b', 'c', 'd', 'e', 'complete', 'end complete']);
   });
 
-  it('R10: onChange as a function gives the cursor to go on with', async () => {
+  it('R10: an onChange function returns the cursor to resume after', async () => {
     const seen: unknown[] = [];
     const { story } = await resumedBy({
       version: 2,
@@ -195,7 +195,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(story).toEqual(['resume', 'd', 'e', 'complete', 'end complete']);
   });
 
-  describe('of a CSV file', () => {
+  describe('cursors of a CSV file', () => {
     async function changedBy(change: (file: string) => void, options: Partial<ProcessorOptions>) {
       const file = join(mkdtempSync(join(tmpdir(), 'iteration-test-')), 'letters.csv');
       writeFileSync(file, 'letter\na\nb\nc\n');
@@ -225,18 +225,18 @@ describeQueues('cursors of a job', BOTH, (queues) => {
       };
     }
 
-    it('R10: an appended file is the same', async () => {
+    it('R10: a job resumes after rows were appended to its CSV file', async () => {
       const { letters } = await changedBy((file) => appendFileSync(file, 'd\n'), {});
       expect(letters).toEqual(['resume', 'c', 'd', 'complete', 'end complete']);
     });
 
-    it('R10: a changed file is not resumed silently', async () => {
+    it('R10: a job fails when its CSV file has changed', async () => {
       const { done } = await changedBy((file) => writeFileSync(file, 'letter\nx\ny\nz\n'), {});
       expect(await done.getState()).toBe('failed');
       expect(done.failedReason).toContain('letters.csv');
     });
 
-    it("R10: a changed file with onChange 'restart' is read from the beginning", async () => {
+    it("R10: with onChange 'restart', a changed CSV file is read from the beginning", async () => {
       const { letters } = await changedBy((file) => writeFileSync(file, 'letter\nx\ny\n'), { onChange: 'restart' });
       expect(letters).toEqual(['resume', 'x', 'y', 'complete', 'end complete']);
     });

@@ -26,7 +26,7 @@ interface Written {
   readonly progress: object;
 }
 
-/** What release 0.1.0 wrote, on Redis and PostgreSQL: `story` was interrupted, `effects` was killed in its seventh item. */
+/** Data that release 0.1.0 wrote. `story` was interrupted; `effects` was killed in its seventh item. */
 const { story, letter, effects, row } = JSON.parse(
   readFileSync(new URL('release-0.1.0.json', import.meta.url), 'utf8'),
 ) as {
@@ -43,14 +43,14 @@ async function add({ app, written }: { app: TestApp; written: Written }): Promis
   return job;
 }
 
-describeQueues('what release 0.1.0 wrote', BOTH, (queues) => {
+describeQueues('data of release 0.1.0', BOTH, (queues) => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createDatabase();
   });
   afterAll(() => database.drop());
 
-  it('a checkpoint is resumed, and a dead letter is listed and redriven', async () => {
+  it('a checkpoint of release 0.1.0 is resumed, and its dead letter is listed and redriven', async () => {
     const adder = await queues.start({ iteration: { workers: false } });
     const job = await add({ app: adder, written: story });
     const letters = new Queue('jobs-dead-letters', adder.queue().opts);
@@ -75,7 +75,7 @@ describeQueues('what release 0.1.0 wrote', BOTH, (queues) => {
     expect(await app.iterations.deadLetters(job)).toEqual([]);
   });
 
-  it('R25: a row of iteration_checkpoint that is ahead of the checkpoint is where its job resumes', async () => {
+  it('R25: a job resumes at its iteration_checkpoint row when that is ahead of its checkpoint', async () => {
     @Injectable()
     @IterativeProcessor({ queue: 'jobs', name: 'effects', transactions: TypeOrmTransactionHost, version: 3 })
     class Effects {

@@ -27,7 +27,7 @@ class EveryName {
 }
 
 describeQueues('enqueue', BOTH, (queues) => {
-  it("adds a job of the processor's name, with its data and BullMQ's options, and returns it", async () => {
+  it("enqueue adds a job with the processor's name, its data and BullMQ's options, and returns the job", async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ processors: [type], iteration: { workers: false } });
     const job = await app.iterations.enqueue(type, { letters: 'xy' }, { jobId: 'mine', attempts: 4, priority: 3 });
@@ -41,7 +41,7 @@ describeQueues('enqueue', BOTH, (queues) => {
     expect(await app.queue().getJobCounts()).toMatchObject({ prioritized: 1, waiting: 0 });
   });
 
-  it('names the job after the class of a processor that takes every name, and gives it {} without data', async () => {
+  it('enqueue names the job of an unnamed processor after its class; data defaults to {}', async () => {
     const app = await queues.start({ processors: [EveryName] });
     const job = await app.iterations.enqueue(EveryName, { plan: 'pro' });
     expect([job.name, job.data]).toEqual(['EveryName', { plan: 'pro' }]);
@@ -50,7 +50,7 @@ describeQueues('enqueue', BOTH, (queues) => {
     expect((await app.iterations.enqueue(storyProcessor().type)).data).toEqual({});
   });
 
-  it('lets BullMQ schedule it: delayed, and again and again', async () => {
+  it('enqueue takes the delay of BullMQ: the job waits, and runs when it is promoted', async () => {
     const { type, story } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const job = await app.iterations.enqueue(type, { letters: 'a' }, { delay: 60_000 });
@@ -60,7 +60,7 @@ describeQueues('enqueue', BOTH, (queues) => {
     expect(story).toEqual(['start', 'a', 'complete', 'end complete']);
   });
 
-  it('stores the cursor with the job in one step: it waits nowhere without it', async () => {
+  it('enqueue stores the job and its cursor in one step', async () => {
     const { type, story } = storyProcessor();
     const producer = await queues.start({ iteration: { workers: false } });
     const job = await producer.iterations.enqueue(type, { letters: 'abcd' }, { cursor: 1 });
@@ -73,14 +73,14 @@ describeQueues('enqueue', BOTH, (queues) => {
     expect(story).toEqual(['start', 'c', 'd', 'complete', 'end complete']);
   });
 
-  it.each([null, undefined])('starts from the beginning with cursor %s', async (cursor) => {
+  it.each([null, undefined])('a job enqueued with cursor %s starts from the beginning', async (cursor) => {
     const { type, story } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     await app.settled(await app.iterations.enqueue(type, { letters: 'a' }, { cursor }));
     expect(story[1]).toBe('a');
   });
 
-  it('R8: refuses a cursor that JSON would change, and adds nothing', async () => {
+  it('R8: enqueue refuses a cursor that JSON would change, and adds no job', async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const enqueued = app.iterations.enqueue(type, {}, { cursor: { at: new Date(0) } as never });
@@ -89,7 +89,7 @@ describeQueues('enqueue', BOTH, (queues) => {
     expect(await app.queue().getJobCountByTypes('waiting', 'active', 'completed', 'failed', 'delayed')).toBe(0);
   });
 
-  it('R5: refuses deduplication with replace, which could delete a job that has started', async () => {
+  it('R5: enqueue refuses deduplication.replace, which could delete a job that has started', async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ processors: [type], iteration: { workers: false } });
     const replacing = app.iterations.enqueue(type, {}, { deduplication: { id: 'one', ttl: 1_000, replace: true } });
@@ -103,22 +103,18 @@ describeQueues('enqueue', BOTH, (queues) => {
   });
 
   it.each<[string, unknown, string]>([
-    [
-      'a class that is not decorated',
-      class Plain {},
-      'Plain: it is no processor: decorate it with @IterativeProcessor',
-    ],
+    ['an undecorated class', class Plain {}, 'Plain: it is no processor: decorate it with @IterativeProcessor'],
     ['undefined', undefined, 'undefined: it is no processor: decorate it with @IterativeProcessor'],
     ['a name', 'story', '"story": it is no processor: decorate it with @IterativeProcessor'],
     ['an instance', new EveryName(), 'an EveryName: it is no processor: decorate it with @IterativeProcessor'],
-  ])('refuses %s', async (_, processor, message) => {
+  ])('enqueue refuses %s as the processor', async (_, processor, message) => {
     const app = await queues.start({});
     const error: unknown = await app.iterations.enqueue(processor as never).catch((thrown) => thrown);
     expect(error).toBeInstanceOf(InvalidProcessorError);
     expect((error as Error).message).toBe(message);
   });
 
-  it('refuses a processor whose queue is not registered, and says how to register it', async () => {
+  it('enqueue refuses a processor whose queue is not registered, and says how to register it', async () => {
     const { type } = storyProcessor({}, { queue: 'elsewhere' });
     const app = await queues.start({});
     const enqueued = app.iterations.enqueue(type, {});
@@ -128,7 +124,7 @@ describeQueues('enqueue', BOTH, (queues) => {
     );
   });
 
-  it('refuses a processor of no module beside those that handle its queue; a process that handles none adds it', async () => {
+  it('enqueue refuses a processor that no module provides, when the application handles its queue', async () => {
     const [story, other] = [storyProcessor(), storyProcessor({}, { name: 'other' })];
     const app = await queues.start({ processors: [story.type] });
     await expect(app.iterations.enqueue(other.type)).rejects.toThrow(
@@ -174,13 +170,13 @@ describeQueues('status', BOTH, (queues) => {
     ['waiting', {}],
     ['delayed', { delay: 100_000 }],
     ['prioritized', { priority: 1 }],
-  ])('R29: is waiting before the first run: %s', async (_, options) => {
+  ])('R29: the status of a %s job is waiting before its first run', async (_, options) => {
     const app = await queues.start({});
     const job = await app.queue().add('story', {}, options);
     expect(await stateOf(app, job)).toEqual({ ...fresh, id: job.id, state: 'waiting' });
   });
 
-  it('R29: is running, with what is known as of the last checkpoint and who runs it; then interrupted; then completed', async () => {
+  it('R29: status is running with its last checkpoint and worker, then interrupted, then completed', async () => {
     const hold = new Hold('c');
     const { type, script } = storyProcessor({ each: hold.each }, { checkpoint: { everyItems: 1 } });
     const app = await queues.start({ processors: [type] });
@@ -228,7 +224,7 @@ describeQueues('status', BOTH, (queues) => {
     });
   });
 
-  it('R29: is interrupted while it waits for its retryIn, and while it waits to be tried again', async () => {
+  it('R29: status is interrupted during retryIn and while the job waits for its next attempt', async () => {
     const retrying = storyProcessor({ each: (_letter, context) => context.retryIn(100_000) });
     const failing = storyProcessor(
       {
@@ -251,7 +247,7 @@ describeQueues('status', BOTH, (queues) => {
     expect(await stateOf(app, tried)).toMatchObject({ state: 'interrupted', failures: 1, failedReason: undefined });
   });
 
-  it('R29: is failed, with the reason, and has no time of arrival', async () => {
+  it('R29: the status of a failed job has the reason and no etaMs', async () => {
     const { type } = storyProcessor({
       each: (letter) => {
         if (letter === 'c') throw new Error('no good');
@@ -270,7 +266,7 @@ describeQueues('status', BOTH, (queues) => {
     });
   });
 
-  it('R23: is that of a fresh job when it was completed and is retried by hand', async () => {
+  it('R23: a completed job that is retried by hand has the status of a fresh job', async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.iterations.enqueue(type, { letters: 'abcd' }, { cursor: 0 }));
@@ -280,7 +276,7 @@ describeQueues('status', BOTH, (queues) => {
     expect(await stateOf(reader, job)).toEqual({ ...fresh, id: job.id, state: 'waiting', cursor: 0 });
   });
 
-  it('R23: is interrupted at its cursor, with a fresh budget, when it has failed and is retried by hand', async () => {
+  it('R23: a failed job that is retried by hand is interrupted at its cursor, with a fresh budget', async () => {
     const { type } = storyProcessor({
       each: (letter) => {
         if (letter === 'c') throw new Error('no good');
@@ -301,7 +297,7 @@ describeQueues('status', BOTH, (queues) => {
     });
   });
 
-  it('R29: is cancelled when BullMQ cancelled it, with the reason', async () => {
+  it('R29: the status of a job that BullMQ cancelled is cancelled, with the reason', async () => {
     const hold = new Hold('b');
     const { type } = storyProcessor({ each: hold.each });
     const app = await queues.start({ processors: [type] });
@@ -316,7 +312,7 @@ describeQueues('status', BOTH, (queues) => {
     });
   });
 
-  it('is told of a job that another handle of the queue gave', async () => {
+  it('status takes a job from another Queue instance', async () => {
     const app = await queues.start({});
     const queue = new Queue('jobs', queues.place as never);
     others.push(queue);
@@ -324,7 +320,7 @@ describeQueues('status', BOTH, (queues) => {
     expect(await stateOf(app, job)).toMatchObject({ state: 'waiting' });
   });
 
-  it('is told of the job in its own handler', async () => {
+  it('a handler reads the status of its own job', async () => {
     const statuses: IterationStatus[] = [];
     const { type, script } = storyProcessor({}, { checkpoint: { everyItems: 1 } });
     const app = await queues.start({ processors: [type] });
@@ -336,7 +332,7 @@ describeQueues('status', BOTH, (queues) => {
     ]);
   });
 
-  it('throws JobNotFoundError for a job that is not there, or was removed', async () => {
+  it('status throws JobNotFoundError for a job that never existed or was removed', async () => {
     const app = await queues.start({});
     const job = await app.queue().add('story', {});
     await job.remove();
@@ -354,7 +350,7 @@ describeQueues('status', BOTH, (queues) => {
     );
   });
 
-  it('R29: percent never falls, also when there are more items than were counted, and is 100 when completed', async () => {
+  it('R29: percent never falls, even with more items than counted, and is 100 when completed', async () => {
     const percents: (number | undefined)[] = [];
     const { type, script } = storyProcessor(
       {
@@ -377,7 +373,7 @@ describeQueues('status', BOTH, (queues) => {
     expect(await stateOf(app, job)).toMatchObject({ percent: 100, processed: 6, size: 4 });
   });
 
-  it('R29: percent and etaMs are computed from the fraction of a source that knows it, rather than from its size', async () => {
+  it("R29: percent and etaMs are computed from a source's fraction rather than from its size", async () => {
     const percents: (number | undefined)[] = [];
     const fractions = [0.1, 0.4, 0.3, undefined, 1, 1];
     const { type, script } = storyProcessor(
@@ -405,7 +401,7 @@ describeQueues('status', BOTH, (queues) => {
     expect(await stateOf(app, job)).toMatchObject({ percent: 100, processed: 6, size: 6 });
   });
 
-  it('R29: percent of a CSV is that of its bytes', async () => {
+  it('R29: percent of a CSV is computed from its bytes', async () => {
     const percents: (number | undefined)[] = [];
     const file = Buffer.from('n\n1\n22222\n3\n4\n');
     const { type, script } = storyProcessor(
@@ -427,8 +423,8 @@ describeQueues('status', BOTH, (queues) => {
         throw new Error('no fraction');
       },
     ],
-    ['is no number from 0 to 1', () => 1.5 as never],
-  ])('a fraction that %s is unknown, with one warning in a run', async (_, fraction) => {
+    ['is not a number from 0 to 1', () => 1.5 as never],
+  ])('a fraction that %s is ignored, with one warning per run', async (_, fraction) => {
     const { type } = storyProcessor(
       { build: () => Object.assign([['a', 0] as const, ['b', 1] as const], { fraction }) },
       { checkpoint: { everyItems: 1 } },
@@ -439,7 +435,7 @@ describeQueues('status', BOTH, (queues) => {
     expect(queues.logs.filter((line) => line.includes('its fraction is not known'))).toHaveLength(1);
   });
 
-  it('R29: percent is undefined while the size is unknown, and 100 when completed', async () => {
+  it('R29: percent is undefined while the size is unknown, and 100 when the job is completed', async () => {
     const hold = new Hold('a');
     const { type } = storyProcessor({ each: hold.each, build: () => [['a', 0]] });
     const app = await queues.start({ processors: [type] });
@@ -451,7 +447,7 @@ describeQueues('status', BOTH, (queues) => {
     expect(await stateOf(reader, job)).toMatchObject({ state: 'completed', percent: 100 });
   });
 
-  it('R29: an empty source is completed, at 100 percent of 0', async () => {
+  it('R29: a job over an empty source completes at 100 percent', async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', { letters: '' }));
@@ -465,9 +461,9 @@ describeQueues('status', BOTH, (queues) => {
   });
 
   it.each<[string, () => number | Promise<number>]>([
-    ['at once', () => 6],
-    ['in time', async () => 6],
-  ])('asks for the size once in the life of a job: a function that answers %s', async (_, size) => {
+    ['synchronous', () => 6],
+    ['asynchronous', async () => 6],
+  ])('the %s size function of a source is called once per job', async (_, size) => {
     let asked = 0;
     const { type, script } = storyProcessor({
       build: ({ cursor }, enumerators) =>
@@ -498,7 +494,7 @@ describeQueues('status', BOTH, (queues) => {
     expect(await stateOf(app, job)).toMatchObject({ size: 6, run: 3, interruptions: 2, percent: 100 });
   });
 
-  it('a size that is counted for long keeps no item waiting; one that fails is unknown, with a warning', async () => {
+  it('a slow size delays no item; a size that fails is undefined, with a warning', async () => {
     const gate = new Gate();
     const slow = storyProcessor({
       build: (_context, enumerators) =>
@@ -520,7 +516,7 @@ describeQueues('status', BOTH, (queues) => {
     expect(queues.logs.filter((line) => /its size is not known: .*no count/.test(line)).length).toBe(1);
   });
 
-  it('R29: rates are plausible: items by the time that the runs took, not by the time between them', async () => {
+  it('R29: rates are items per run time, without the time between runs', async () => {
     const { type, script } = storyProcessor({}, { checkpoint: { everyItems: 1 } });
     const app = await queues.start({ processors: [type] });
     const took: number[] = [];
@@ -541,7 +537,7 @@ describeQueues('status', BOTH, (queues) => {
   });
 });
 
-describe('status of a document', () => {
+describe('status of a checkpoint document', () => {
   const statusWith = (progress: object, state = 'active') =>
     statusOf({ id: '1', name: 'story', queueName: 'jobs', progress } as Job, state as 'active');
   const document = {
@@ -559,7 +555,7 @@ describe('status of a document', () => {
     runtimeMs: 70_000,
   };
 
-  it('R29: has the rate of the last minute of running, that of all of it, and the time of arrival at the former', () => {
+  it('R29: itemsPerSecond is of the last minute, overallItemsPerSecond of all; etaMs uses the former', () => {
     const pace = [
       [10_000, 5],
       [65_000, 20],
@@ -571,7 +567,7 @@ describe('status of a document', () => {
     });
   });
 
-  it('R29: has the time of arrival of a source that knows its fraction, at the rate of the last minute', () => {
+  it('R29: etaMs of a source with a fraction uses the rate of the last minute', () => {
     const pace = [
       [10_000, 5, 0.5],
       [65_000, 20, 0.7],
@@ -582,27 +578,27 @@ describe('status of a document', () => {
     expect(statusWith({ ...document, fraction: 0.8, pace: [[10_000, 5]] }).etaMs).toBeUndefined();
   });
 
-  it.each(['failed', 'completed'])('R29: has no time of arrival but 0 when it is %s', (state) => {
+  it.each(['failed', 'completed'])('R29: etaMs of a %s job is no longer estimated', (state) => {
     const { etaMs } = statusWith({ ...document, pace: [[10_000, 5]] }, state);
     expect(etaMs).toBe(state === 'completed' ? 0 : undefined);
   });
 
-  it('R29: has no rate and no time of arrival before anything is known', () => {
+  it('R29: itemsPerSecond and etaMs are undefined before there is a rate', () => {
     expect(statusWith({ ...document, pace: [[70_000, 25]] })).toMatchObject({
       itemsPerSecond: undefined,
       etaMs: undefined,
     });
   });
 
-  it('says of a document of a newer version what to do', () => {
+  it('a document of a newer version throws an error that names both versions', () => {
     expect(() => statusWith({ ...document, iteration: 2 })).toThrow(
       "The job's checkpoint is of version 2, made by a newer nestjs-iteration; this one reads version 1",
     );
   });
 });
 
-describeQueues('the document of a checkpoint', BOTH, (queues) => {
-  it("R30: has the numeric progress that Bull Board's ring shows", async () => {
+describeQueues('the checkpoint document', BOTH, (queues) => {
+  it("R30: the checkpoint has the numeric progress that Bull Board's ring shows", async () => {
     const hold = new Hold('b');
     const { type } = storyProcessor({ each: hold.each }, { checkpoint: { everyItems: 1 } });
     const app = await queues.start({ processors: [type] });
@@ -617,7 +613,7 @@ describeQueues('the document of a checkpoint', BOTH, (queues) => {
     expect((await resumed.settled(job)).progress).toMatchObject({ progress: 100 });
   });
 
-  it('is under 2 KB besides the cursor, and keeps the fields it does not know, over a run', async () => {
+  it('the checkpoint without its cursor is under 2 KB, and a run keeps its unknown fields', async () => {
     const cursor = 'x'.repeat(900);
     const { type, story } = storyProcessor({
       build: () => [['a', cursor]],

@@ -6,7 +6,7 @@ import { Lateness } from '../support/lateness.js';
 import { storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 
-/** As a run leaves it behind that has died in its first item, and what else of it. */
+/** The checkpoint of a run that died in its first item. */
 const DIED = {
   iteration: 1,
   progress: 0,
@@ -34,14 +34,14 @@ describeQueues('careful mode', BOTH, (queues) => {
   const checkpointOf = async (app: TestApp, { id = '' }: Job) =>
     (await app.queue().getJob(id))?.progress as { running?: string; crashes?: number[]; run: number };
 
-  it('R19: an item in which the lock is lost again and again is not blamed, as long as the process lives', async () => {
+  it('R19: repeated lost locks do not count against an item while its process lives', async () => {
     let lost = 0;
     const { type, story } = storyProcessor({
       each: async (letter, { job }) => {
         if (letter !== 'a' || lost === 3) return;
         lost++;
         const other = (await app.queue().getJob(job.id as string)) as Job;
-        await other.moveToWait(job.token as string); // as the stalled check does it
+        await other.moveToWait(job.token as string); // as the stalled check of BullMQ does
       },
     });
     const app = await queues.start({ processors: [type] });
@@ -51,14 +51,14 @@ describeQueues('careful mode', BOTH, (queues) => {
     expect(lost).toBe(3);
   });
 
-  it('R19: a shutdown while an item under suspicion waits ends the run at once, and nothing is counted', async () => {
+  it('R19: a shutdown while a suspect item waits ends the run at once and counts no crash', async () => {
     const { type, story } = storyProcessor({});
     const app = await queues.start({ processors: [type] });
     const job = await died(app, { running: 'careful', crashes: [5, 6], run: 6 });
     await until('the run has begun', () => story.includes('resume'));
     const lateness = new Lateness();
     await app.nest.get(WorkerRegistrar).onModuleDestroy();
-    lateness.expectWithin(900, 'R19'); // less than it would wait
+    lateness.expectWithin(900, 'R19'); // less than a suspect item waits
     expect(story).toEqual(['resume', 'interrupt shutdown', 'end interrupt']);
     const { crashes, run, running } = await checkpointOf(app, job);
     expect({ crashes, run, running }).toEqual({ crashes: [5, 6], run: 7, running: undefined });
@@ -68,7 +68,7 @@ describeQueues('careful mode', BOTH, (queues) => {
     expect(await checkpointOf(next, job)).not.toHaveProperty('crashes');
   });
 
-  it('R19: an item that failed after a crash is still under suspicion, and one that was handled is not', async () => {
+  it('R19: an item that fails after a crash stays a suspect; an item that is handled does not', async () => {
     let fails = true;
     const { type } = storyProcessor({
       each: (letter) => {

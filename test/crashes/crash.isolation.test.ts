@@ -19,7 +19,7 @@ const SAVED: Checkpoint = {
   runtimeMs: 0,
 };
 
-/** What the next run begins with, of what R19 goes by. */
+/** The crash state (R19) that the next run begins with. */
 function restored(saved: Partial<Checkpoint>, job: Partial<Job> = {}) {
   const progress = { ...SAVED, ...saved };
   const { checkpoint, careful = false } = restoreCheckpoint({
@@ -32,30 +32,30 @@ function restored(saved: Partial<Checkpoint>, job: Partial<Job> = {}) {
 }
 
 it.each<[string, Partial<Checkpoint>, ReturnType<typeof restored>]>([
-  ['it ended with a word', {}, { careful: false, crashes: undefined, running: undefined }],
-  ['it died, not being careful', { running: 'items' }, { careful: true, crashes: undefined, running: 'careful' }],
-  ['it died between two items', { running: 'careful' }, { careful: true, crashes: undefined, running: 'careful' }],
-  ['it died in an item', { running: 'careful item' }, { careful: true, crashes: [4], running: 'careful' }],
+  ['reported its outcome', {}, { careful: false, crashes: undefined, running: undefined }],
+  ['died outside careful mode', { running: 'items' }, { careful: true, crashes: undefined, running: 'careful' }],
+  ['died between two items', { running: 'careful' }, { careful: true, crashes: undefined, running: 'careful' }],
+  ['died in an item', { running: 'careful item' }, { careful: true, crashes: [4], running: 'careful' }],
   [
-    'it died in an item, as another before',
+    'died in an item, as a run before it did',
     { running: 'careful item', crashes: [2] },
     { careful: true, crashes: [2, 4], running: 'careful' },
   ],
   [
-    'it died where it builds, behind one in an item',
+    'died in its build, after one in an item',
     { running: 'careful', crashes: [2] },
     { careful: true, crashes: [2], running: 'careful' },
   ],
   [
-    'it ended with a word, behind one that died in this item',
+    'reported its outcome, after a death in this item',
     { crashes: [2] },
     { careful: true, crashes: [2], running: 'careful' },
   ],
-])('R19: what a run that finds the one before makes of it: %s', (_, saved, expected) => {
+])('R19: a run restores the crash state after one that %s', (_, saved, expected) => {
   expect(restored(saved)).toEqual(expected);
 });
 
-it('R19: to restore again, nothing having been saved, counts once', () => {
+it('R19: a crash counts once when a checkpoint is restored twice without a save', () => {
   const saved = { running: 'careful item', crashes: [4] } as const;
   expect(restored(saved).crashes).toEqual([4]);
 });
@@ -72,30 +72,27 @@ it.each<[string, Partial<Checkpoint> | undefined, Partial<Job>, { careful: boole
     { careful: true, run: 4 },
   ],
   [
-    'a run died, and the next before its first',
+    'a run died, then one before its first',
     { stalls: 2, running: 'items' },
     { stalledCounter: 4 },
     { careful: true, run: 5 },
   ],
   ['no later run died', { stalls: 2 }, { stalledCounter: 2 }, { careful: false, run: 4 }],
-  ['an earlier release wrote it', {}, { stalledCounter: 3 }, { careful: false, run: 4 }],
-])(
-  'R19: a run that dies before its first checkpoint is known by the stalls that BullMQ counts: %s',
-  (_, saved, job, expected) => {
-    const progress = saved ? { ...SAVED, ...saved } : 0;
-    const { careful = false, checkpoint } = restoreCheckpoint({ progress, attemptsMade: 0, opts: {}, ...job } as Job);
-    expect({ careful, run: checkpoint.run }).toEqual(expected);
-  },
-);
+  ['an earlier release wrote the checkpoint', {}, { stalledCounter: 3 }, { careful: false, run: 4 }],
+])("R19: BullMQ's stalls reveal runs without a checkpoint: %s", (_, saved, job, expected) => {
+  const progress = saved ? { ...SAVED, ...saved } : 0;
+  const { careful = false, checkpoint } = restoreCheckpoint({ progress, attemptsMade: 0, opts: {}, ...job } as Job);
+  expect({ careful, run: checkpoint.run }).toEqual(expected);
+});
 
-it('R19: a job that failed and is retried by hand has a fresh budget, and one whose failure BullMQ was never told has not', () => {
+it('R19: a failed job retried by hand has a fresh budget, unless BullMQ never got its failure', () => {
   const ended = { outcome: 'fail', attempts: 0, stalls: 2, traces: 0 } as const;
   const saved = { ended, crashes: [1, 2, 3] };
   expect(restored(saved, { attemptsMade: 1, stalledCounter: 2 }).crashes).toBeUndefined();
   expect(restored(saved, { attemptsMade: 0, stalledCounter: 3 }).crashes).toEqual([1, 2, 3]);
 });
 
-it('R19: of the suspects of a process one at a time has its turn, and who crashed least has it first', async () => {
+it('R19: the suspects of a process run one at a time, the one with the fewest crashes first', async () => {
   const quarantine = new Quarantine();
   const never = new Promise<void>(() => {});
   const order: string[] = [];
@@ -117,7 +114,7 @@ it('R19: of the suspects of a process one at a time has its turn, and who crashe
   ]);
 });
 
-it('R19: a suspect waits a second before its item, and no longer than its run', async () => {
+it('R19: a suspect waits a second before its item, unless its run is interrupted', async () => {
   const quarantine = new Quarantine();
   const begin = performance.now();
   const end = await quarantine.turn(1, new Promise(() => {}));

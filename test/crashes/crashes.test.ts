@@ -10,10 +10,10 @@ import { until } from '../support/until.js';
 
 const QUEUES = ['storm', 'fails', 'skips', 'edges', 'shared', 'frozen'] as const;
 const KILLS = process.env.CI === 'true' ? ({ redis: 50, postgres: 8 } as const) : ({ redis: 16, postgres: 4 } as const);
-/** No checkpoint but those that R19 asks for: how far a run comes before it dies depends on no clock. */
+/** Only the checkpoints that R19 needs: how far a run gets before it dies does not depend on a clock. */
 const NO_CHECKPOINTS = { everyMs: 600_000 };
 
-// The tests of a backend wait for new processes side by side.
+// The tests of a backend wait for new processes concurrently.
 describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_URL))('crashes (%s)', (backend) => {
   const queues = new Queues(backend);
   const crews: Crew<CrashConfig>[] = [];
@@ -52,7 +52,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
 
   const ended = (crew: Crew<CrashConfig>, { queueName, id = '' }: Job, expected = 'completed') =>
     until(
-      () => `${queueName} ${id} is ${expected}; it was said\n${crew.lines.slice(-40).join('\n')}`,
+      () => `${queueName} ${id} is ${expected}; the workers wrote\n${crew.lines.slice(-40).join('\n')}`,
       async () => {
         const state = await app.queue(queueName).getJobState(id);
         if (state !== 'completed' && state !== 'failed') return undefined;
@@ -61,13 +61,13 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
       },
     );
 
-  it.concurrent(`R18, R19: jobs killed ${KILLS[backend]} times at random, within a second of each start, complete; no item is blamed, and at most a second is repeated`, async () => {
+  it.concurrent(`R18, R19: jobs killed ${KILLS[backend]} times complete, blame no item, repeat <= 1 s`, async () => {
     const random = randomOf(19);
     const size = 3;
-    // Two of the last may stay idle.
+    // Two of the last processes may stay idle.
     const lives = Array.from({ length: KILLS[backend] + size - 1 }, (_, kill) => random() * (kill < 20 ? 900 : 200));
     const itemMs = { quick: 5, slow: 100, long: 1_500 };
-    // More than they could handle in all these lives: none is killed while it completes.
+    // More items than the killed processes can handle: no job is killed while it completes.
     const livesMs = lives.reduce((sum, ms) => sum + ms, 0);
     const counts = { quick: Math.ceil(livesMs / 5), slow: Math.ceil(livesMs / 100), long: 2 };
     const jobs = await Promise.all(
@@ -87,7 +87,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
     }
   });
 
-  it.concurrent('R19: an item that kills its process fails the job after three crashes in careful mode; retried by hand, it has a fresh budget', async () => {
+  it.concurrent('R19: an item that kills its process 3 times fails the job; a retry has a fresh budget', async () => {
     const data = { items: 4, killers: { 2: 'kill' } } as const;
     const job = await add('fails', 'fails', data);
     const crew = crewOf('fails');
@@ -106,7 +106,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
     ]);
 
     const { run } = await app.iterations.status({ queue: 'fails', id: 'fails' });
-    await failed.updateData({ ...data, untilRun: run + 1 }); // the next is the last that dies
+    await failed.updateData({ ...data, untilRun: run + 1 }); // the next run is the last one that dies
     await failed.retry('failed');
     await ended(crew, job);
     const runsOf = (of: typeof deaths) => of.map((death) => death.run);
@@ -114,7 +114,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
     expect(crew.items('fails')).toEqual([0, 1, 0, 1, 2, 3]);
   });
 
-  it.concurrent("R19: with then: 'skip' it is skipped into the dead letters, be it first, last, within a page, a batch or a nested source, however it kills", async () => {
+  it.concurrent("R19: with then: 'skip', an item that kills its process is a dead letter in any source", async () => {
     const crew = crewOf('skips', { crashes: { limit: 1, then: 'skip' } });
     const killers = { 0: 'kill', 5: 'exit', 9: 'throw' } as const;
     const pages = await add('skips', 'pages', { source: 'pages', items: 10, killers });
@@ -141,7 +141,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
     expect(deathsIn(crew, 'nested').filter(({ isCareful }) => isCareful)).toHaveLength(1);
   });
 
-  it.concurrent('R19: a process that ends while the source is built, a hook runs or a page is fetched counts against no item', async () => {
+  it.concurrent('R19: a process that dies in a build, a hook or a fetch counts against no item', async () => {
     const crew = crewOf('edges', { crashes: { limit: 1 } });
     const dieIn = ['fetch', 'build', 'resume', 'fetch', 'complete'] as const;
     const job = await add('edges', 'edges', { source: 'pages', items: 10, dieIn });
@@ -152,7 +152,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
     expect(crew.count(/^complete /)).toBe(1);
   });
 
-  it.concurrent('R19: the other jobs of a process that a killer ends again and again are not blamed, however long their items take', async () => {
+  it.concurrent('R19: slow jobs in the process of an item that kills it repeatedly are not blamed', async () => {
     const crew = crewOf('shared', { worker: { concurrency: 3 }, crashes: { limit: 2, then: 'skip' } });
     const jobs = await Promise.all([
       add('shared', 'guilty', { items: 5, killers: { 1: 'kill', 2: 'kill' } }),
@@ -169,14 +169,14 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
     expect([...new Set(crew.items('guilty'))]).toEqual([0, 3, 4]);
   });
 
-  it.concurrent('R19: processes that are frozen beyond their lock in the same item, again and again, and live on count for nothing', async () => {
+  it.concurrent('R19: processes that freeze beyond their lock in an item, and survive, count no crash', async () => {
     const job = await add('frozen', 'frozen', { items: 2, itemMs: 800 });
-    // This lock is to end by time.
+    // This lock must expire by time.
     const crew = crewOf('frozen', { size: 2, worker: { lockDuration: 3_000 } });
-    /** The process of the latest run, when it has begun its first item. */
+    /** The process of the latest run, once it has begun its first item. */
     const running = (beyond: number) =>
       until(
-        () => `a run after ${beyond} begins an item; it was said\n${crew.lines.slice(-40).join('\n')}`,
+        () => `a run after ${beyond} begins an item; the workers wrote\n${crew.lines.slice(-40).join('\n')}`,
         () => {
           const begun = crew.alive.map((process) => ({ process, run: lastRun(process.lines, 'begins frozen 0') }));
           return begun.find(({ run }) => run > beyond && run === lastRun(crew.lines, '(?:resume|begins) frozen'));
@@ -190,7 +190,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
       process.signal('SIGSTOP');
       last = run;
       await until(
-        () => `run ${run} is taken over; it was said\n${crew.lines.slice(-40).join('\n')}`,
+        () => `another worker takes over run ${run}; the workers wrote\n${crew.lines.slice(-40).join('\n')}`,
         () => lastRun(crew.lines, 'resume frozen') > run,
       );
       process.signal('SIGCONT');
@@ -201,7 +201,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
   });
 });
 
-/** The deaths in an item of a job, and whether the run watched its items one by one then. */
+/** The deaths of a job's runs in an item, and whether the run was in careful mode. */
 function deathsIn(crew: Crew<CrashConfig>, job: string): { run: number; isCareful: boolean }[] {
   return crew.lines.flatMap((line) => {
     const [, id, run, mode] = /^dies (\S+) \d+ (\d+) (\w+)$/.exec(line) ?? [];
@@ -209,20 +209,20 @@ function deathsIn(crew: Crew<CrashConfig>, job: string): { run: number; isCarefu
   });
 }
 
-/** What was handled again although its run had watched it. */
+/** Items that were handled again although their run was in careful mode. */
 function repeatedThoughCareful(crew: Crew<CrashConfig>, job: string): unknown[] {
   const handled = crew.handled(job);
   const again = handled.filter(({ items, run }) => handled.some((by) => by.run > run && by.items[0] === items[0]));
   return again.filter(({ isCareful }) => isCareful);
 }
 
-/** The highest run of which a line was said that begins so and ends with its run. */
+/** The highest run number at the end of a line that begins with `beginning`. */
 function lastRun(lines: readonly string[], beginning: string): number {
   const pattern = new RegExp(`^${beginning}.* (\\d+)$`);
   return Math.max(0, ...lines.map((line) => Number(pattern.exec(line)?.[1] ?? 0)));
 }
 
-/** How many items each run handled that had been handled before. */
+/** For each handled item, how many items it lies before the first item not handled so far. */
 function repeated(items: readonly number[]): number[] {
   let last = -1;
   return items.map((item) => {

@@ -11,9 +11,9 @@ import {
 import { BOTH, describeQueues } from '../support/app.js';
 import { Gate, until } from '../support/until.js';
 
-describeQueues('a job that is retried by hand, of a processor without hooks', BOTH, (queues) => {
+describeQueues('manual retries of a job without hooks', BOTH, (queues) => {
   it.each(['failed', 'completed'] as const)(
-    'R19: %s before, it is written when it begins: a run that dies is known',
+    'R19: a %s job that is retried by hand saves a checkpoint when its run begins',
     async (end) => {
       const hold = new Gate();
       let runs = 0;

@@ -5,7 +5,7 @@ import { BOTH, describeQueues, type TestApp } from '../support/app.js';
 import { Hold, type Script, type StoryProcessor, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 
-/** Letters that cannot be handled. */
+/** A handler that throws for the bad letters. */
 const badLetters =
   (bad: Set<string>) =>
   async (letter: string): Promise<void> => {
@@ -21,25 +21,25 @@ const cursorsOf = async (app: TestApp, id: string) =>
   (await app.iterations.deadLetters({ queue: 'jobs', id })).map(({ cursor }) => cursor);
 
 describeQueues('dead letters', BOTH, (queues) => {
-  it('R24: redrive handles exactly the items of the dead letters, and these are gone then', async () => {
+  it('R24: redrive handles exactly the items of the dead letters, and removes the letters', async () => {
     const bad = new Set('ace');
     const seen: unknown[] = [];
-    const told = skipping({
+    const processor = skipping({
       build: ({ cursor, data, job, signal }, enumerators) => {
         seen.push([job.name, signal.aborted]);
         return enumerators.array([...(data.letters ?? '')], { cursor });
       },
       each: badLetters(bad),
     });
-    const app = await queues.start({ processors: [told.type] });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.queue().add('story', { letters: 'abcde' }, { jobId: 'first', attempts: 4 });
     await app.settled(job);
     expect(await app.iterations.deadLetters(job)).toHaveLength(3);
 
     bad.clear();
-    told.story.length = 0;
+    processor.story.length = 0;
     const redriven = await app.settled(await app.iterations.redrive(job));
-    expect(told.story).toEqual(['start', 'a', 'c', 'e', 'complete', 'end complete']);
+    expect(processor.story).toEqual(['start', 'a', 'c', 'e', 'complete', 'end complete']);
     expect([redriven.returnvalue, redriven.opts.attempts, redriven.name]).toEqual([
       { processed: 3, skipped: 0 },
       4,
@@ -52,17 +52,17 @@ describeQueues('dead letters', BOTH, (queues) => {
     await expect(app.iterations.redrive(job)).rejects.toThrow('has no dead letters: there is nothing to redrive');
   });
 
-  it('R24: what fails again in a redrive is a dead letter again, of the same job, and can be redriven again', async () => {
+  it('R24: an item that fails in a redrive becomes a dead letter of the same job again', async () => {
     const bad = new Set('ac');
     const hooks: unknown[] = [];
-    const told = skipping({
+    const processor = skipping({
       each: badLetters(bad),
       hook: (event, { item }, detail) => {
         if (event.startsWith('skip'))
           hooks.push([(detail as { item: unknown; cursor: Cursor }).item, item, (detail as { cursor: Cursor }).cursor]);
       },
     });
-    const app = await queues.start({ processors: [told.type] });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.settled(await app.queue().add('story', { letters: 'abc' }));
     const before = await app.iterations.deadLetters(job);
     bad.delete('a');
@@ -83,11 +83,11 @@ describeQueues('dead letters', BOTH, (queues) => {
     bad.clear();
     const last = await app.settled(await app.iterations.redrive(again));
     expect([last.returnvalue, last.id === again.id]).toEqual([{ processed: 1, skipped: 0 }, false]);
-    expect(handled(told)).toBe('bac');
+    expect(handled(processor)).toBe('bac');
     expect(await app.iterations.deadLetters(job)).toEqual([]);
   });
 
-  it("R24: a redrive without then 'skip' fails as any job does, keeps its letters and can be repeated", async () => {
+  it("R24: a redrive without then: 'skip' fails as any job, keeps its letters and can be repeated", async () => {
     const bad = new Set('bc');
     const first = skipping({ each: badLetters(bad) });
     const app = await queues.start({ processors: [first.type] });
@@ -106,14 +106,14 @@ describeQueues('dead letters', BOTH, (queues) => {
     expect(await cursorsOf(other, job.id as string)).toEqual([]);
   });
 
-  it('R24: while a redrive has not ended, redrive gives that job', async () => {
+  it('R24: redrive returns the job of the redrive that has not ended', async () => {
     const bad = new Set('ab');
     const [inItem, atEnd] = [new Gate(), new Gate()];
-    const told = skipping({ each: badLetters(bad) });
-    const app = await queues.start({ processors: [told.type] });
+    const processor = skipping({ each: badLetters(bad) });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.settled(await app.queue().add('story', { letters: 'abc' }));
-    told.script.each = (letter) => (letter === 'b' ? inItem.wait() : Promise.resolve());
-    told.script.hook = (event) => (event === 'complete' ? atEnd.wait() : undefined);
+    processor.script.each = (letter) => (letter === 'b' ? inItem.wait() : Promise.resolve());
+    processor.script.hook = (event) => (event === 'complete' ? atEnd.wait() : undefined);
     const redriven = await app.iterations.redrive(job);
     await inItem.reached;
     expect((await app.iterations.redrive(job)).id).toBe(redriven.id);
@@ -124,68 +124,68 @@ describeQueues('dead letters', BOTH, (queues) => {
     expect((await app.iterations.redrive(job)).id).toBe(redriven.id);
     atEnd.open();
     await app.settled(redriven);
-    expect(handled(told)).toBe('cab');
+    expect(handled(processor)).toBe('cab');
     await expect(app.iterations.redrive(job)).rejects.toThrow(JobStateError);
   });
 
-  it('R24: an interrupted redrive goes on with the rest, and leaves what failed in it', async () => {
+  it('R24: an interrupted redrive resumes with the rest, and keeps the letters that failed', async () => {
     const bad = new Set('abcd');
-    const told = skipping({ each: badLetters(bad) });
-    const app = await queues.start({ processors: [told.type] });
+    const processor = skipping({ each: badLetters(bad) });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.settled(await app.queue().add('story', { letters: 'abcde' }));
     bad.delete('b');
     bad.delete('c');
     const hold = new Hold('b');
-    told.script.each = async (letter, context) => {
+    processor.script.each = async (letter, context) => {
       await badLetters(bad)(letter);
       await hold.each(letter, context);
     };
     const redriven = await app.iterations.redrive(job);
     await hold.reached;
     await app.close();
-    told.script.each = badLetters(bad);
-    const second = await queues.start({ processors: [told.type] });
+    processor.script.each = badLetters(bad);
+    const second = await queues.start({ processors: [processor.type] });
     expect((await second.settled(redriven)).returnvalue).toEqual({ processed: 2, skipped: 2 });
-    expect(handled(told)).toBe('ebc');
+    expect(handled(processor)).toBe('ebc');
     expect(await cursorsOf(second, job.id as string)).toEqual([0, 3]);
   });
 
-  it('R24: letters outlive a job that is removed when it has completed, and its options for a failing one are not asked for', async () => {
+  it('R24: dead letters outlive a job that is removed on completion, and can be redriven', async () => {
     const bad = new Set('b');
-    const told = skipping({ each: badLetters(bad) });
-    const app = await queues.start({ processors: [told.type] });
+    const processor = skipping({ each: badLetters(bad) });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.queue().add('story', { letters: 'abc' }, { removeOnComplete: true });
-    const gone = () => until('it is removed', async () => !(await app.queue().getJob(job.id as string)));
+    const gone = () => until('the job is removed', async () => !(await app.queue().getJob(job.id as string)));
     await gone();
     expect(await cursorsOf(app, job.id as string)).toEqual([1]);
     bad.clear();
     await app.settled(await app.iterations.redrive({ queue: 'jobs', id: job.id as string }));
-    expect(handled(told)).toBe('acb');
+    expect(handled(processor)).toBe('acb');
     expect(await cursorsOf(app, job.id as string)).toEqual([]);
   });
 
-  it('R24: a job of an id that comes again is redriven by itself, with its own data', async () => {
+  it('R24: jobs with the same id are redriven separately, each with its own data', async () => {
     const bad = new Set('bx');
-    const told = skipping({ each: badLetters(bad) });
-    const app = await queues.start({ processors: [told.type] });
+    const processor = skipping({ each: badLetters(bad) });
+    const app = await queues.start({ processors: [processor.type] });
     for (const letters of ['abc', 'xyz']) {
       const job = await app.queue().add('story', { letters }, { jobId: 'again', removeOnComplete: true });
-      await until('it is removed', async () => !(await app.queue().getJob(job.id as string)));
+      await until('the job is removed', async () => !(await app.queue().getJob(job.id as string)));
     }
     expect(await cursorsOf(app, 'again')).toEqual([1, 0]);
     bad.clear();
     const ref = { queue: 'jobs', id: 'again' };
     for (const left of [[1], []]) {
       const redriven = await app.iterations.redrive(ref);
-      await until('it has ended', async () => ['unknown', 'completed'].includes(await redriven.getState()));
+      await until('the redrive has ended', async () => ['unknown', 'completed'].includes(await redriven.getState()));
       expect(await cursorsOf(app, 'again')).toEqual(left);
     }
-    expect(handled(told)).toBe('acyzxb');
+    expect(handled(processor)).toBe('acyzxb');
   });
 });
 
-describeQueues('dead letters, looked at closely', ['redis'], (queues) => {
-  it('R10: letters of another version of the processor are not followed: the redrive fails, and they are kept', async () => {
+describeQueues('dead letters in detail', ['redis'], (queues) => {
+  it('R10: a redrive of letters of another processor version fails and keeps the letters', async () => {
     const bad = new Set('b');
     const old = skipping({ each: badLetters(bad) }, { version: 1 });
     const app = await queues.start({ processors: [old.type] });
@@ -202,9 +202,9 @@ describeQueues('dead letters, looked at closely', ['redis'], (queues) => {
     }
   });
 
-  it('R24: dead letters are listed in order, from start to end, as BullMQ counts', async () => {
-    const told = skipping({ each: badLetters(new Set('abcde')) });
-    const app = await queues.start({ processors: [told.type] });
+  it('R24: dead letters are listed in order; start and end count as in BullMQ', async () => {
+    const processor = skipping({ each: badLetters(new Set('abcde')) });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.settled(await app.queue().add('story', { letters: 'abcde' }));
     const listed = async (start?: number, end?: number) =>
       (await app.iterations.deadLetters(job, { start, end })).map(({ cursor }) => cursor);
@@ -218,20 +218,20 @@ describeQueues('dead letters, looked at closely', ['redis'], (queues) => {
     expect(await app.iterations.deadLetters({ queue: 'jobs', id: 'nobody' })).toEqual([]);
   });
 
-  it('R24: a job of a scheduler whose id has colons in it can skip', async () => {
-    const told = skipping({ each: badLetters(new Set('b')) });
-    const app = await queues.start({ processors: [told.type] });
+  it('R24: a job of a scheduler whose id contains colons can skip items', async () => {
+    const processor = skipping({ each: badLetters(new Set('b')) });
+    const app = await queues.start({ processors: [processor.type] });
     await app
       .queue()
       .upsertJobScheduler('of:the:night', { every: 60_000, limit: 1 }, { name: 'story', data: { letters: 'abc' } });
     const completed = () => app.queue().getJobs(['completed']) as Promise<Job[]>;
-    const job = await until('it has completed', async () => (await completed())[0]);
+    const job = await until('the job has completed', async () => (await completed())[0]);
     expect(await cursorsOf(app, job.id as string)).toEqual([1]);
   });
 
-  it('R24: letters are found also when their queue is paused, and more than one page of them', async () => {
-    const told = skipping({ each: badLetters(new Set('b')) });
-    const app = await queues.start({ processors: [told.type] });
+  it('R24: dead letters are found in a paused queue, and beyond one page', async () => {
+    const processor = skipping({ each: badLetters(new Set('b')) });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.settled(await app.queue().add('story', { letters: 'abc' }));
     const Type = app.queue().constructor as new (name: string, options: object) => ReturnType<TestApp['queue']>;
     const letters = new Type('jobs-dead-letters', app.queue().opts);
@@ -247,22 +247,22 @@ describeQueues('dead letters, looked at closely', ['redis'], (queues) => {
     expect(cursors).toEqual([1, ...Array.from({ length: 1_200 }, (_, index) => index)]);
     await letters.close();
   });
-  it("R24: a redrive of a removed job has the queue's default options", async () => {
+  it("R24: a redrive of a removed job uses the queue's default options", async () => {
     const bad = new Set('b');
-    const told = skipping({ each: badLetters(bad) });
-    const app = await queues.start({ processors: [told.type] });
+    const processor = skipping({ each: badLetters(bad) });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.queue().add('story', { letters: 'abc' }, { removeOnComplete: true });
-    await until('it is removed', async () => !(await app.queue().getJob(job.id as string)));
+    await until('the job is removed', async () => !(await app.queue().getJob(job.id as string)));
     Object.assign((app.queue() as unknown as { jobsOpts: object }).jobsOpts, { attempts: 7 });
     const redriven = await app.iterations.redrive({ queue: 'jobs', id: job.id as string });
     expect(redriven.opts.attempts).toBe(7);
     await app.settled(redriven);
   });
 
-  it('R24: a letter whose item is gone is reported, and kept', async () => {
+  it('R24: a dead letter whose item is gone is reported and kept', async () => {
     const letters = [...'abcd'];
     const bad = new Set('bd');
-    const told = skipping({
+    const processor = skipping({
       build: ({ cursor }, enumerators) =>
         enumerators.keyset({
           cursor: cursor as string | null,
@@ -271,13 +271,13 @@ describeQueues('dead letters, looked at closely', ['redis'], (queues) => {
         }),
       each: badLetters(bad),
     });
-    const app = await queues.start({ processors: [told.type] });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.settled(await app.queue().add('story', {}));
     letters.splice(1, 1);
     bad.clear();
     const redriven = await app.settled(await app.iterations.redrive(job));
     expect(redriven.returnvalue).toEqual({ processed: 1, skipped: 1 });
-    expect(handled(told)).toBe('acd');
+    expect(handled(processor)).toBe('acd');
     expect(await app.iterations.deadLetters(job)).toEqual([
       expect.objectContaining({
         before: 'a',

@@ -20,7 +20,7 @@ interface SourceCase {
 
 const numbers = (count: number, first = 1) => Array.from({ length: count }, (_, index) => first + index);
 
-/** Batches of any source of ours. */
+/** Batches of any source of the library. */
 function inBatches<T>(enumerator: EnumeratorLike<T>, size: number): Enumerator<T[]> {
   const { source, cursor } = sourceOf(enumerator);
   return new SourceEnumerator(batchesOf(source, size), cursor);
@@ -33,7 +33,7 @@ const csvOf = (count: number) =>
       .join('')}`,
   );
 
-/** Rows by key, which may be changed while they are iterated over. */
+/** Rows by key. They may change during the iteration. */
 const rowsByKey =
   (rows: readonly number[]): Build =>
   ({ cursor }, enumerators) =>
@@ -67,7 +67,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
     await tables.drop();
   });
 
-  /** A job that skips the bad ones, and what it handled: each record as often as it was. */
+  /** Runs a job that skips the bad records. `seen` has each record as often as it was handled. */
   async function skipping({ build, idsOf }: SourceCase, bad: Set<number>) {
     const seen: number[] = [];
     const script: Script = {
@@ -147,7 +147,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
   };
 
   it.each(Object.keys(batches))(
-    'R24: 3 bad records of 1,000 in %s are the dead letters, and are redriven by themselves',
+    'R24: 3 bad records of 1,000 in %s become dead letters, and only they are redriven',
     async (name) => {
       const bad = new Set([17, 500, 1_000]);
       const { app, job, seen } = await skipping(batches[name] as SourceCase, bad);
@@ -186,7 +186,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
     );
   });
 
-  it("R24: a halve of the user's own, one that fails, and one that never ends", async () => {
+  it('R24: a custom halve isolates a bad record; one that fails or never ends fails the job', async () => {
     const build =
       (halve: unknown): Build =>
       ({ cursor }) =>
@@ -229,7 +229,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
     }
   });
 
-  it('R24: records that came before the bad one of a batch since are not handled by a redrive', async () => {
+  it('R24: a redrive does not handle records inserted next to the bad record of a batch', async () => {
     const rows = numbers(30).map((id) => id * 10);
     const bad = new Set([10, 150, 300]);
     const build: Build = (context, enumerators) =>
@@ -287,7 +287,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
         ),
       idsOf: (id: number) => [id],
     },
-    'a generator with a cursor of its own, which it changes': {
+    'a generator that mutates its cursor': {
       build: ({ cursor }) =>
         (function* () {
           const at = { page: (cursor as { page: number } | null)?.page ?? 0 };
@@ -308,14 +308,14 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
         ),
       idsOf: (id: number) => [id],
     },
-    'once, and a throttle': {
+    'a throttled array': {
       build: ({ cursor }, enumerators) =>
         enumerators.throttle(enumerators.array(numbers(10), { cursor }), { when: () => false, retryInMs: 0 }),
       idsOf: (id: number) => [id],
     },
   };
 
-  it.each(Object.keys(records))('R24: bad items of %s are redriven by themselves', async (name) => {
+  it.each(Object.keys(records))('R24: a redrive of %s handles only the bad items', async (name) => {
     const bad = new Set([1, 6, 10]);
     const { app, job, seen } = await skipping(records[name] as SourceCase, bad);
     expect(job.returnvalue).toEqual({ processed: 7, skipped: 3 });
@@ -327,7 +327,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
     expect(await app.iterations.deadLetters(job)).toEqual([]);
   });
 
-  it('R24: an item of a poll is gone, and a redrive takes no other item in its stead', async () => {
+  it('R24: an item of a poll is gone, and a redrive handles no other item instead', async () => {
     const queue = numbers(5);
     const bad = new Set([2]);
     const build: Build = (_, enumerators) => enumerators.poll(async () => queue.shift());
@@ -340,7 +340,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
     expect(await app.iterations.deadLetters(job)).toMatchObject([{ error: { name: 'ItemGoneError' } }]);
   });
 
-  it('R24: a generator that never comes to an item that is gone ends its search when the job has to stop', async () => {
+  it('R24: a redrive that searches a generator for a missing item stops at a shutdown', async () => {
     let gone = false;
     const build: Build = ({ cursor }) =>
       (function* () {
@@ -350,13 +350,13 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
     const { app, job } = await skipping({ build, idsOf: (id: number) => [id] }, new Set([2]));
     gone = true;
     await app.iterations.redrive(job);
-    await until('it searches', async () => (await app.queue().getActiveCount()) === 1);
+    await until('the redrive is active', async () => (await app.queue().getActiveCount()) === 1);
     await app.close();
     const reader = await queues.start({ iteration: { workers: false } });
     expect(await reader.iterations.deadLetters(job)).toHaveLength(1);
   });
 
-  it('R10: a redrive over a file that was changed fails, whatever onChange says', async () => {
+  it('R10: a redrive over a changed file fails, whatever onChange says', async () => {
     let file = csvOf(10);
     const bad = new Set([6]);
     const build: Build = ({ cursor }, { csv }) => csv.rows<{ id: string }>(file, { cursor, columns: true });

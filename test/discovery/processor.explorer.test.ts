@@ -21,13 +21,13 @@ import {
 import { type AppOptions, BOTH, describeQueues } from '../support/app.js';
 import { recordWorkers } from '../support/workers.js';
 
-/** What the handlers of a test were given, in order. */
+/** What the handlers of a test handled, in order. */
 let handled: string[] = [];
 beforeEach(() => {
   handled = [];
 });
 
-/** A whole processor but for `@IterativeProcessor`. */
+/** A complete processor, except for `@IterativeProcessor`. */
 abstract class Letters {
   @BuildEnumerator()
   build({ data, cursor }: BuildContext<{ letters?: string }>) {
@@ -42,7 +42,7 @@ abstract class Letters {
 
 const known = { queue: 'jobs', name: 'letters' } as const;
 
-/** A processor of these options, which may be wrong. */
+/** A processor with these options, which may be invalid. */
 function processorOf(options: unknown, name = 'Wrong'): Type {
   const type = { [name]: class extends Letters {} }[name] as Type<Letters>;
   IterativeProcessor(options as ProcessorOptions)(type);
@@ -55,7 +55,7 @@ function moduleOf(providers: Provider[], imports: (Type | DynamicModule)[] = [],
   return module;
 }
 
-describeQueues('misuse', ['redis'], (queues) => {
+describeQueues('misconfiguration', ['redis'], (queues) => {
   const opened: Queue[] = [];
   beforeAll(() => {
     BullModule.queueClass = class extends Queue {
@@ -89,9 +89,9 @@ describeQueues('misuse', ['redis'], (queues) => {
   }
 
   const refuses = (what: string, options: AppOptions, message: string) =>
-    it(`refuses ${what}`, () => expectRefusal(options, InvalidProcessorError, message));
+    it(`the application refuses ${what}`, () => expectRefusal(options, InvalidProcessorError, message));
 
-  describe('of a class', () => {
+  describe('misconfigured classes', () => {
     @IterativeProcessor(known)
     class NoBuilder {
       @EachIteration() each() {}
@@ -160,12 +160,12 @@ describeQueues('misuse', ['redis'], (queues) => {
       @OnIteration('completed' as 'complete') done() {}
     }
     refuses(
-      'an unknown event of @OnIteration, with the nearest known one',
+      'an unknown event of @OnIteration, and names the nearest one',
       { processors: [UnknownEvent] },
       "UnknownEvent: done has @OnIteration('completed'), an unknown event. Did you mean 'complete'?",
     );
 
-    it('refuses a decorated static method when its class is declared', () => {
+    it('a decorated static method throws when its class is declared', () => {
       const declare = () => {
         class Static extends Letters {
           @OnIteration('start') static begin() {}
@@ -177,7 +177,7 @@ describeQueues('misuse', ['redis'], (queues) => {
     });
   });
 
-  describe('of scopes', () => {
+  describe('misconfigured scopes', () => {
     const scoped = (name: string) =>
       `${name}: it, or something it injects, is request-scoped or transient; jobs have no request. Make it a singleton, and resolve such providers in the handler with ModuleRef`;
 
@@ -219,19 +219,19 @@ describeQueues('misuse', ['redis'], (queues) => {
     );
   });
 
-  describe('of queues', () => {
+  describe('misconfigured queues', () => {
     refuses(
       'a queue that is not registered',
       { processors: [processorOf({ queue: 'nowhere' })] },
       'Wrong: its queue "nowhere" is not registered. Add BullModule.registerQueue({ name: \'nowhere\' }) to the imports of TestModule',
     );
     refuses(
-      'two classes for one queue and name',
+      'two processors for one queue and name',
       { processors: [processorOf(known, 'First'), processorOf(known, 'Second')] },
       'Second: First handles the jobs "letters" of the queue "jobs" too. Give them different names',
     );
     refuses(
-      'two classes for every name of one queue',
+      'two processors for every name of one queue',
       { processors: [processorOf('jobs', 'First'), processorOf({ queue: 'jobs' }, 'Second')] },
       'Second: First handles all other jobs of the queue "jobs" too. Give them different names',
     );
@@ -244,7 +244,7 @@ describeQueues('misuse', ['redis'], (queues) => {
       'Derived: Base handles the jobs "letters" of the queue "jobs" too. Give them different names',
     );
     refuses(
-      'two classes of one queue that differ in worker',
+      'two processors of one queue with different worker options',
       {
         processors: [
           processorOf({ ...known, worker: { concurrency: 2 } }, 'First'),
@@ -274,22 +274,22 @@ describeQueues('misuse', ['redis'], (queues) => {
       'Wrong: BullModule.registerQueue gives the queue "jobs" "processors" of its own; both would take the same jobs. Use another queue';
     const registered = () => BullModule.registerQueue({ name: 'jobs', processors: [async () => {}] });
     refuses(
-      "registerQueue's own processors on the same queue",
+      'processors of registerQueue on the same queue',
       { queues: [], processors: [processorOf(known)], imports: [registered()] },
       inline,
     );
     refuses(
-      "registerQueue's own processors where another module registers the same queue",
+      'processors of registerQueue in another module on the same queue',
       { processors: [processorOf(known)], imports: [moduleOf([], [registered()])] },
       inline,
     );
   });
 
-  describe('of the module', () => {
+  describe('misconfigured modules', () => {
     it.each([
       ['forRoot twice', () => IterationModule.forRoot({ unknownJobMs: 1 })],
       ['forRoot and forRootAsync', () => IterationModule.forRootAsync({ useFactory: () => ({}) })],
-    ])('refuses %s', (_, second) =>
+    ])('the application refuses %s', (_, second) =>
       expectRefusal(
         { imports: [moduleOf([], [second()])] },
         InvalidOptionsError,
@@ -298,7 +298,7 @@ describeQueues('misuse', ['redis'], (queues) => {
     );
   });
 
-  describe('of options', () => {
+  describe('invalid options', () => {
     const milliseconds = 'a number of milliseconds, 0 or more';
     const wrong: readonly (readonly [options: object, message: string])[] = [
       [{ maxRuntimeMs: -1 }, `option "maxRuntimeMs" is -1; it must be ${milliseconds}`],
@@ -434,7 +434,7 @@ describeQueues('misuse', ['redis'], (queues) => {
         expect.stringContaining('unknown option "shutdown". The options are: maxRuntimeMs, ') as never,
       ],
     ];
-    /** Options of later versions: taken without a word, they would be a promise that nobody keeps. */
+    /** Options that do not exist yet. Accepted silently, they would have no effect. */
     const later = {
       partFailure: 'continue',
     };
@@ -443,13 +443,13 @@ describeQueues('misuse', ['redis'], (queues) => {
     const expected = (place: string, message: unknown) =>
       typeof message === 'string' ? at(place, message) : (message as string);
 
-    it.each(wrongModule)('refuses %o in forRoot', (options, message) => {
+    it.each(wrongModule)('forRoot refuses %o', (options, message) => {
       const configure = () => IterationModule.forRoot(options as IterationOptions);
       expect(configure).toThrow(InvalidOptionsError);
       expect(thrownBy(configure)).toMatchObject({ message: expected('IterationModule', message) });
     });
 
-    it.each(wrongModule)('refuses %o of forRootAsync', async (options, message) => {
+    it.each(wrongModule)('forRootAsync refuses %o', async (options, message) => {
       const imports = [
         BullModule.forRoot(queues.place as never),
         IterationModule.forRootAsync({ useFactory: async () => options as IterationOptions }),
@@ -463,12 +463,12 @@ describeQueues('misuse', ['redis'], (queues) => {
       [null, 'null'],
       ['jobs', '"jobs"'],
       [[], '[]'],
-    ])('refuses %o as the options of the module', (options, printed) => {
+    ])('forRoot refuses %o as its options', (options, printed) => {
       const message = `IterationModule: the options are ${printed}; they must be an object`;
       expect(thrownBy(() => IterationModule.forRoot(options as never))).toMatchObject({ message });
     });
 
-    it.each(wrongProcessor)('refuses %o of a processor', async (options, message) => {
+    it.each(wrongProcessor)('processors refuse %o', async (options, message) => {
       await expectRefusal(
         { processors: [processorOf(options)] },
         InvalidOptionsError,
@@ -476,13 +476,13 @@ describeQueues('misuse', ['redis'], (queues) => {
       );
     });
 
-    it.each([[undefined], [null], ['']])('refuses @IterativeProcessor(%o)', async (options) => {
+    it.each([[undefined], [null], ['']])('the application refuses @IterativeProcessor(%o)', async (options) => {
       const error = await refusalOf({ processors: [processorOf(options)] });
       expect(error).toBeInstanceOf(InvalidOptionsError);
       expect((error as Error).message).toContain('@IterativeProcessor of Wrong: ');
     });
 
-    it.each(Object.entries(later))('refuses %s, which this version does not know', async (name, value) => {
+    it.each(Object.entries(later))('processors and forRoot refuse the unknown option %s', async (name, value) => {
       const error = await refusalOf({ processors: [processorOf({ ...known, [name]: value })] });
       expect(error).toBeInstanceOf(InvalidOptionsError);
       expect((error as Error).message).toMatch(
@@ -491,7 +491,7 @@ describeQueues('misuse', ['redis'], (queues) => {
       expect(thrownBy(() => IterationModule.forRoot({ [name]: value } as never))).toBeInstanceOf(InvalidOptionsError);
     });
 
-    it('refuses what BullMQ refuses of a worker, naming the queue', async () => {
+    it('worker options that BullMQ refuses fail the start with an error that names the queue', async () => {
       const options = { processors: [processorOf({ ...known, worker: { drainDelay: 0 } })] };
       await expectRefusal(
         options,
@@ -501,7 +501,7 @@ describeQueues('misuse', ['redis'], (queues) => {
       expect(await refusalOf(options)).toHaveProperty('cause.message', 'drainDelay must be greater than 0');
     });
 
-    it('takes undefined for an option as its default', async () => {
+    it('an option that is undefined has its default', async () => {
       const options = {
         maxRuntimeMs: undefined,
         checkpoint: { everyMs: undefined, everyItems: undefined },
@@ -525,7 +525,7 @@ function thrownBy(work: () => unknown): unknown {
 }
 
 describeQueues('discovery', ['redis'], (queues) => {
-  /** What was handled of one job of this name. */
+  /** Runs one job of this name. @returns what the handlers handled. */
   async function handledOf(options: AppOptions, name = 'letters'): Promise<string[]> {
     const app = await queues.start(options);
     const job = await app.settled(await app.queue().add(name, { letters: 'ab' }));
@@ -533,7 +533,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     return handled;
   }
 
-  it('takes @Injectable above and below @IterativeProcessor', async () => {
+  it('@Injectable works above and below @IterativeProcessor', async () => {
     class Dependency {}
     @Injectable()
     @IterativeProcessor({ queue: 'jobs', name: 'above' })
@@ -565,7 +565,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     ]);
   });
 
-  it('takes the decorated methods in any order', async () => {
+  it('the decorated methods of a processor may be in any order', async () => {
     @IterativeProcessor(known)
     class Reversed {
       @OnIteration('complete') done(_context: IterationContext) {
@@ -587,7 +587,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     expect(await handledOf({ processors: [Reversed] })).toEqual(['start', 'a', 'complete']);
   });
 
-  it('inherits the roles of a base class; an override keeps its role without a decorator, and with one', async () => {
+  it('a subclass inherits decorated methods; an override keeps its role with and without decorator', async () => {
     abstract class Base {
       @BuildEnumerator() build({ cursor: _ }: BuildContext) {
         return [['a', 0]] as const;
@@ -624,12 +624,12 @@ describeQueues('discovery', ['redis'], (queues) => {
     ]);
   });
 
-  it('inherits @IterativeProcessor of a decorated base class', async () => {
+  it('a subclass inherits @IterativeProcessor from its base class', async () => {
     class Derived extends processorOf(known, 'Base') {}
     expect(await handledOf({ processors: [Derived] })).toEqual(['Derived a', 'Derived b']);
   });
 
-  it('lets a subclass of a processor name jobs of its own', async () => {
+  it('a subclass of a processor can handle jobs of another name', async () => {
     const Base = processorOf(known, 'Base');
     @IterativeProcessor({ queue: 'jobs', name: 'other' })
     class Derived extends Base {}
@@ -641,11 +641,11 @@ describeQueues('discovery', ['redis'], (queues) => {
   const Custom = processorOf(known, 'Custom');
   it.each<[string, Provider[]]>([
     ['useFactory', [{ provide: 'token', useFactory: () => new Custom() }]],
-    ['useFactory, async, of its class', [{ provide: Custom, useFactory: async () => new Custom() }]],
+    ['an async useFactory with its class as token', [{ provide: Custom, useFactory: async () => new Custom() }]],
     ['useFactory with inject', ['x', { provide: Custom, inject: ['value'], useFactory: () => new Custom() }] as never],
     ['useClass', [{ provide: 'token', useClass: Custom }]],
     ['useValue', [{ provide: 'token', useValue: new Custom() }]],
-    ['useExisting beside the class', [{ provide: 'alias', useExisting: Custom }, Custom]],
+    ['useExisting next to the class', [{ provide: 'alias', useExisting: Custom }, Custom]],
     [
       'useExisting before a factory',
       [
@@ -653,7 +653,7 @@ describeQueues('discovery', ['redis'], (queues) => {
         { provide: Custom, useFactory: () => new Custom() },
       ],
     ],
-  ])('finds a processor that is provided by %s, once', async (_, providers) => {
+  ])('a processor provided by %s is found once', async (_, providers) => {
     const processors = providers.filter((provider) => (provider as unknown) !== 'x');
     expect(await handledOf({ processors: [{ provide: 'value', useValue: 1 }, ...processors] })).toEqual([
       'Custom a',
@@ -662,7 +662,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     expect(queues.logs.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
-  it('handles the jobs of a class that two modules provide once, and warns', async () => {
+  it('a processor that two modules provide handles each job once, with a warning', async () => {
     const imports = [moduleOf([Custom], [], 'OneModule'), moduleOf([Custom], [], 'OtherModule')];
     expect(await handledOf({ imports })).toEqual(['Custom a', 'Custom b']);
     expect(queues.logs.filter((line) => line.startsWith('warn'))).toEqual([
@@ -670,7 +670,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     ]);
   });
 
-  it('warns of nothing when a module exports its processor to others', async () => {
+  it('a processor that its module exports to other modules logs no warning', async () => {
     @Module({ providers: [Custom], exports: [Custom] })
     class Exporting {}
     const imports = [moduleOf([], [Exporting], 'OneModule'), moduleOf([], [Exporting], 'OtherModule')];
@@ -678,7 +678,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     expect(queues.logs.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
-  it('leaves alone what provides nothing that is a processor', async () => {
+  it('providers that are not processors are ignored', async () => {
     const others: Provider[] = [
       { provide: 'null', useValue: null },
       { provide: 'undefined', useFactory: () => undefined },
@@ -689,7 +689,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     expect(await handledOf({ processors: [...others, processorOf(known, 'Real')] })).toEqual(['Real a', 'Real b']);
   });
 
-  it('gives the jobs of a name to its processor, and all others to the one that takes every name', async () => {
+  it('a named processor gets the jobs of its name; an unnamed processor gets all other jobs', async () => {
     const processors = [
       processorOf('jobs', 'Others'),
       processorOf({ queue: 'jobs', name: 'x' }, 'X'),
@@ -702,7 +702,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     expect(handled).toEqual(['X a', 'Others a', 'Y a', 'Others a', 'Others a']);
   });
 
-  it('takes methods that are named by symbols', async () => {
+  it('decorated methods may be named by symbols', async () => {
     const [build, each, start, around] = [Symbol('build'), Symbol('each'), Symbol('start'), Symbol('around')] as const;
     @IterativeProcessor(known)
     class Symbols {
@@ -726,7 +726,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     expect(handled).toEqual(['start']);
   });
 
-  it('calls several hooks of one event in the order of the class, and one hook of several events', async () => {
+  it('several hooks of one event run in class order; one hook can serve several events', async () => {
     @IterativeProcessor(known)
     class Hooks extends Letters {
       @OnIteration('complete') first(_context: IterationContext) {
@@ -744,7 +744,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     expect(await handledOf({ processors: [Hooks] })).toEqual(['both', 'Hooks a', 'Hooks b', 'first', 'both', 'last']);
   });
 
-  it('wraps each try of one item in every @AroundIteration, the first outermost, and not the run', async () => {
+  it('every @AroundIteration wraps each try of an item, the first one outermost', async () => {
     let failures = 1;
     @IterativeProcessor(known)
     class Wrapped extends Letters {
@@ -772,7 +772,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     ]);
   });
 
-  it('takes an item as finished when an @AroundIteration swallows its error, or does not call next', async () => {
+  it('an item is finished when an @AroundIteration swallows its error or does not call next', async () => {
     @IterativeProcessor(known)
     class Lenient extends Letters {
       @AroundIteration() async around({ item }: IterationContext, next: () => Promise<void>) {
@@ -789,7 +789,7 @@ describeQueues('discovery', ['redis'], (queues) => {
     expect(handled).toEqual(['no b', 'no c']);
   });
 
-  it('lets an application with a processor that no module provides start; enqueue of it says so', async () => {
+  it('an application starts when no module provides a processor; enqueue refuses that processor', async () => {
     const Nowhere = processorOf({ queue: 'jobs', name: 'nowhere' }, 'Nowhere');
     const app = await queues.start({ processors: [Custom] });
     const error: unknown = await app.iterations.enqueue(Nowhere, {}).catch((thrown) => thrown);
@@ -804,7 +804,7 @@ describeQueues('discovery', ['redis'], (queues) => {
 describeQueues('discovery of queues', BOTH, (queues) => {
   const workers = recordWorkers();
 
-  it('makes one worker for a queue that two modules register', async () => {
+  it('a queue that two modules register has one worker', async () => {
     const registered = () => BullModule.registerQueue({ name: 'jobs' });
     const feature = (name: string) =>
       moduleOf([processorOf({ queue: 'jobs', name }, name)], [registered()], `${name}Module`);
@@ -820,11 +820,11 @@ describe('a queue that is registered twice', () => {
   const queue = { name: 'jobs', connection: { host: 'one' }, prefix: undefined, queue: {} } as RegisteredQueue;
 
   it.each([
-    ['is the same with an equal connection', { connection: { host: 'one' } }, true],
-    ["is the same with BullMQ's own prefix spelt out", { prefix: 'bull' }, true],
-    ['is another with another connection', { connection: { host: 'other' } }, false],
-    ['is another with another prefix', { prefix: 'other' }, false],
-    ['is another with another name', { name: 'other' }, false],
+    ['an equal connection is the same queue', { connection: { host: 'one' } }, true],
+    ["BullMQ's default prefix, written out, is the same queue", { prefix: 'bull' }, true],
+    ['another connection is another queue', { connection: { host: 'other' } }, false],
+    ['another prefix is another queue', { prefix: 'other' }, false],
+    ['another name is another queue', { name: 'other' }, false],
   ])('%s', (_, difference, same) => {
     expect(sameQueue(queue, { ...queue, queue: {} as Queue, ...difference })).toBe(same);
   });

@@ -6,7 +6,7 @@ import { blocksOf, documentOf } from '../support/markdown.js';
 const blocks = blocksOf(documentOf('docs/exactly-once.md'));
 const snippets = blocks.filter(({ language }) => language === 'ts');
 
-/** The files that the snippets import and do not show, by their names. */
+/** Files that the snippets import and do not show, by name. */
 const SURROUNDINGS = {
   'order.entity': `
     import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
@@ -20,7 +20,7 @@ const SURROUNDINGS = {
       @Column() amount!: number;
     }
   `,
-  // As Prisma would generate it for these two models.
+  // What Prisma would generate for these two models.
   'prisma.client': `
     export interface Order { id: number; amount: number }
     type NewBooking = { data: { orderId: number; amount: number } };
@@ -46,12 +46,12 @@ beforeAll(() => {
 afterAll(() => compiled.remove());
 
 describe('docs/exactly-once.md', () => {
-  it('has only snippets that compile as they stand, as strictly as the library', () => {
+  it('every snippet compiles unchanged, under the compiler options of the library', () => {
     expect(snippets.map(({ heading }) => heading)).toEqual(['Exactly once', 'TypeORM', 'Prisma']);
     expect(compiled.errors).toBe('');
   });
 
-  it("shows Prisma's model and table as the library gives them", () => {
+  it('the Prisma model and table equal the output of prismaModel() and prismaMigration()', () => {
     const text = (language: string) => blocks.find((block) => block.language === language)?.text.trim();
     expect(text('prisma')).toBe(prismaModel('postgresql').trim());
     const sql = blocks.find((block) => block.language === 'sql' && block.text.startsWith('CREATE'))?.text;

@@ -13,14 +13,14 @@ beforeAll(() => {
 afterAll(() => compiled.remove());
 
 describe('docs/failures.md', () => {
-  it('has only TypeScript blocks, which compile, as strictly as the library', () => {
+  it('every code block is TypeScript and compiles, under the compiler options of the library', () => {
     expect(new Set(blocks.map(({ language }) => language))).toEqual(new Set(['ts']));
     expect(compiled.errors).toBe('');
   });
 });
 
 describeQueues('the first processor of docs/failures.md', ['redis'], (queues) => {
-  it('R24: tries an item in place, skips it for an error that `when` allows, and a redrive handles it after the fix', async () => {
+  it('R24: the processor retries an item, skips it if `when` allows, and handles it at a redrive', async () => {
     const [first] = blocks;
     const { Bank, Collect, NoSuchAccount } = (await compiled.import(first?.module as string)) as Record<string, Type>;
     const asked: string[] = [];

@@ -10,19 +10,19 @@ const documents = [
   ...readdirSync(new URL('docs/', project)).map((name) => `docs/${name}`),
 ];
 
-/** What npm packs: `files` of package.json, and what it always adds. */
+/** What npm packs: `files` of package.json, and the files that npm always adds. */
 const packed: readonly string[] = [...JSON.parse(documentOf('package.json')).files, 'README.md', 'LICENSE'];
 
-/** Most characters of a line. */
+/** Maximum length of a line. */
 const MAX_LINE = 120;
 
-/** `file#heading` of every link to another part of the project. */
+/** Every link to another part of the project, as `file#heading`. */
 function linksOf(document: string): readonly string[] {
   const text = documentOf(document).replace(/^```.*?^```$/gms, '');
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link).filter((link) => !/^https?:/.test(link));
 }
 
-/** The lines of a document that can be wrapped, code among them: outside tables, and without URLs. */
+/** The lines of a document that can be wrapped, code included: outside tables, and without URLs. */
 function linesOf(document: string): readonly string[] {
   const lines = documentOf(document).split('\n');
   return lines.filter((line) => !line.startsWith('|')).map((line) => line.replace(/https?:\/\/[^)\s]+/g, ''));
@@ -39,7 +39,7 @@ function anchorsOf(document: string): readonly string[] {
 }
 
 describe.each(documents)('%s', (document) => {
-  it('has only links that lead to a file and a heading of it', () => {
+  it('every link leads to an existing file and heading', () => {
     const dead = linksOf(document).filter((link) => {
       const [path = '', anchor] = link.split('#');
       const target = path === '' ? document : posix.join(posix.dirname(document), path);
@@ -49,14 +49,14 @@ describe.each(documents)('%s', (document) => {
     expect(dead).toEqual([]);
   });
 
-  it('has only links that lead to what npm packs', () => {
+  it('every link leads to a file in the npm package', () => {
     const here = posix.dirname(document);
     const targets = linksOf(document).map((link) => posix.join(here, link.split('#')[0] || posix.basename(document)));
     const isPacked = (target: string) => packed.some((path) => target === path || target.startsWith(`${path}/`));
     expect(targets.filter((target) => !isPacked(target))).toEqual([]);
   });
 
-  it('has no line over 120 characters outside of tables', () => {
+  it('no line outside tables has over 120 characters', () => {
     expect(linesOf(document).filter((line) => [...line].length > MAX_LINE)).toEqual([]);
   });
 });
@@ -67,12 +67,12 @@ describe('docs/guarantees.md', () => {
     .filter((path) => path.endsWith('.test.ts'))
     .map((path) => readFileSync(new URL(`test/${path}`, project), 'utf8'));
 
-  it('states every rule that is built', () => {
+  it('the document states every rule that is implemented', () => {
     const built = [...Array.from({ length: 26 }, (_, index) => `R${index + 1}`), 'R29', 'R30'];
     expect(rules).toEqual(built);
   });
 
-  it('states no rule that no test names', () => {
+  it('a test names every rule of the document', () => {
     expect(rules.filter((rule) => !tests.some((text) => new RegExp(`['"\`][^'"\`]*\\b${rule}\\b`).test(text)))).toEqual(
       [],
     );

@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { Enumerator } from '../../lib/index.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 
-/** What every example hands out. */
+/** The item of every example. */
 export interface Order {
   readonly id: string | bigint;
 }
@@ -20,12 +20,12 @@ export interface Orders {
   readonly pool: pg.Pool;
   /** The ids, in the order of the table's key. */
   readonly ids: readonly string[];
-  /** Of the statements so far. */
+  /** The plans of the statements executed so far. */
   readonly plans: Plan[];
   drop(): Promise<void>;
 }
 
-/** Each statement's plan comes as a notice; the session writes times in a form that only PostgreSQL understands. */
+/** PostgreSQL sends each plan as a notice, and formats times so that only PostgreSQL can read them. */
 const SESSION = {
   session_preload_libraries: 'auto_explain',
   'auto_explain.log_min_duration': '0',
@@ -36,7 +36,7 @@ const SESSION = {
   TimeZone: 'Europe/Berlin',
 };
 
-/** Two or three rows share each 100 microseconds, across the end of daylight saving; no number can distinguish the ids. */
+/** Two or three rows share each 100 us, across the end of daylight saving. Ids are beyond 2^53. */
 const INSERT = `
   INSERT INTO orders (id, created_at, customer) OVERRIDING SYSTEM VALUE
   SELECT 9007199254740992 + n, timestamptz '2026-10-25 00:59:59.996Z' + (n * 73 % $1) * 2 / 5 * interval '100 us', 'Ada'

@@ -45,20 +45,20 @@ async function exportsOf<Exports>(heading: string): Promise<Exports> {
 }
 
 describe('docs/sources.md', () => {
-  it('has no block that is neither TypeScript nor SQL', () => {
+  it('every code block is TypeScript or SQL', () => {
     expect(blocks.filter(({ language }) => !['ts', 'sql'].includes(language))).toEqual([]);
   });
 
-  it('has no snippet without surroundings, and surroundings for no others', () => {
+  it('every snippet has surrounding code in SURROUNDINGS, and nothing else has', () => {
     expect(snippets.map(({ heading }) => heading)).toEqual(Object.keys(SURROUNDINGS));
   });
 
-  it('has only snippets that compile, as strictly as the library', () => {
+  it('every snippet compiles under the compiler options of the library', () => {
     expect(compiled.errors).toBe('');
   });
 });
 
-describe('the source of one file in docs/sources.md', () => {
+describe('the custom source of docs/sources.md', () => {
   interface Own {
     readonly Days: new (first: string, last: string, cursor: Cursor) => Enumerator<string>;
   }
@@ -111,7 +111,7 @@ describe('the CSV of docs/sources.md', () => {
     build: async (at) => csv.rows((await exportsOf<Http>('HTTP')).overHttp(url('/')), at),
   });
 
-  it('HTTP: says that a server knows no ranges', async () => {
+  it('HTTP: the error says that the server ignores range requests', async () => {
     const { overHttp } = await exportsOf<Http>('HTTP');
     const cursor = await cursorOf(csv.rows(overHttp(url('/')), { cursor: null }), 90);
     const resumed = csv.rows(overHttp(url('/no-ranges')), { cursor });
@@ -131,7 +131,7 @@ describe('the CSV of docs/sources.md', () => {
   it.each([
     ['windows-1252', Buffer.from(text, 'latin1')],
     ['utf-16be', Buffer.from(`\ufeff${text}`, 'utf16le').swap16()],
-  ])('%s is read and resumed', async (encoding, bytes) => {
+  ])('csv.rows reads and resumes a file in %s', async (encoding, bytes) => {
     const source = (await decoding()).decoded(fileOf(bytes), encoding);
     const whole = await all(csv.rows(source, { cursor: null }));
     expect(whole.map(([row]) => identify(row))).toEqual(expected);
@@ -139,7 +139,7 @@ describe('the CSV of docs/sources.md', () => {
     expect(rest.map(([row]) => identify(row))).toEqual(expected.slice(90));
   });
 
-  it('a silent stream fails, and is destroyed', async () => {
+  it('a silent stream rejects and is destroyed', async () => {
     const { timed } = await exportsOf<{ timed: (stream: Readable, ms: number) => Readable }>('A silent stream');
     const stream = new Readable({ read() {} });
     stream.push('n\n1\n2\n');
@@ -174,14 +174,14 @@ describe.each(EXAMPLES)('the keyset of docs/sources.md by %s', (driver) => {
     });
   });
 
-  it('gives nothing of an empty table', async () => {
+  it('the keyset yields no row of an empty table', async () => {
     const orders = await createOrders({ rows: 0, table });
     const build = await buildOf(driver, { orders, pageSize: 7 });
     expect(await idsOf(build(null))).toEqual([]);
     await orders.drop();
   });
 
-  it('reads each page as one range of the index', async () => {
+  it('the keyset reads each page as one index range', async () => {
     const orders = await createOrders({ rows: 20_000, table });
     const build = await buildOf(driver, { orders, pageSize: 1000 });
     expect(await idsOf(build(null))).toEqual(orders.ids);
@@ -197,7 +197,7 @@ describe.each(EXAMPLES)('the keyset of docs/sources.md by %s', (driver) => {
 });
 
 describeQueues('the processors of docs/sources.md', ['redis'], (queues) => {
-  it.each(EXAMPLES)('%s: exports each order once and in order, though a shutdown interrupts it', async (driver) => {
+  it.each(EXAMPLES)('%s: the processor exports each order once, in order, across a shutdown', async (driver) => {
     const orders = await createOrders({ rows: 200, table });
     const { type, handler } = await exampleOf(driver);
     const processors = [type, ...(await connectionsTo(orders))];
@@ -223,9 +223,9 @@ describeQueues('the processors of docs/sources.md', ['redis'], (queues) => {
   });
 
   it.each([
-    ['At most once', 'loses only the signup whose handler failed', 'abcdef'],
-    ['At least once', 'handles the signup again whose handler failed', 'abbcdef'],
-  ])('%s: %s, and nothing at a shutdown', async (heading, _, expected) => {
+    ['At most once', 'loses only the failed signup', 'abcdef'],
+    ['At least once', 'repeats only the failed signup', 'abbcdef'],
+  ])('%s: the job %s, and nothing at a shutdown', async (heading, _, expected) => {
     const { Documented, handler } = await exportsOf<{ Documented: Type; handler: Handler<string> }>(heading);
     const redis = new Redis(process.env.REDIS_URL as string, { keyPrefix: queues.place.prefix as string });
     await redis.rpush('signups', ...'abcdef');
@@ -243,7 +243,7 @@ describeQueues('the processors of docs/sources.md', ['redis'], (queues) => {
     await hold.reached;
     await first.close();
     const second = await queues.start(app);
-    await until('all are handled', () => begun.join('') === expected);
+    await until('all signups are handled', () => begun.join('') === expected);
     await second.close();
     expect(await redis.exists('signups', 'taken')).toBe(0);
     await redis.quit();
@@ -259,7 +259,7 @@ interface Exporting {
   build(context: BuildContext): Enumerator<Order>;
 }
 
-/** The example's own build method, but for the size of its pages. */
+/** The example's own build method, with another page size. */
 async function buildOf(driver: string, { orders, pageSize }: { orders: Orders; pageSize: number }) {
   const { type } = await exampleOf(driver);
   const enumerators = { provide: EnumeratorBuilder, useValue: enumeratorsOf(pageSize) };
@@ -269,7 +269,7 @@ async function buildOf(driver: string, { orders, pageSize }: { orders: Orders; p
   return (cursor: Cursor) => nest.get(type).build({ cursor } as BuildContext);
 }
 
-/** The connections of the document, to these orders. */
+/** The providers of connections that the document shows, for the database of these orders. */
 async function connectionsTo({ pool }: Orders): Promise<Provider[]> {
   const { connections } = await exportsOf<{ connections: Provider[] }>('Connections');
   return [...connections, { provide: Pool, useValue: pool }];

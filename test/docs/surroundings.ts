@@ -58,7 +58,7 @@ export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>>
   'Your own source': (snippet) => snippet,
 };
 
-/** Its handler passes each order to `handler`. */
+/** A processor whose handler passes each order to `handler`. */
 function exporting(snippet: string): string {
   return `
     export const handler = { each: async (_order: Order, _context: import('nestjs-iteration').IterationContext) => {} };

@@ -27,7 +27,7 @@ describe('array', () => {
     stretches: 5,
   });
 
-  it('R13: resumed, copies no more than two pages of what is left, whether items are taken alone or in parts', async () => {
+  it('R13: a resumed array copies at most two pages, read directly or through take', async () => {
     const asked: number[] = [];
     const items = new Proxy(hundreds, {
       get(target, name) {
@@ -40,12 +40,12 @@ describe('array', () => {
       asked.length = 0;
       const reader = readerOf(enumerator);
       expect((await reader.next())?.items[0]).toBe(100);
-      expect([asked[0], asked.at(-1)]).toEqual([100, 20_099]); // a page, and the one ahead
+      expect([asked[0], asked.at(-1)]).toEqual([100, 20_099]); // one page, and the page ahead
       await reader.close();
     }
   });
 
-  it.each([-1, 1.5, 'a', [1]])('refuses the cursor %j, which is no index', (cursor) => {
+  it.each([-1, 1.5, 'a', [1]])('array refuses the cursor %j, which is not an index', (cursor) => {
     expect(() => arrayEnumerator(letters, { cursor })).toThrow(`The cursor ${JSON.stringify(cursor)} is not an index`);
   });
 });

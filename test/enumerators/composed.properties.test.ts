@@ -22,7 +22,7 @@ function sequence(items: readonly unknown[]): Model {
 
 describe('sources of one level', () => {
   const items = fc.array(fc.string(), { maxLength: 12 });
-  // A generator does not know how many items stand before its cursor; in a job, the job does.
+  // A generator does not know how many items precede its cursor; a job does.
   for (const source of (Object.keys(KINDS) as Kind[]).filter((name) => name !== 'take of a generator')) {
     itResumesExactly(source, {
       source,
@@ -53,7 +53,7 @@ describe('sources of one level', () => {
 });
 
 describe('nested', () => {
-  /** A tree of names in which each node has as many children as its name's turn says. */
+  /** A tree of names; the hash of a name picks its number of children. */
   class Tree {
     constructor(
       private readonly counts: readonly number[],
@@ -61,8 +61,8 @@ describe('nested', () => {
     ) {}
 
     children(name: string): readonly string[] {
-      const turn = [...name].reduce((sum, letter) => sum * 7 + letter.charCodeAt(0), 1);
-      const count = this.counts[turn % this.counts.length] as number;
+      const hash = [...name].reduce((sum, letter) => sum * 7 + letter.charCodeAt(0), 1);
+      const count = this.counts[hash % this.counts.length] as number;
       return Array.from({ length: count }, (_, index) => `${name}/${index}`);
     }
 
@@ -78,7 +78,7 @@ describe('nested', () => {
     }
   }
 
-  itResumesExactly('nested of two to four levels of any kinds', {
+  itResumesExactly('nested of two to four levels of any kind', {
     source: 'nested',
     cases: fc.record({
       counts: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 9 }),
@@ -134,7 +134,7 @@ describe('nested', () => {
     });
   }
 
-  /** Shops and their products, and how far they are finished. */
+  /** Shops and their products, and the position of the last finished one. */
   class Shops {
     readonly #shops = new Map<number, Set<number>>();
     #position: readonly [number, number] | undefined;
@@ -185,13 +185,13 @@ describe('nested', () => {
     ids: readonly number[],
     cursor: unknown,
   ): EnumeratorLike<number, number> {
-    const behind = (after: unknown) => ids.filter((id) => id > ((after as number | null) ?? -1));
-    if (kind === 'generator') return behind(cursor).map((id) => [id, id] as const);
+    const idsAfter = (after: unknown) => ids.filter((id) => id > ((after as number | null) ?? -1));
+    if (kind === 'generator') return idsAfter(cursor).map((id) => [id, id] as const);
     return build.keyset({
       cursor: cursor as number | null,
       pageSize: 2,
       key: (id: number) => id,
-      fetch: async (after, limit) => behind(after).slice(0, limit),
+      fetch: async (after, limit) => idsAfter(after).slice(0, limit),
     });
   }
 

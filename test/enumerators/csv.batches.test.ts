@@ -33,19 +33,19 @@ describe('csv.batches', () => {
     });
   }
 
-  it.each([1, 3, 7, 64, 99, 100, 101])('have exactly %i records but the last, across chunks', async (batchSize) => {
+  it.each([1, 3, 7, 64, 99, 100, 101])('every batch but the last has %i records, across chunks', async (batchSize) => {
     for (const source of [fileOf(large), large, chunked(large, 4_099), chunked(large, large.length)]) {
       expect((await items(csv.batches(source, { cursor: null, batchSize }))).map(idsOf)).toEqual(inBatches(batchSize));
     }
   });
 
-  it('have 1000 records by default', async () => {
+  it('a batch has 1000 records by default', async () => {
     const batches = await items(csv.batches(Buffer.from(numbers(2_500)), { cursor: null }));
     expect(batches.map(({ length }) => length)).toEqual([1000, 1000, 500]);
     expect(await items(csv.batches(Buffer.from('a\n'), { cursor: null }))).toEqual([]);
   });
 
-  it("have the cursor of their last record, which csv.rows takes, as they take a row's", async () => {
+  it("a batch has the cursor of its last record; csv.rows and csv.batches accept each other's", async () => {
     const rows = await all(csv.rows(large, { cursor: null }));
     const batches = await all(csv.batches(large, { cursor: null, batchSize: 7 }));
     expect(batches.map(([, cursor]) => cursor)).toEqual(
@@ -58,7 +58,7 @@ describe('csv.batches', () => {
     expect(await source.size?.()).toBe(15);
   });
 
-  it('go on with what was appended, in batches that begin behind the last record', async () => {
+  it('resuming reads appended records, in batches that start after the last record', async () => {
     const path = fileOf(numbers(5));
     const first = await all(csv.batches(path, { cursor: null, batchSize: 3 }));
     expect(first.map(([rows]) => rows.length)).toEqual([3, 2]);
@@ -69,7 +69,7 @@ describe('csv.batches', () => {
     expect(again.map(({ length }) => length)).toEqual([3, 3]);
   });
 
-  it('R10: a changed file is refused', async () => {
+  it('R10: csv.batches refuses a changed file', async () => {
     const path = fileOf(large);
     const [[, cursor] = []] = await all(csv.batches(path, { cursor: null, batchSize: 50 }));
     await truncate(path, 100_000);
@@ -77,7 +77,7 @@ describe('csv.batches', () => {
     await expect(rest).rejects.toThrow(SourceChangedError);
   });
 
-  it('take the options of csv-parse', async () => {
+  it('csv.batches accepts the options of csv-parse', async () => {
     const batches: Enumerator<{ A: number }[]> = csv.batches<{ A: number }>(Buffer.from('a\n1\n2\n3\n'), {
       cursor: null,
       batchSize: 2,
@@ -87,25 +87,25 @@ describe('csv.batches', () => {
     expect(await items(batches)).toEqual([[{ A: 1 }, { A: 2 }], [{ A: 3 }]]);
   });
 
-  describe('name themselves in every error', () => {
-    it.each([0, -1, 1.5, Number.NaN, '2', 2 ** 60])('of the batch size %s', (batchSize) => {
+  describe('errors of csv.batches', () => {
+    it.each([0, -1, 1.5, Number.NaN, '2', 2 ** 60])('the error for batch size %s names csv.batches', (batchSize) => {
       const build = () => csv.batches(large, { cursor: null, batchSize: batchSize as number });
       expect(build).toThrow(InvalidOptionsError);
       expect(build).toThrow('csv.batches: option "batchSize" is ');
     });
 
     it.each<[string, object, string]>([
-      ['no cursor', { cursor: undefined }, 'csv.batches: no cursor is given'],
+      ['a missing cursor', { cursor: undefined }, 'csv.batches: no cursor is given'],
       ['an unknown option', { pageSize: 9 }, 'csv.batches has no option "pageSize". It has: cursor, batchSize, bom'],
       ['a refused option', { info: true }, 'csv.batches cannot take "info"'],
-      ['two that exclude each other', { trim: true, skip_records_with_error: true }, 'csv.batches cannot take "trim"'],
-    ])('of %s', (_, options, message) => {
+      ['conflicting options', { trim: true, skip_records_with_error: true }, 'csv.batches cannot take "trim"'],
+    ])('the error for %s names csv.batches', (_, options, message) => {
       const build = () => csv.batches(large, { cursor: null, ...options });
       expect(build).toThrow(InvalidOptionsError);
       expect(build).toThrow(message);
     });
 
-    it('of no options at all', () => {
+    it('the error for undefined options names csv.rows or csv.batches', () => {
       for (const call of ['rows', 'batches'] as const) {
         const build = () => csv[call](large, undefined as never);
         expect(build).toThrow(InvalidOptionsError);
@@ -113,13 +113,13 @@ describe('csv.batches', () => {
       }
     });
 
-    it('of the cursor', () => {
+    it('the error for the cursor of another source names csv.batches', () => {
       const build = () => csv.batches(large, { cursor: 3 });
       expect(build).toThrow(InvalidCursorError);
       expect(build).toThrow('is not one of csv.batches');
     });
 
-    it('of the source', async () => {
+    it('the error for a source that cannot be read names csv.batches', async () => {
       expect(() => csv.batches(3 as never, { cursor: null })).toThrow('csv.batches cannot read 3');
       const given = async (source: unknown) => items(csv.batches(source as CsvSource, { cursor: null }));
       await expect(given(() => 'a')).rejects.toThrow('The function given to csv.batches returned a string');

@@ -8,7 +8,7 @@ import type { At, Enumerator } from '../../lib/enumerators/contract/index.js';
 import { CsvEnumeratorBuilder, type CsvSource } from '../../lib/enumerators/csv/csv.enumerator.js';
 import { all, chunked, httpServer, items, temporaryFiles } from '../support/csv.js';
 
-/** A file, and what its records are. */
+/** A file and its records. */
 interface Case {
   readonly content: string | Buffer;
   readonly options?: Options;
@@ -19,31 +19,31 @@ const csv = new CsvEnumeratorBuilder();
 const fileOf = temporaryFiles();
 const http = httpServer();
 
-/** Every way to read the same bytes; a stream's chunks are odd, so they split characters, quotes and line ends. */
+/** Every way to read the same bytes. Odd sizes of chunks split characters, quotes and line ends. */
 const SOURCES: Record<string, (bytes: Buffer) => CsvSource> = {
   'a path': fileOf,
   'a Buffer': (bytes) => bytes,
-  'a stream in odd chunks': (bytes) => chunked(bytes, ...(bytes.length > 5_000 ? [4_099, 1, 9_973] : [1, 2, 3, 5, 7])),
+  'a chunked stream': (bytes) => chunked(bytes, ...(bytes.length > 5_000 ? [4_099, 1, 9_973] : [1, 2, 3, 5, 7])),
   'HTTP ranges': (bytes) => {
     http.serve(bytes);
     return http.source;
   },
 };
 
-describe("csv-spectrum's", () => {
+describe('files of csv-spectrum', () => {
   for (const [name, spectrum] of Object.entries(spectrumCases())) itIsCutAtEveryRecord(name, spectrum);
 
-  it('cases are all here', () => {
+  it('csv-spectrum has 12 files', () => {
     expect(Object.keys(spectrumCases())).toHaveLength(12);
   });
 });
 
-describe('our', () => {
+describe('files of our own', () => {
   for (const [name, nasty] of Object.entries(nastyCases())) {
     itIsCutAtEveryRecord(name, nasty);
 
-    if (nasty.options?.objname) continue; // of which csv-parse makes one object
-    it(`${name} is what csv-parse itself reads`, () => {
+    if (nasty.options?.objname) continue; // csv-parse/sync returns one object for these
+    it(`csv-parse returns the same records: ${name}`, () => {
       const { content, options, expected } = nasty;
       expect(parse(Buffer.from(content), { bom: true, columns: true, ...options } as Options)).toEqual(expected);
     });
@@ -53,13 +53,13 @@ describe('our', () => {
 function itIsCutAtEveryRecord(name: string, { content, options, expected }: Case): void {
   const bytes = Buffer.from(content);
   for (const [from, sourceOf] of Object.entries(SOURCES)) {
-    it(`R1: ${name}, from ${from}: rows, cut at every record, go on exactly`, async () => {
+    it(`R1: rows of ${from} resume exactly: ${name}`, async () => {
       const source = sourceOf(bytes);
       await cutEverywhere((at) => csv.rows<unknown>(source, { ...at, ...options }), expected);
     });
 
     for (const batchSize of [1, 2, 3]) {
-      it(`R1: ${name}, from ${from}: batches of ${batchSize}, cut at every one and at every record, go on exactly`, async () => {
+      it(`R1: batches of ${batchSize} of ${from} resume exactly: ${name}`, async () => {
         const source = sourceOf(bytes);
         const batches = (at: At) => csv.batches<unknown>(source, { ...at, ...options, batchSize });
         await cutEverywhere(batches, inBatches(expected, batchSize));
@@ -75,7 +75,7 @@ function itIsCutAtEveryRecord(name: string, { content, options, expected }: Case
   }
 }
 
-/** What follows any cursor has the same items, and the same cursors, as a run that was never interrupted. */
+/** A run that resumes after any cursor yields the same items and cursors as an uninterrupted run. */
 async function cutEverywhere(build: (at: At) => Enumerator<unknown>, expected: readonly unknown[]): Promise<void> {
   const whole = await all(build({ cursor: null }));
   expect(whole.map(([item]) => item)).toEqual(expected);
@@ -99,7 +99,7 @@ function spectrumCases(): Record<string, Case> {
       const content = readFileSync(join(folder, 'csvs', `${name}.csv`));
       const json: unknown = JSON.parse(readFileSync(join(folder, 'json', `${name}.json`), 'utf8'));
       if (name !== 'location_coordinates') return [name, { content, expected: json as unknown[] }];
-      // Its quotes stand in the middle of a field, and its JSON is no list and has another telephone number than the file.
+      // This file has quotes in the middle of a field. Its JSON is not a list, and has another phone number.
       const expected = [{ ...(json as object), 'Contact Phone Number': '2095257564' }];
       return [name, { content, options: { relax_quotes: true }, expected }];
     }),
@@ -117,7 +117,7 @@ function nastyCases(): Record<string, Case> {
         { 'a\r\nb': '3', c: '\r' },
       ],
     },
-    'lone CR, with other line ends in quotes, and no last one': {
+    'lone CR, and other line ends in quotes': {
       content: 'a,b\r"\n",1\r"\r\n",2\r"\r",3\r,4',
       expected: [
         { a: '\n', b: '1' },
@@ -126,7 +126,7 @@ function nastyCases(): Record<string, Case> {
         { a: '', b: '4' },
       ],
     },
-    'fields of quotes, delimiters and nothing': {
+    'fields of quotes, of delimiters, and empty': {
       content: 'a,b\n"""","""""",\n"""""",","\n,\n"",""\n",,",""""\n'.replace(',\n"""""",",', '\n"""""",",'),
       expected: [
         { a: '"', b: '""' },
@@ -136,7 +136,7 @@ function nastyCases(): Record<string, Case> {
         { a: ',,', b: '"' },
       ],
     },
-    'records alike, so that only their place tells them apart': {
+    'identical records': {
       content: 'a,b\n1,1\n1,1\n1,1\n"1","1"\n1,1\n',
       expected: Array.from({ length: 5 }, () => ({ a: '1', b: '1' })),
     },
@@ -149,7 +149,7 @@ function nastyCases(): Record<string, Case> {
         { a: '\x85', b: '\x0b' },
       ],
     },
-    'emoji and marks, some of them in the header': {
+    'emoji and combining marks, also in the header': {
       content: '👩‍👩‍👧‍👦,ä\ne\u0301,🏳️‍🌈\n"🙂\n",\u{10ffff}\nﷺ,"a\u200db"\n',
       expected: [
         { '👩‍👩‍👧‍👦': 'e\u0301', ä: '🏳️‍🌈' },
@@ -157,7 +157,7 @@ function nastyCases(): Record<string, Case> {
         { '👩‍👩‍👧‍👦': 'ﷺ', ä: 'a\u200db' },
       ],
     },
-    'names of the object prototype': {
+    'columns named as members of Object.prototype': {
       content: '__proto__,constructor,toString\n1,2,3\n4,5,6\n',
       expected: [JSON.parse('{"__proto__":"1","constructor":"2","toString":"3"}')].concat(
         JSON.parse('{"__proto__":"4","constructor":"5","toString":"6"}'),
@@ -179,7 +179,7 @@ function nastyCases(): Record<string, Case> {
         { a: '漢', b: '2' },
       ],
     },
-    'one line of UTF-16 without an end': {
+    'one unterminated line of UTF-16': {
       content: Buffer.from('\ufeffä,b', 'utf16le'),
       options: { columns: false },
       expected: [['ä', 'b']],
@@ -205,12 +205,12 @@ function nastyCases(): Record<string, Case> {
       options: { relax_column_count: true },
       expected: [{ a: '1' }, { a: '2', b: '3' }, { a: '' }, { a: '4', b: '5' }, { a: '7', b: '' }],
     },
-    'rows that are shorter, and longer than the first, without columns': {
+    'rows of different lengths, without columns': {
       content: '1,2\n3\n4,5,6\n7,8\n',
       options: { columns: false, relax_column_count_less: true, relax_column_count_more: true },
       expected: [['1', '2'], ['3'], ['4', '5', '6'], ['7', '8']],
     },
-    'comments and empty lines before, between and behind everything': {
+    'comments and empty lines everywhere': {
       content: '# one\n\n# two\na,b\n\n#x,y\n1,"#2"\n# "\n\n3,4 # five\n\n#\n\n6,7\n\n# "end',
       options: { comment: '#', skip_empty_lines: true, trim: true },
       expected: [
@@ -227,7 +227,7 @@ function nastyCases(): Record<string, Case> {
         { a: '6', b: '//' },
       ],
     },
-    'records that end in several ways, some of them on one line': {
+    'several record delimiters, some on one line': {
       content: 'a,b\n1,2|3,4\r\n5,"|"|6,7\n8,"\r\n"|9,0',
       options: { record_delimiter: ['\r\n', '|', '\n'] },
       expected: ['1,2', '3,4', '5,|', '6,7', '8,\r\n', '9,0'].map((line) => {
@@ -235,17 +235,17 @@ function nastyCases(): Record<string, Case> {
         return { a, b };
       }),
     },
-    'a record delimiter that begins with another': {
+    'record delimiters | and ||, the shorter first': {
       content: 'a|b||c|d',
       options: { record_delimiter: ['|', '||'], columns: false },
       expected: [['a'], ['b'], [''], ['c'], ['d']],
     },
-    'a record delimiter that another begins with': {
+    'record delimiters || and |, the longer first': {
       content: 'a|b||c|d||e',
       options: { record_delimiter: ['||', '|'], columns: false },
       expected: [['a'], ['b'], ['c'], ['d'], ['e']],
     },
-    'delimiters of several characters, of which one is not ASCII': {
+    'delimiters of several characters, one not ASCII': {
       content: 'a¦¦b\n1¦¦"¦¦"\n¦2::3¦\n',
       options: { delimiter: ['¦¦', '::'] },
       expected: [
@@ -253,7 +253,7 @@ function nastyCases(): Record<string, Case> {
         { a: '¦2', b: '3¦' },
       ],
     },
-    'another quote, and a backslash to escape it': {
+    'another quote, escaped by a backslash': {
       content: "a,b\n'\\'\n\\\\',\\\n'\\'','\"'\n",
       options: { quote: "'", escape: '\\' },
       expected: [
@@ -277,7 +277,7 @@ function nastyCases(): Record<string, Case> {
         { a: '5', b: '6"7' },
       ],
     },
-    'columns of one name, in groups': {
+    'columns with the same name, in groups': {
       content: 'a,b,a,a\n1,2,3,4\n5,6,7,8\n',
       options: { group_columns_by_name: true },
       expected: [
@@ -285,7 +285,7 @@ function nastyCases(): Record<string, Case> {
         { a: ['5', '7', '8'], b: '6' },
       ],
     },
-    'given columns, one of them left out, without a header': {
+    'given columns, one left out, no header': {
       content: '1,2,3\n4,5,6\n',
       options: { columns: ['a', null, { name: 'c' }] },
       expected: [
@@ -301,7 +301,7 @@ function nastyCases(): Record<string, Case> {
         { a: '3', b: '4' },
       ],
     },
-    'a preamble, and lines from and to': {
+    'a preamble, from_line and to_line': {
       content: 'This file, is\n\nodd,\na,b\n1,"2\n3"\n4,5\n6,7\n8,9\n',
       options: { from_line: 4, to_line: 8 },
       expected: [
@@ -310,7 +310,7 @@ function nastyCases(): Record<string, Case> {
         { a: '6', b: '7' },
       ],
     },
-    'records from and to, as texts': {
+    'from and to as strings': {
       content: 'a\n1\n2\n3\n4\n5\n6\n',
       options: { from: '2', to: '5' },
       expected: [{ a: '2' }, { a: '3' }, { a: '4' }, { a: '5' }],
@@ -357,11 +357,11 @@ function nastyCases(): Record<string, Case> {
         { a: '3', b: '4' },
       ],
     },
-    'a CR that is no line end': {
+    'a CR that is not a line end': {
       content: 'a\n1\r\n2\n\r\n',
       expected: [{ a: '1\r' }, { a: '2' }, { a: '\r' }],
     },
-    'records larger than a chunk, a head and the 4 KB before a cursor': {
+    'records larger than a chunk and the head': {
       content: `a,b\n"${long}",1\nx,2\n"${long}""",3\ny,"${long}"\n`,
       expected: [
         { a: long, b: '1' },
@@ -370,11 +370,11 @@ function nastyCases(): Record<string, Case> {
         { a: 'y', b: long },
       ],
     },
-    'a header larger than a head': {
+    'a header larger than the head': {
       content: `"${long}"\n1\n2\n"${long}"\n3\n`,
       expected: ['1', '2', long, '3'].map((value) => ({ [long]: value })),
     },
-    'contexts of the functions': {
+    'context arguments of cast and on_record': {
       content: 'a,b\r\n1,"2\r\n"\r\n3,4\r\n5,6\r\n',
       options: {
         cast: (value, { header, column, records, lines, bytes }) =>

@@ -15,12 +15,12 @@ interface Case {
 const csv = new CsvEnumeratorBuilder();
 const fileOf = temporaryFiles();
 
-describe('a cursor that a job has kept since commit 8cfabcb', () => {
+describe('a cursor saved by the code of commit 8cfabcb', () => {
   for (const [name, { content, options, index, cursor }] of Object.entries(cases())) {
     const bytes = Buffer.from(content);
     const source = cursor.size === null ? chunked(bytes) : bytes;
 
-    it(`R1: ${name}: is the same cursor now, and resumes at the same record`, async () => {
+    it(`R1: ${name}: an old cursor resumes at the same record`, async () => {
       const whole = await all(csv.rows(source, { cursor: null, ...options }));
       expect(whole[index]?.[1]).toEqual(cursor);
       expect(await all(csv.rows(source, { cursor, ...options }))).toEqual(whole.slice(index + 1));
@@ -29,7 +29,7 @@ describe('a cursor that a job has kept since commit 8cfabcb', () => {
     });
   }
 
-  it('R10: resumes in a file that was appended to, after a last record without a line end', async () => {
+  it('R10: an old cursor after a record without a line end resumes in a file that has grown', async () => {
     const { content, options, cursor } = cases()['latin1 without a last line end'] as Case;
     const path = fileOf(content as Buffer);
     await appendFile(path, '\n3;4\n');
@@ -106,7 +106,7 @@ function cases(): Record<string, Case> {
         tail: 'xX6kC_8ywqSUojsplOOJzW',
       },
     },
-    'lines and records from and to': {
+    'from_line, from and to': {
       content: 'preamble, x\n\nn\n1\n2\n3\n4\n5\n6\n7\n',
       options: { from_line: 3, from: 2, to: 5 },
       index: 0,
@@ -181,7 +181,7 @@ function cases(): Record<string, Case> {
         tail: 'DoRIa1QqqQJXu5UqmxEIEE',
       },
     },
-    'more than its head': {
+    'a file larger than its head': {
       content: largeCsv(),
       index: 50,
       cursor: {

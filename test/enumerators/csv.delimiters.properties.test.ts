@@ -30,7 +30,7 @@ const cases = fc.record({
   escape: fc.constantFrom(undefined, undefined, '\\'),
 });
 
-it(`R1: csv.rows: of any text, by any delimiters, cut at every record, gives the rest in ${CASES} cases`, {
+it(`R1: csv.rows resumes exactly after every record in ${CASES} cases of random text and delimiters`, {
   timeout: 600_000,
 }, async () => {
   let [read, cuts] = [0, 0];
@@ -56,7 +56,7 @@ it(`R1: csv.rows: of any text, by any delimiters, cut at every record, gives the
   expect(Math.min(read, cuts)).toBeGreaterThan(CASES / 4);
 });
 
-/** What comes before an error is compared too, and the error by what it says. */
+/** The rows before an error are compared too, and the error by its message. */
 async function outcomeOf(enumerator: ReturnType<typeof csv.rows<unknown>>) {
   const outcome = { rows: [] as unknown[], cursors: [] as unknown[], error: undefined as string | undefined };
   try {

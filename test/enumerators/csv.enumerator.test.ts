@@ -41,19 +41,19 @@ describe('csv.rows', () => {
       'file with quoted newlines and quotes': {
         content: 'id,text\n1,"a\nb"\n2,"say ""hi"", \r\nand\n\ngo"\n3,""\n4,"\n"\n5,x\n',
       },
-      'file of emoji': { content: 'näme,🙂\nüber,👩‍👩‍👧‍👦\n"🙂\n🙃",ÿ\n漢字,x\n' },
+      'file with emoji': { content: 'näme,🙂\nüber,👩‍👩‍👧‍👦\n"🙂\n🙃",ÿ\n漢字,x\n' },
       'file without a last line end': { content: plain.slice(0, -1) },
-      'file of one line without an end': { content: 'a,b', options: { columns: false } },
+      'file of one unterminated line': { content: 'a,b', options: { columns: false } },
       'file whose last field is quoted': { content: 'a,b\n1,"2"\n3,"4"' },
       'file with empty lines': { content: 'a,b\n\n1,2\n\n\n3,4\n\n', options: { skip_empty_lines: true } },
       'file that begins with empty lines': { content: '\n\na\n1\n\n2\n', options: { skip_empty_lines: true } },
-      'file of one column, some empty': { content: 'a\n1\n\n2\n\n' },
+      'file of one column, some fields empty': { content: 'a\n1\n\n2\n\n' },
       'file with comments': {
         content: '# first\na,b\n# second\n1,2\n3,4 # third\n#\n5,6\n# last',
         options: { comment: '#' },
       },
       'file without columns': { content: plain, options: { columns: false } },
-      'file without columns that begins with an empty line': { content: '\n1\n2\n', options: { columns: false } },
+      'file without columns, first line empty': { content: '\n1\n2\n', options: { columns: false } },
       'file with given columns': {
         content: plain,
         options: { columns: ['first', false, 'x'], relax_column_count: true },
@@ -91,7 +91,7 @@ describe('csv.rows', () => {
         options: { delimiter: '::', record_delimiter: '||' },
       },
       'UTF-16 file with a BOM': { content: Buffer.from('\ufeffnäme,b\nü,"x\ny"\n🙂,2\n', 'utf16le') },
-      'file of another quote and escape': {
+      'file with another quote and escape': {
         content: "a,b\n'x\n\\'y',1\n'\\\\',2\n",
         options: { quote: "'", escape: '\\' },
       },
@@ -124,15 +124,15 @@ describe('csv.rows', () => {
             records % 2 ? undefined : ([JSON.stringify(record), String(records)] as string[]),
         },
       },
-      'file from a record to another': { content: numbers(9), options: { from: 3, to: 6 } },
-      'file from a line to another': { content: `preamble, x\n\n${numbers(9)}`, options: { from_line: 3, to_line: 8 } },
-      'file in camel case options': { content: 'a;b|1;2|3;4|', options: { recordDelimiter: '|', delimiter: ';' } },
-      'file with a header only': { content: 'a,b\n' },
+      'file with a range of records': { content: numbers(9), options: { from: 3, to: 6 } },
+      'file with a range of lines': { content: `preamble, x\n\n${numbers(9)}`, options: { from_line: 3, to_line: 8 } },
+      'file with camel case options': { content: 'a;b|1;2|3;4|', options: { recordDelimiter: '|', delimiter: ';' } },
+      'file with only a header': { content: 'a,b\n' },
       'empty file': { content: '' },
-      'file of a BOM only': { content: '\ufeff' },
-      'file of empty lines only': { content: '\n\n\n', options: { skip_empty_lines: true } },
+      'file with only a BOM': { content: '\ufeff' },
+      'file with only empty lines': { content: '\n\n\n', options: { skip_empty_lines: true } },
     };
-    const empty = ['file with a header only', 'empty file', 'file of a BOM only', 'file of empty lines only'];
+    const empty = ['file with only a header', 'empty file', 'file with only a BOM', 'file with only empty lines'];
     for (const [name, { content, options }] of Object.entries(cases)) {
       const bytes = Buffer.from(content);
       const expected = expectedRows(bytes, options);
@@ -144,7 +144,7 @@ describe('csv.rows', () => {
         expected,
       });
 
-      it(`${name}: a resumed run has the cursors of one that was never interrupted, whatever the chunks`, async () => {
+      it(`${name}: resuming yields the same cursors with any chunk size`, async () => {
         const whole = await all(csv.rows(chunked(bytes), { cursor: null, ...options }));
         for (const size of [1, 2, 3, 5, 7]) {
           expect(await all(csv.rows(chunked(bytes, size), { cursor: null, ...options }))).toEqual(whole);
@@ -189,16 +189,16 @@ describe('csv.rows', () => {
       expected: expectedRows(large),
     });
 
-    it('takes Uint8Arrays that are no Buffers, and empty chunks', async () => {
+    it('a stream may yield Uint8Arrays and empty chunks', async () => {
       const source = () => Readable.from([new TextEncoder().encode('a\n1'), new Uint8Array(), Buffer.from('\n2\n')]);
       expect(await items(csv.rows(source, { cursor: null }))).toEqual([{ a: '1' }, { a: '2' }]);
     });
 
     it.each<[string, () => unknown, string]>([
-      ['no stream', () => undefined, 'returned undefined, not a Readable'],
+      ['undefined', () => undefined, 'returned undefined, not a Readable'],
       ['a string', () => 'a,b', 'returned a string, not a Readable'],
       ['a stream of strings', () => Readable.from(['a\n', '1\n']), 'yielded a string, not bytes'],
-    ])('refuses a function that gives %s', async (_, source, message) => {
+    ])('csv.rows refuses a source function that returns %s', async (_, source, message) => {
       const reader = readerOf(csv.rows(source as CsvSource, { cursor: null }));
       await expect(reader.next()).rejects.toThrow(InvalidEnumeratorError);
       await expect(items(csv.rows(source as CsvSource, { cursor: null }))).rejects.toThrow(message);
@@ -208,13 +208,13 @@ describe('csv.rows', () => {
       ['a Readable', Readable.from([]), 'csv.rows cannot read a Readable'],
       ['an http URL', new URL('https://example.com/a.csv'), 'csv.rows cannot read https://example.com/a.csv'],
       ['nothing', undefined, 'csv.rows cannot read undefined'],
-    ])('refuses %s, and says what can be read', (_, source, message) => {
+    ])('csv.rows refuses %s and says what it can read', (_, source, message) => {
       expect(() => csv.rows(source as CsvSource, { cursor: null })).toThrow(InvalidOptionsError);
       expect(() => csv.rows(source as CsvSource, { cursor: null })).toThrow(message);
     });
   });
 
-  it('R1: any records, in chunks of any size, cut at every record, give the rest exactly', async () => {
+  it('R1: csv.rows resumes exactly after every record of any file, in chunks of any size', async () => {
     const field = fc.oneof(
       fc.constantFrom('', '"', ',', '\n', '\r\n', '\r', ' ', '""', ',\n"', '🙂', 'é', '漢', '0', '\ufeff'),
       fc.string({ unit: 'grapheme', maxLength: 6 }),
@@ -251,16 +251,16 @@ describe('csv.rows', () => {
     );
   });
 
-  describe('a function that does not begin at `start`', () => {
+  describe('a source function that ignores `start`', () => {
     const ignoring: CsvSource = () => Readable.from(slices(large, [65_536]));
     const shifted: CsvSource = ({ start }) => Readable.from(slices(large.subarray(start && start - 1), [65_536]));
     const at = async (index: number) => cursorOf(csv.rows(chunked(large), { cursor: null }), index);
 
     it.each<[string, CsvSource, number, string]>([
-      ['begins at byte 0', ignoring, 80, 'but it started at byte 0'],
-      ['begins at byte 0, within the head', ignoring, 10, 'but it started at byte 0'],
-      ['begins a byte before, within the head', shifted, 10, 'but it started at another byte'],
-    ])('R10: is no change of the file when it %s', async (_, source, index, message) => {
+      ['starts at byte 0', ignoring, 80, 'but it started at byte 0'],
+      ['starts at byte 0, cursor within the head', ignoring, 10, 'but it started at byte 0'],
+      ['starts a byte early, cursor within the head', shifted, 10, 'but it started at another byte'],
+    ])('R10: csv.rows reports a wrong stream, not a changed file, if it %s', async (_, source, index, message) => {
       const cursor = await at(index);
       const reading = items(csv.rows(source, { cursor }));
       await expect(reading).rejects.toThrow(InvalidEnumeratorError);
@@ -269,7 +269,7 @@ describe('csv.rows', () => {
       );
     });
 
-    it('is read right where the 4 KB before the cursor begin at byte 0 anyway', async () => {
+    it('a file smaller than 4 KB resumes even if its source function ignores `start`', async () => {
       const source: CsvSource = () => Readable.from([Buffer.from(plain)]);
       const cursor = await cursorOf(csv.rows(source, { cursor: null }), 1);
       expect(await items(csv.rows(source, { cursor }))).toEqual(expectedRows(Buffer.from(plain)).slice(2));
@@ -281,7 +281,7 @@ describe('csv.rows', () => {
       ['UTF-16BE', [0xfe, 0xff, 0x00, 0x61, 0x00, 0x0a]],
       ['UTF-32LE', [0xff, 0xfe, 0x00, 0x00, 0x61, 0x00, 0x00, 0x00]],
       ['UTF-32BE', [0x00, 0x00, 0xfe, 0xff, 0x00, 0x00, 0x00, 0x61]],
-    ])('refuses the byte order mark of %s before the first record', async (encoding, bytes) => {
+    ])('csv.rows refuses a file with the byte order mark of %s', async (encoding, bytes) => {
       for (const source of [Buffer.from(bytes), chunked(Buffer.from(bytes), 1)]) {
         const reading = items(csv.rows(source, { cursor: null }));
         await expect(reading).rejects.toThrow(InvalidEnumeratorError);
@@ -289,14 +289,14 @@ describe('csv.rows', () => {
       }
     });
 
-    it('takes these bytes for the first record with bom: false', async () => {
+    it('csv.rows with bom: false reads a byte order mark as data', async () => {
       const source = Buffer.from([0xfe, 0xff, 0x0a, 0x31, 0x0a]);
       const options: Options = { bom: false, encoding: 'latin1' };
       expect(await items(csv.rows(source, { cursor: null, ...options }))).toEqual([{ þÿ: '1' }]);
     });
   });
 
-  describe('R1: record delimiters of which one begins another', () => {
+  describe('R1: record delimiters where one starts with another', () => {
     const lists = [
       ['\r\n', '\n', '\r'],
       ['\n', '\r\n', '\r'],
@@ -312,7 +312,7 @@ describe('csv.rows', () => {
       ['\r\na\r\r\n1\n2\n3\n', { skip_empty_lines: true }],
       ['a|\n1\n2||3\n|4\n', {}],
       ['\n|a||1\n2|\n3|', { columns: false, relax_column_count: true }],
-    ])('%j with %j: cut at every record, gives the rest exactly', async (text, options) => {
+    ])('%j with %j resumes exactly after every record', async (text, options) => {
       for (const list of lists) {
         for (const source of [Buffer.from(text), chunked(Buffer.from(text), 1)]) {
           const settings = { ...options, record_delimiter: list };
@@ -325,7 +325,7 @@ describe('csv.rows', () => {
       }
     });
 
-    it('R10: is refused when its last line end continues in what was appended', async () => {
+    it('R10: csv.rows refuses a file whose last line end continues in the appended bytes', async () => {
       const path = fileOf('a\r\n1\r');
       const settings = { record_delimiter: ['\r\n', '\r'] };
       const cursor = (await all(csv.rows(path, { cursor: null, ...settings }))).at(-1)?.[1] as Cursor;
@@ -336,7 +336,7 @@ describe('csv.rows', () => {
   });
 
   describe('the cursor', () => {
-    it('holds the byte behind the record, the row, the line, and the fingerprint, in less than 1 KB', async () => {
+    it('a cursor holds the byte after its record, row, line and fingerprints, in under 1 KB', async () => {
       const [first, second] = await all(csv.rows(Buffer.from('a,b\r\n1,"x\ny"\r\n33,4\r\n'), { cursor: null }));
       expect(first?.[1]).toEqual({
         offset: 14,
@@ -352,7 +352,7 @@ describe('csv.rows', () => {
       expect(JSON.stringify(last).length).toBeLessThan(200);
     });
 
-    it('stays under 1 KB with a header of 100 KB, which is read again from the file', async () => {
+    it('a cursor stays under 1 KB with a header of 100 KB, which resuming reads from the file', async () => {
       const header = Array.from({ length: 20_000 }, (_, index) => `c${index}`).join(',');
       const row = ','.repeat(19_999);
       const path = fileOf(`${header}\n${row}\n1${row}\n2${row}\n`);
@@ -364,20 +364,20 @@ describe('csv.rows', () => {
     });
 
     it.each([1, 'x', {}, { offset: 1 }, { ...cursorLike, offset: -1 }, { ...cursorLike, tail: 1 }])(
-      'refuses %j, which is none of csv.rows',
+      'refuses the cursor %j',
       (cursor) => {
         expect(() => csv.rows('x.csv', { cursor: cursor as Cursor })).toThrow(InvalidCursorError);
         expect(() => csv.rows('x.csv', { cursor: cursor as Cursor })).toThrow('is not one of csv.rows');
       },
     );
 
-    it('is refused when the options leave no record before it', async () => {
+    it('csv.rows refuses a cursor if the options leave no record before it', async () => {
       const cursor = await cursorOf(csv.rows(Buffer.from('a\n1\n'), { cursor: null, columns: false }), 0);
       const reader = readerOf(csv.rows(Buffer.from('a\n1\n'), { cursor, columns: true }));
       await expect(reader.next()).rejects.toThrow(InvalidCursorError);
     });
 
-    it('names the same record as one that was made before the file was appended to', async () => {
+    it('a cursor names the same record before and after an append to the file', async () => {
       const path = fileOf(plain);
       const before = (await all(csv.rows(path, { cursor: null }))).map(([, cursor]) => cursor);
       await appendFile(path, '5,five\n');
@@ -387,7 +387,7 @@ describe('csv.rows', () => {
       expect([same(1, 1), same(3, 3), same(1, 2), same(3, 4)]).toEqual([true, true, false, false]);
     });
 
-    it('may end a stretch while another begins it, also at the very same record', async () => {
+    it('a range may start after one cursor and end at another, even at the same record', async () => {
       const path = fileOf(numbers(9));
       const cursors = (await all(csv.rows(path, { cursor: null }))).map(([, cursor]) => cursor);
       const enumerator = csv.rows(path, { cursor: cursors[4] as Cursor });
@@ -398,7 +398,7 @@ describe('csv.rows', () => {
   });
 
   describe('R10: a changed file', () => {
-    /** Finishes half of a file, changes it, and gives the rest. */
+    /** Reads half of a file, changes the file, and reads the rest. */
     async function changedAtHalf(content: string | Buffer, change: (path: string, cursor: CsvCursor) => unknown) {
       const path = fileOf(content);
       const whole = await all(csv.rows(path, { cursor: null }));
@@ -415,13 +415,13 @@ describe('csv.rows', () => {
       await writeFile(path, bytes);
     }
 
-    it('resumes in a file that is as it was', async () => {
+    it('csv.rows resumes in an unchanged file', async () => {
       const { rest, expected } = await changedAtHalf(large, () => {});
       expect(await rest).toEqual(expected);
       expect(expected).toHaveLength(50);
     });
 
-    it.each([0, 100, 65_535])('is refused when byte %i of the head is another', async (at) => {
+    it.each([0, 100, 65_535])('csv.rows refuses a file if byte %i of the head changed', async (at) => {
       const { rest, path, cursor } = await changedAtHalf(large, (path) => overwrite(path, at, '~'));
       await expect(rest).rejects.toThrow(SourceChangedError);
       await expect(rest).rejects.toThrow(
@@ -430,7 +430,7 @@ describe('csv.rows', () => {
       );
     });
 
-    it.each([1, 4096])('is refused when the byte %i before the cursor is another', async (before) => {
+    it.each([1, 4096])('csv.rows refuses a file if the byte %i before the cursor changed', async (before) => {
       const { rest } = await changedAtHalf(large, (path, { offset }) => overwrite(path, offset - before, '~'));
       await expect(rest).rejects.toThrow(SourceChangedError);
       await expect(rest).rejects.toThrow('the 4096 bytes before the cursor are not what they were');
@@ -439,12 +439,12 @@ describe('csv.rows', () => {
     it.each([
       ['of several chunks', large],
       ['smaller than its head', Buffer.from(plain)],
-    ])('is the same when it was appended to: one %s', async (_, content) => {
+    ])('csv.rows resumes in a file that has grown: one %s', async (_, content) => {
       const { rest, expected } = await changedAtHalf(content, (path) => appendFile(path, '8,eight\n9,nine\n'));
       expect(await rest).toEqual([...expected, ...expectedRows(Buffer.from('id,name\n8,eight\n9,nine\n'))]);
     });
 
-    it('is the same when it is appended to behind its last record', async () => {
+    it('csv.rows resumes after the last record with the records that were appended', async () => {
       const path = fileOf(plain);
       const cursor = await cursorOf(csv.rows(path, { cursor: null }), 3);
       await appendFile(path, '5,five\n');
@@ -452,16 +452,16 @@ describe('csv.rows', () => {
     });
 
     it.each([
-      ['behind the cursor', (size: number, _: CsvCursor) => size - 1],
+      ['after the cursor', (size: number, _: CsvCursor) => size - 1],
       ['before the cursor', (_: number, { offset }: CsvCursor) => offset - 1],
-      ['to nothing', () => 0],
-    ])('is refused when it was cut %s', async (_, length) => {
+      ['to 0 bytes', () => 0],
+    ])('csv.rows refuses a file that was truncated %s', async (_, length) => {
       const { rest } = await changedAtHalf(large, (path, cursor) => truncate(path, length(large.length, cursor)));
       await expect(rest).rejects.toThrow(SourceChangedError);
       await expect(rest).rejects.toThrow(`and had ${large.length}`);
     });
 
-    it('is refused when a stream, whose size is unknown, ends before the cursor', async () => {
+    it('csv.rows refuses a stream that ends before the cursor', async () => {
       const cursor = await cursorOf(csv.rows(chunked(large, 9999), { cursor: null }), 70);
       const streams: Readable[] = [];
       const shorter: CsvSource = (range) => {
@@ -482,7 +482,7 @@ describe('csv.rows', () => {
       expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, true, true, true, true, true]);
     });
 
-    it('is refused when it is another by the time its head was seen to be the same', async () => {
+    it('csv.rows refuses a file that changes after the check of its head', async () => {
       const cursor = await cursorOf(csv.rows(chunked(large), { cursor: null }), 70);
       const other = Buffer.from(large).fill('~', 100_000);
       const source: CsvSource = (range) => chunked(range.start === 0 ? large : other)(range);
@@ -491,7 +491,7 @@ describe('csv.rows', () => {
       await reader.close();
     });
 
-    it('is refused when it is cut while it is read, before half a record is handed out', async () => {
+    it('csv.rows refuses a file truncated during the read, and yields no partial record', async () => {
       const path = fileOf(large);
       const reader = readerOf(csv.rows(path, { cursor: null }));
       const seen = [...((await reader.next()) as Page<unknown>).items];
@@ -509,7 +509,7 @@ describe('csv.rows', () => {
       expect(await descriptors(path)).toBe(0);
     });
 
-    it('is read to its new end when it is appended to while it is read', async () => {
+    it('csv.rows reads rows that are appended during the read', async () => {
       const path = fileOf(large);
       const reader = readerOf(csv.rows(path, { cursor: null }));
       const seen = [...((await reader.next()) as Page<unknown>).items];
@@ -519,12 +519,12 @@ describe('csv.rows', () => {
       await reader.close();
     });
 
-    it('is not noticed where neither its head nor the 4 KB before the cursor are others, and it is no shorter', async () => {
+    it('csv.rows does not detect a change between the head and the 4 KB before the cursor', async () => {
       const { rest, expected } = await changedAtHalf(large, (path) => overwrite(path, 70_000, '~'));
       expect(await rest).toEqual(expected);
     });
 
-    it('is refused when another file took its place', async () => {
+    it('csv.rows refuses another file at the same path', async () => {
       const { rest } = await changedAtHalf(large, async (path) => {
         const other = fileOf(large.toString().replaceAll('1', '2'));
         await rename(other, path);
@@ -532,7 +532,7 @@ describe('csv.rows', () => {
       await expect(rest).rejects.toThrow(SourceChangedError);
     });
 
-    it('is refused before the first item, by the first next, and nothing stays open', async () => {
+    it('the first next() refuses a changed file and leaves no file open', async () => {
       const { rest, path, cursor } = await changedAtHalf(large, (path) => overwrite(path, 0, '~'));
       await expect(rest).rejects.toThrow();
       const reader = readerOf(csv.rows(path, { cursor }));
@@ -541,12 +541,12 @@ describe('csv.rows', () => {
       await reader.close();
     });
 
-    describe('whose last record had no line end', () => {
+    describe('with a last record that had no line end', () => {
       const open = plain.slice(0, -1);
       const lastCursor = (source: CsvSource, options: Options = {}) =>
         all(csv.rows(source, { cursor: null, ...options })).then((pairs) => pairs.at(-1)?.[1] as Cursor);
 
-      it('goes on behind it when a line end came first', async () => {
+      it('csv.rows resumes after the record if a line end was appended first', async () => {
         const path = fileOf(open);
         const cursor = await lastCursor(path);
         await appendFile(path, '\n5,five\n');
@@ -559,14 +559,14 @@ describe('csv.rows', () => {
         ]);
       });
 
-      it('goes on behind it when it was the only record', async () => {
+      it('csv.rows resumes after the only record if a line end was appended first', async () => {
         const path = fileOf('1,2');
         const cursor = await lastCursor(path, { columns: false });
         await appendFile(path, '\r\n3,4\r\n');
         expect(await items(csv.rows(path, { cursor, columns: false }))).toEqual([['3', '4']]);
       });
 
-      it.each(['s\n5,five\n', ',x\n', '"'])('is refused when the record itself goes on: %j', async (more) => {
+      it.each(['s\n5,five\n', ',x\n', '"'])('csv.rows refuses bytes that continue the record: %j', async (more) => {
         const path = fileOf(open);
         const cursor = await lastCursor(path);
         await appendFile(path, more);
@@ -574,14 +574,14 @@ describe('csv.rows', () => {
         await expect(items(csv.rows(path, { cursor }))).rejects.toThrow('its last record, which had no line end');
       });
 
-      it('is refused when the only record goes on, in UTF-16, with a character that begins as a line end does', async () => {
+      it('csv.rows refuses UTF-16 that continues the only record and starts like a line end', async () => {
         const path = fileOf(Buffer.from('\ufeff1', 'utf16le'));
         const cursor = await lastCursor(path, { columns: false });
         await appendFile(path, Buffer.from('\u010a\n2\n', 'utf16le'));
         await expect(items(csv.rows(path, { cursor, columns: false }))).rejects.toThrow(SourceChangedError);
       });
 
-      it('is refused when the only record goes on', async () => {
+      it('csv.rows refuses appended bytes that continue the only record', async () => {
         const path = fileOf('1,2');
         const cursor = await lastCursor(path, { columns: false });
         await appendFile(path, '3\n4,5\n');
@@ -591,7 +591,7 @@ describe('csv.rows', () => {
   });
 
   describe('reading', () => {
-    it('opens a stream at 0 for its head, and then just before the cursor, and reads nothing else', async () => {
+    it('csv.rows opens a stream at 0 for the head and one 4 KB before the cursor, no other', async () => {
       const cursor = (await cursorOf(csv.rows(large, { cursor: null }), 80)) as CsvCursor;
       const starts: number[] = [];
       const streams: Readable[] = [];
@@ -617,7 +617,7 @@ describe('csv.rows', () => {
       expect(streams[1]?.destroyed).toBe(true);
     });
 
-    it('hands out the rows of a slow stream as they come, and resumes after each', async () => {
+    it('csv.rows yields the rows of a slow stream as they arrive, and resumes after each', async () => {
       const stream = new Readable({ read() {} });
       const reader = readerOf(csv.rows(() => stream, { cursor: null }));
       const pairs: (readonly [unknown, Cursor])[] = [];
@@ -643,7 +643,7 @@ describe('csv.rows', () => {
       }
     });
 
-    it('reads no further ahead than its pages', async () => {
+    it('csv.rows reads only a few pages ahead of an endless stream', async () => {
       let served = 0;
       const endless = function* () {
         yield Buffer.from('n\n');
@@ -661,7 +661,7 @@ describe('csv.rows', () => {
       await reader.close();
     });
 
-    it('reads one page ahead while the items of the last one are handled', async () => {
+    it('csv.rows reads one page ahead while the items of the current page are handled', async () => {
       let parsed = () => {};
       const ahead = new Promise<void>((resolve) => (parsed = resolve));
       const on_record = (record: string[], { records }: { records: number }) => {
@@ -674,19 +674,19 @@ describe('csv.rows', () => {
       await reader.close();
     });
 
-    it('stops where a stretch ends', async () => {
+    it('csv.rows stops parsing at the end of its range', async () => {
       const cursors = (await all(csv.rows(large, { cursor: null }))).map(([, cursor]) => cursor);
       let parsed = 0;
       const on_record = (record: string[]) => {
         parsed++;
         return record;
       };
-      const stretch = csv.rows(chunked(large, 3000), { cursor: null, on_record });
-      expect(await drain(readerOf(stretch, cursors[49]))).toHaveLength(50);
+      const rows = csv.rows(chunked(large, 3000), { cursor: null, on_record });
+      expect(await drain(readerOf(rows, cursors[49]))).toHaveLength(50);
       expect(parsed).toBeLessThan(53);
     });
 
-    it('has the 4 KB before a record that ends just before a chunk does', async () => {
+    it('cursors are correct for a record that ends just before its chunk', async () => {
       const rows = Buffer.from(
         `${'n'.padEnd(63, '.')}\n${Array.from({ length: 90 }, (_, row) => `${row}`.padEnd(63, '.')).join('\n')}\n`,
       );
@@ -696,7 +696,7 @@ describe('csv.rows', () => {
       );
     });
 
-    it('gives the records of one large chunk in several pages', async () => {
+    it('csv.rows splits a large chunk into several pages', async () => {
       const reader = readerOf(csv.rows(chunked(large, large.length), { cursor: null }));
       let pages = 0;
       while (await reader.next()) pages++;
@@ -704,7 +704,7 @@ describe('csv.rows', () => {
       await reader.close();
     });
 
-    it('lets the event loop turn while a Buffer gives no records', async () => {
+    it('csv.rows yields to the event loop while it parses a large record of a Buffer', async () => {
       let turns = 0;
       const timer = setInterval(() => turns++, 1);
       const long = Buffer.concat([Buffer.from('a\n"'), Buffer.alloc(2_000_000, 'x'), Buffer.from('"\n')]);
@@ -713,7 +713,7 @@ describe('csv.rows', () => {
       expect(turns).toBeGreaterThan(3);
     });
 
-    it('does not change the options it is given', async () => {
+    it('csv.rows does not modify its options', async () => {
       const options = { cursor: null, columns: ['a'], delimiter: [','], comment: undefined };
       const before = structuredClone(options);
       await items(csv.rows(Buffer.from('1\n2\n'), options));
@@ -722,21 +722,21 @@ describe('csv.rows', () => {
   });
 
   describe('errors', () => {
-    it('rejects with the system error, which names the path, when there is no file', async () => {
+    it('csv.rows rejects with the system error, which names the path, if there is no file', async () => {
       const path = join(tmpdir(), 'nestjs-iteration', 'missing.csv');
       await expect(readerOf(csv.rows(path, { cursor: null })).next()).rejects.toThrow(
         `ENOENT: no such file or directory, open '${path}'`,
       );
     });
 
-    it('rejects when the path is a directory', async () => {
+    it('csv.rows rejects if the path is a directory', async () => {
       const next = readerOf(csv.rows(tmpdir(), { cursor: null })).next();
       await expect(next).rejects.toThrow(InvalidEnumeratorError);
       await expect(next).rejects.toThrow(`${tmpdir()} is a directory`);
       expect(await descriptors(tmpdir())).toBe(0);
     });
 
-    it('gives the records before a stream failed, and then its error untouched', async () => {
+    it('csv.rows yields the records before a stream failed, then rejects with its error', async () => {
       const failure = new Error('the network is away');
       const source = () =>
         Readable.from(
@@ -757,7 +757,7 @@ describe('csv.rows', () => {
       await reader.close();
     });
 
-    it('rejects with what the function throws', async () => {
+    it('csv.rows rejects with the error that its source function throws', async () => {
       const failure = new Error('no such bucket');
       const reader = readerOf(
         csv.rows(
@@ -770,7 +770,7 @@ describe('csv.rows', () => {
       await expect(reader.next()).rejects.toBe(failure);
     });
 
-    it('names the same line for a broken record, wherever the run started', async () => {
+    it('the error for a broken record names the same line in every run', async () => {
       const broken = Buffer.from('a,b\n1,"x\ny"\n2,3\n4\n5,6\n');
       const message = 'Invalid Record Length: columns length is 2, got 1 on line 5';
       await expect(items(csv.rows(broken, { cursor: null }))).rejects.toThrow(message);
@@ -784,7 +784,7 @@ describe('csv.rows', () => {
       }
     });
 
-    it('gives the records before a broken one first, so that they are finished, and fails there again', async () => {
+    it('csv.rows yields the records before a broken one, and fails at it again when resumed', async () => {
       const path = fileOf('a,b\n1,2\n3,4\n5\n6,7\n');
       const reader = readerOf(csv.rows(path, { cursor: null }));
       const page = (await reader.next()) as Page<unknown>;
@@ -797,19 +797,19 @@ describe('csv.rows', () => {
       const resumed = readerOf(csv.rows(path, { cursor: page.cursorAt(1) }));
       await expect(resumed.next()).rejects.toThrow('got 1 on line 4');
       await resumed.close();
-      const stretch = readerOf(csv.rows(path, { cursor: null }), page.cursorAt(1));
-      expect(await drain(stretch)).toHaveLength(2);
-      await stretch.close();
+      const bounded = readerOf(csv.rows(path, { cursor: null }), page.cursorAt(1));
+      expect(await drain(bounded)).toHaveLength(2);
+      await bounded.close();
     });
 
-    it('keeps a resumed run as strict about the number of fields as the first one', async () => {
+    it('a resumed run expects the same number of fields as the first run', async () => {
       const path = fileOf('1,2\n3,4\n');
       const cursor = await cursorOf(csv.rows(path, { cursor: null, columns: false }), 1);
       await appendFile(path, '5\n6\n');
       await expect(items(csv.rows(path, { cursor, columns: false }))).rejects.toThrow('expect 2, got 1 on line 3');
     });
 
-    it('rejects with what a cast throws, also at the end of the file', async () => {
+    it('csv.rows rejects with the error that a cast throws, even at the end of the file', async () => {
       for (const content of ['a\n1\n2\n', 'a\n1\n2']) {
         const cast_date = (value: string) => {
           if (value === 'x') return new Date();
@@ -822,7 +822,7 @@ describe('csv.rows', () => {
       }
     });
 
-    it('rejects when a quote is never closed', async () => {
+    it('csv.rows rejects if a quote is never closed', async () => {
       await expect(items(csv.rows(Buffer.from('a\n1\n"2\n'), { cursor: null }))).rejects.toThrow('Quote Not Closed');
     });
   });
@@ -830,12 +830,12 @@ describe('csv.rows', () => {
   describe('closing', () => {
     const states: Record<string, (reader: ReturnType<typeof readerOf<unknown>>) => Promise<unknown>> = {
       'before the first page': async () => {},
-      'behind the first page': async (reader) => reader.next(),
-      'behind the second page': async (reader) => [await reader.next(), await reader.next()],
+      'after the first page': async (reader) => reader.next(),
+      'after the second page': async (reader) => [await reader.next(), await reader.next()],
       'at the end': async (reader) => drain(reader),
     };
     for (const [state, reach] of Object.entries(states)) {
-      it(`${state} closes the file`, async () => {
+      it(`close() ${state} closes the file`, async () => {
         const path = fileOf(large);
         const reader = readerOf(csv.rows(path, { cursor: null }));
         await reach(reader);
@@ -843,7 +843,7 @@ describe('csv.rows', () => {
         expect(await descriptors(path)).toBe(0);
       });
 
-      it(`${state} destroys the stream`, async () => {
+      it(`close() ${state} destroys the stream`, async () => {
         const streams: Readable[] = [];
         const source: CsvSource = (range) => {
           const stream = chunked(large, 8192)(range);
@@ -857,7 +857,7 @@ describe('csv.rows', () => {
       });
     }
 
-    it('destroys a stream that is not an instance of Readable, as those of readable-stream are', async () => {
+    it('close() destroys a stream that is not an instance of Readable', async () => {
       const stream = new Readable({ read() {} });
       const like = {
         on: stream.on.bind(stream),
@@ -873,8 +873,8 @@ describe('csv.rows', () => {
       await expect(reading).rejects.toThrow();
     });
 
-    describe('does not wait for a stream that gives nothing', () => {
-      /** Gives the bytes up to `end`, and then nothing. */
+    describe('with a stream that stalls', () => {
+      /** A source whose streams yield the bytes up to `end`, and then stall. */
       function stalled(end: number): { source: CsvSource; streams: Readable[] } {
         const streams: Readable[] = [];
         const source: CsvSource = ({ start }) => {
@@ -891,7 +891,7 @@ describe('csv.rows', () => {
         batches: (source: CsvSource, cursor: Cursor = null) => csv.batches<unknown>(source, { cursor, batchSize: 15 }),
       };
       for (const [call, build] of Object.entries(builds)) {
-        it(`csv.${call}: that has not begun, while the next page is awaited`, async () => {
+        it(`csv.${call}: close() does not wait for a stream that stalls before its first byte`, async () => {
           const { source, streams } = stalled(0);
           const reader = readerOf<unknown>(build(source));
           const next = expect(reader.next()).rejects.toThrow();
@@ -901,7 +901,7 @@ describe('csv.rows', () => {
           expect(streams[0]?.destroyed).toBe(true);
         });
 
-        it(`csv.${call}: that stops while the page ahead is read`, async () => {
+        it(`csv.${call}: close() does not wait for a stream that stalls during read-ahead`, async () => {
           const { source, streams } = stalled(65_536);
           const reader = readerOf<unknown>(build(source));
           expect((await reader.next())?.items.length).toBeGreaterThan(0);
@@ -911,8 +911,8 @@ describe('csv.rows', () => {
 
         it.each([
           ['head', 1_000, 1],
-          ['place', 250_000, 2],
-        ])(`csv.${call}: of a resumed run, at its %s`, async (_, end, opened) => {
+          ['cursor', 250_000, 2],
+        ])(`csv.${call}: close() does not wait for a resumed stream that stalls at its %s`, async (_, end, opened) => {
           const cursor = await cursorOf(csv.rows(chunked(large), { cursor: null }), 95);
           const { source, streams } = stalled(end);
           const reader = readerOf<unknown>(build(source, cursor));
@@ -924,7 +924,7 @@ describe('csv.rows', () => {
         });
       }
 
-      it('that does not even open, and destroys it when it does', async () => {
+      it('close() does not wait for a stream to open, and destroys it once it is open', async () => {
         let open = (_: Readable) => {};
         const opening = new Promise<Readable>((resolve) => {
           open = resolve;
@@ -939,7 +939,7 @@ describe('csv.rows', () => {
         await until('the stream is destroyed', () => stream.destroyed);
       });
 
-      it('and opens none any more', async () => {
+      it('close() aborts a pending next() before it opens a stream', async () => {
         const reader = readerOf(csv.rows(() => Readable.from(['never']), { cursor: null }));
         const next = expect(reader.next()).rejects.toThrow('aborted');
         await reader.close();
@@ -947,7 +947,7 @@ describe('csv.rows', () => {
       });
     });
 
-    it('keeps the file open while there is more to read', async () => {
+    it('the file stays open while there is more to read', async () => {
       const path = fileOf(large);
       const reader = readerOf(csv.rows(path, { cursor: null }));
       await reader.next();
@@ -956,7 +956,7 @@ describe('csv.rows', () => {
       expect(await descriptors(path)).toBe(0);
     });
 
-    it('comes with the error of a handler', async () => {
+    it('an error of a handler closes the file', async () => {
       const path = fileOf(large);
       const failure = new Error('handler');
       const handling = (async () => {
@@ -966,7 +966,7 @@ describe('csv.rows', () => {
       expect(await descriptors(path)).toBe(0);
     });
 
-    it('comes with a broken record, and an end in the middle', async () => {
+    it('a broken record closes the file, and so does the option to', async () => {
       const path = fileOf(`${large.toString()}x,y,z\n`);
       await expect(items(csv.rows(path, { cursor: null }))).rejects.toThrow('Invalid Record Length');
       expect(await descriptors(path)).toBe(0);
@@ -984,42 +984,42 @@ describe('csv.rows', () => {
       ['range', { range: {} }, 'csv.rows has no option "range"'],
       ['no cursor', { cursor: undefined }, 'csv.rows: no cursor is given'],
       ['batchSize', { batchSize: 10 }, 'csv.rows has no option "batchSize"'],
-      ['a misspelt one', { seperator: ';' }, 'csv.rows has no option "seperator". It has: cursor, bom, cast'],
-      ['one of streams', { highWaterMark: 1 }, 'csv.rows has no option "highWaterMark"'],
-      ['a name of every object', { constructor: 1 }, 'csv.rows has no option "constructor"'],
-      ['trim, skipping errors', { trim: true, skip_records_with_error: true }, 'csv.rows cannot take "trim" together'],
-      ['rtrim, skipping errors', { rtrim: true, skipRecordsWithError: true }, 'csv.rows cannot take "rtrim" together'],
+      ['a misspelled option', { seperator: ';' }, 'csv.rows has no option "seperator". It has: cursor, bom, cast'],
+      ['an option of streams', { highWaterMark: 1 }, 'csv.rows has no option "highWaterMark"'],
+      ['a member of every object', { constructor: 1 }, 'csv.rows has no option "constructor"'],
+      ['trim, errors skipped', { trim: true, skip_records_with_error: true }, 'csv.rows cannot take "trim" together'],
+      ['rtrim, errors skipped', { rtrim: true, skipRecordsWithError: true }, 'csv.rows cannot take "rtrim" together'],
       [
-        'max_record_size, skipping errors',
+        'max_record_size, errors skipped',
         { max_record_size: 9, skip_records_with_error: true },
         'csv.rows cannot take "max_record_size" together',
       ],
-    ])('refuses %s, and says why', (_, options, message) => {
+    ])('csv.rows refuses %s and says why', (_, options, message) => {
       expect(() => csv.rows('x.csv', { cursor: null, ...options })).toThrow(InvalidOptionsError);
       expect(() => csv.rows('x.csv', { cursor: null, ...options })).toThrow(message);
     });
 
-    it('takes a refused option that is off', async () => {
+    it('csv.rows accepts a refused option that is false', async () => {
       const rows = csv.rows(Buffer.from('a\n1\n'), { cursor: null, info: false, delimiter_auto: false });
       expect(await items(rows)).toEqual([{ a: '1' }]);
     });
 
-    it('takes an option that is undefined for one that is not set', async () => {
+    it('csv.rows ignores an option that is undefined', async () => {
       const rows = csv.rows(Buffer.from('\ufeffa\n1\n'), { cursor: null, columns: undefined, bom: undefined });
       expect(await items(rows)).toEqual([{ a: '1' }]);
     });
 
-    it('lets csv-parse refuse a value of the wrong type', async () => {
+    it('csv-parse refuses an option with a value of the wrong type', async () => {
       const reader = readerOf(csv.rows(Buffer.from(plain), { cursor: null, columns: 'yes' as never }));
       await expect(reader.next()).rejects.toThrow('Invalid option columns');
     });
 
-    it('takes the maximum size of a record', async () => {
+    it('max_record_size limits the size of a record', async () => {
       const reading = items(csv.rows(Buffer.from('a\n12345\n1234567890\n'), { cursor: null, max_record_size: 5 }));
       await expect(reading).rejects.toThrow('Max Record Size');
     });
 
-    it('calls on_skip for a broken record, but not again when resumed behind it', async () => {
+    it('csv.rows calls on_skip for a broken record, but not again when resumed after it', async () => {
       const broken = Buffer.from('a,b\n0\n1,2\n3\n4,5\n6\n7,8\n');
       const skipped: string[] = [];
       const options: Options = {
@@ -1032,7 +1032,7 @@ describe('csv.rows', () => {
       expect(skipped).toEqual(['line 4', 'line 6']);
     });
 
-    it('gives records of the type that is asked for', async () => {
+    it('csv.rows yields records of the requested type', async () => {
       const strings: Enumerator<Record<string, string>> = csv.rows(Buffer.from(plain), { cursor: null });
       const typed: Enumerator<{ id: number }> = csv.rows<{ id: number }>(Buffer.from(plain), {
         cursor: null,
@@ -1045,7 +1045,7 @@ describe('csv.rows', () => {
     });
   });
 
-  it('names the package to install when csv-parse is missing', async () => {
+  it('the error for a missing csv-parse names the package to install', async () => {
     const missing = 'csv-parse-that-is-not-installed';
     const loading = loadCsvParse('csv.rows', () => import(missing));
     await expect(loading).rejects.toThrow(MissingDependencyError);
@@ -1054,7 +1054,7 @@ describe('csv.rows', () => {
     await expect(loadCsvParse('csv.rows', () => Promise.reject(failure))).rejects.toBe(failure);
   });
 
-  it('refuses a csv-parse without what resuming needs, instead of reading the wrong records', () => {
+  it('the parser refuses a csv-parse without the internal state that resuming needs', () => {
     const api = { state: { needMoreDataSize: 0, expectedRecordLength: 0 } };
     for (const [given, missing] of [
       [undefined, 'needMoreDataSize'],
@@ -1070,12 +1070,12 @@ describe('csv.rows', () => {
 
 const cursorLike = { offset: 1, row: 1, line: 1, size: 1, headBytes: 1, head: '', tail: '' };
 
-/** What csv-parse itself reads. */
+/** The rows that csv-parse itself returns. */
 function expectedRows(bytes: Buffer, options: Options = {}): unknown[] {
   return parse(bytes, { bom: true, columns: true, ...options } as Options);
 }
 
-/** How many descriptors of this process are open on the path. */
+/** The number of file descriptors that this process has open on the path. */
 async function descriptors(path: string): Promise<number> {
   const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
   return (await Promise.all(links)).filter((link) => link === path).length;

@@ -37,7 +37,7 @@ describe('csv over HTTP', () => {
     stretches: 4,
   });
 
-  it('begins with one request for the whole', async () => {
+  it('a first run sends one request, for the whole file', async () => {
     const requests = served();
     expect(await items(csv.rows(http.source, { cursor: null }))).toHaveLength(100);
     expect(requests.map(({ range, bytes }) => ({ range, bytes }))).toEqual([
@@ -45,7 +45,7 @@ describe('csv over HTTP', () => {
     ]);
   });
 
-  it('resumes with a request for the head, and one for what is behind the cursor and the 4 KB before it', async () => {
+  it('a resumed run requests the head, then the rest from 4 KB before the cursor', async () => {
     const row = `${'x'.repeat(1022)}\n`;
     const bytes = Buffer.from(`a${row}${`1${row}`.repeat(32 * 1024)}`);
     http.serve(bytes);
@@ -55,20 +55,20 @@ describe('csv over HTTP', () => {
     expect((await items(csv.rows(http.source, { cursor: cursor as never }))).length).toBe(768);
     expect(requests.map(({ range }) => range)).toEqual(['bytes=0-', `bytes=${32_001 * 1024 - 4096}-`]);
     const [head, rest] = requests as [(typeof requests)[0], (typeof requests)[0]];
-    // What the sockets of both sides hold is sent in vain; the 32 MB are not.
+    // The server sends only what the socket buffers of both sides hold, not the 32 MB.
     expect(head.finished).toBe(false);
     expect(head.bytes).toBeLessThan(bytes.length / 2);
     expect(rest.bytes).toBe(768 * 1024 + 4096);
   });
 
-  it('rejects with the connection error when the response is cut off', async () => {
+  it('csv.rows rejects with the connection error if the response is cut off', async () => {
     served();
     const reader = readerOf(csv.rows(http.cutOff, { cursor: null }));
     await expect(drain(reader)).rejects.toThrow('aborted');
     await reader.close();
   });
 
-  it('is closed at once, and its connection with it, while the response gives nothing more', async () => {
+  it('close() closes the connection at once while the response stalls', async () => {
     served();
     const reader = readerOf(csv.rows(http.stalled, { cursor: null }));
     const taken: unknown[] = [];

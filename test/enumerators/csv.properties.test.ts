@@ -11,30 +11,30 @@ import { itResumesExactly, type Scenario } from '../support/resume-properties.js
 const csv = new CsvEnumeratorBuilder();
 const path = temporaryFiles()('');
 
-/** How a file is written; all of it is chosen at random. */
+/** How a file is written. All options are random. */
 interface Dialect {
   readonly encoding: 'utf8' | 'utf16le' | 'latin1';
   readonly bom: boolean;
   readonly header: boolean;
   readonly delimiter: string;
-  /** None: no field needs one. */
+  /** Null if no field needs quotes. */
   readonly quote: string | null;
   readonly always: boolean;
   readonly end: string;
-  /** Whether the line end is told to the parser, or found by it. */
-  readonly told: boolean;
-  /** Whether the file, as it is at first, has no last line end. */
+  /** Whether `record_delimiter` states the line end; otherwise the parser detects it. */
+  readonly stated: boolean;
+  /** Whether the file initially ends without a line end. */
   readonly open: boolean;
-  /** Comments and empty lines stand between records. */
+  /** Whether there are comments and empty lines between records. */
   readonly noise: boolean;
 }
 
-/** A file, what is appended to it behind each run, and how it is read. */
+/** A file, what is appended to it after each run, and how it is read. */
 interface Case {
   readonly dialect: Dialect;
   readonly width: number;
   readonly fields: readonly string[];
-  /** How many records the file has at first; the others are appended later. */
+  /** The number of records that the file has at first; the others are appended later. */
   readonly written: number;
   readonly appended: readonly number[];
   readonly chunks: readonly number[];
@@ -77,7 +77,7 @@ const dialects: fc.Arbitrary<Dialect> = fc.record({
   quote: fc.constantFrom('"', '"', "'", null),
   always: fc.boolean(),
   end: fc.constantFrom('\n', '\r\n', '\r', '||'),
-  told: fc.boolean(),
+  stated: fc.boolean(),
   open: fc.boolean(),
   noise: fc.boolean(),
 });
@@ -102,7 +102,7 @@ const cases: fc.Arbitrary<Case> = dialects.chain((dialect) => {
 
 describe('csv', () => {
   for (const kind of ['path', 'Buffer', 'stream'] as const) {
-    itResumesExactly(`csv.rows of a ${kind}, in any dialect, appended to between runs`, {
+    itResumesExactly(`csv.rows of a ${kind}, any dialect, appended between runs`, {
       source: 'csv.rows',
       database: kind,
       cases,
@@ -111,7 +111,7 @@ describe('csv', () => {
     });
   }
 
-  itResumesExactly('csv.batches of any source, in any dialect, appended to between runs', {
+  itResumesExactly('csv.batches of any source and dialect, appended between runs', {
     source: 'csv.batches',
     database: 'any',
     cases: fc.tuple(cases, fc.constantFrom<Kind>('path', 'Buffer', 'stream')),
@@ -126,7 +126,7 @@ function begin<Item>(
   kind: Kind,
   enumerate: (source: CsvSource, options: At & Options & { batchSize: number }) => Enumerator<Item>,
 ): Scenario<Item> {
-  // Of a file that is nothing but a BOM of UTF-16, csv-parse makes a record.
+  // csv-parse makes a record of a UTF-16 file that is only a BOM.
   const bom =
     generated.bom &&
     generated.encoding !== 'latin1' &&
@@ -157,20 +157,20 @@ function begin<Item>(
   };
 }
 
-function optionsOf({ encoding, bom, header, delimiter, quote, end, told, noise }: Dialect): Options {
-  const found = !told && end !== '||';
+function optionsOf({ encoding, bom, header, delimiter, quote, end, stated, noise }: Dialect): Options {
+  const detected = !stated && end !== '||';
   return {
     delimiter,
     quote,
     columns: header,
     ...(!bom && { encoding }),
     ...(quote && { escape: quote }),
-    ...(!found && { record_delimiter: end }),
+    ...(!detected && { record_delimiter: end }),
     ...(noise && { comment: '#', skip_empty_lines: true }),
   };
 }
 
-/** The bytes of the first so many records, and the records that a reader should see. */
+/** The bytes of the first `count` records, and the records that a reader should yield. */
 function textFile(dialect: Dialect, width: number, fields: readonly string[]) {
   const { encoding, bom, header, end, open, noise, quote } = dialect;
   const written = quote ? fields : fields.map((field) => plain(field, dialect));
@@ -192,7 +192,7 @@ function textFile(dialect: Dialect, width: number, fields: readonly string[]) {
   };
 }
 
-/** What needs no quotes, not even where there are none. */
+/** A field that needs no quotes. */
 function plain(field: string, { delimiter }: Dialect): string {
   return `${field.replace(/[\r\n"'#|,;\t:]/g, '')}${delimiter === ',' ? 'x' : 'ä'}`;
 }

@@ -21,31 +21,31 @@ describe('the size of a CSV', () => {
     'a file without a last line end': { content: 'a\n1\n2' },
     'quoted line ends': { content: 'a,b\n"1\n\n",2\n3,"\n"\n' },
     'empty lines that are records': { content: 'a\n\n1\n\n' },
-    'empty lines and comments that are none': {
+    'skipped empty lines and comments': {
       content: '#\n\na\n1\n# 2\n\n3\n#',
       options: { comment: '#', skip_empty_lines: true },
     },
     'UTF-16': { content: Buffer.from('\ufeffä,b\r\n"1\r\n",2\r\n3,4', 'utf16le') },
     'no header': { content: '1\n2\n3\n', options: { columns: false } },
     'from and to': { content: numbers(9), options: { from: 3, to: '7' } },
-    'from behind the end': { content: numbers(9), options: { from: 20 } },
-    'to behind the end': { content: numbers(9), options: { to: 20 } },
-    'lines from and to': { content: `x, y\n\n${numbers(9)}`, options: { from_line: 3, to_line: 8 } },
-    'broken records that are skipped': {
+    'from after the end': { content: numbers(9), options: { from: 20 } },
+    'to after the end': { content: numbers(9), options: { to: 20 } },
+    'from_line and to_line': { content: `x, y\n\n${numbers(9)}`, options: { from_line: 3, to_line: 8 } },
+    'skipped broken records': {
       content: 'a,b\n0\n1,2\n3,4,5\n6,7\n',
       options: { skip_records_with_error: true },
     },
-    'records without values that are skipped': {
+    'skipped records without values': {
       content: 'a,b\n,\n1,2\n , \n',
       options: { skip_records_with_empty_values: true },
     },
-    'other records': {
+    'other delimiters and objname': {
       content: 'a;b|1;2|3;4',
       options: { delimiter: ';', recordDelimiter: '|', raw: true, objname: 'a' },
     },
   };
   for (const [name, { content, options }] of Object.entries(exact)) {
-    it(`is exact with ${name}, of a path as of a Buffer, wherever a run starts`, async () => {
+    it(`the size is exact for ${name}, in a first and in a resumed run`, async () => {
       const bytes = Buffer.from(content);
       const rows = await all(csv.rows(bytes, { cursor: null, ...options }));
       expect(await sizeOf(bytes, options)).toBe(rows.length);
@@ -60,17 +60,17 @@ describe('the size of a CSV', () => {
     });
   }
 
-  it('is exact up to a megabyte', async () => {
+  it('the size of a CSV of up to a megabyte is exact', async () => {
     const content = `n\n${'1'.padEnd(15, '.')}\n`.repeat(1).padEnd(MEGABYTE, `${'2'.padEnd(15, '.')}\n`);
     expect(content).toHaveLength(MEGABYTE);
     expect(await sizeOf(Buffer.from(content))).toBe((parse(content) as unknown[]).length - 1);
   });
 
-  describe('of more than a megabyte', () => {
+  describe('above a megabyte', () => {
     const row = (index: number) => `${`${index}`.padStart(7, '0')},"${'é\n'.repeat(30 + (index % 3))}"\n`;
     const large = Buffer.from(`id,text\n${Array.from({ length: 40_000 }, (_, index) => row(index)).join('')}`);
 
-    it('is unknown', async () => {
+    it('the size of a CSV of over a megabyte is unknown', async () => {
       expect(large.length).toBeGreaterThan(3 * MEGABYTE);
       for (const source of [large, fileOf(large)]) {
         expect(await sizeOf(source)).toBeUndefined();
@@ -82,11 +82,11 @@ describe('the size of a CSV', () => {
     it.each<[string, Options]>([
       ['a record', { to: 30 }],
       ['a line', { to_line: 31 * 20 + 30 }],
-    ])('is exact where an option ends it at %s of the first megabyte', async (_, options) => {
+    ])('the size is exact if an option ends the file at %s within the first megabyte', async (_, options) => {
       expect(await sizeOf(large, options)).toBe((await all(csv.rows(large, { cursor: null, ...options }))).length);
     });
 
-    it('is unknown when it must be exact, unless an option ends the file within the megabyte', async () => {
+    it('an exact size is unknown unless an option ends the file within the first megabyte', async () => {
       const exact = (options: Options) =>
         sourceOf(csv.rows(large, { cursor: null, ...options })).source.size?.({ exact: true });
       expect(await exact({})).toBeUndefined();
@@ -96,12 +96,12 @@ describe('the size of a CSV', () => {
       expect(await batches.size?.({ exact: true })).toBeUndefined();
     });
 
-    it('reads no more than a megabyte: a file without end is given up', async () => {
+    it('size() reads at most a megabyte, even of an endless file', async () => {
       expect(await sizeOf('/dev/zero')).toBeUndefined();
     });
   });
 
-  it('is unknown of a stream, which is not opened for it', async () => {
+  it('the size of a stream is unknown, and size() does not open the stream', async () => {
     const source = () => {
       throw new Error('opened');
     };
@@ -109,7 +109,7 @@ describe('the size of a CSV', () => {
     expect(csv.batches(source, { cursor: null }).size).toBeUndefined();
   });
 
-  it('is unknown where csv-parse refuses a record', async () => {
+  it('the size is unknown if csv-parse refuses a record', async () => {
     expect(await sizeOf(Buffer.from('a,b\n1,2\n3\n'))).toBeUndefined();
     expect(await sizeOf(Buffer.from('a\n"1'))).toBeUndefined();
     expect(await sizeOf(Buffer.from('a\n123456\n'), { max_record_size: 3 })).toBeUndefined();
@@ -119,11 +119,11 @@ describe('the size of a CSV', () => {
     ['on_record', { on_record: (record: unknown) => record as string[] }],
     ['cast and skip_records_with_empty_values', { cast: () => '', skip_records_with_empty_values: true }],
     ['columns and skip_records_with_error', { columns: () => ['a'], skip_records_with_error: true }],
-  ])('is unknown with %s, which decide what is skipped', async (_, options) => {
+  ])('the size is unknown with %s, which may skip records', async (_, options) => {
     expect(csv.rows(Buffer.from('a\n1\n'), { cursor: null, ...options }).size).toBeUndefined();
   });
 
-  it('calls no function of the user', async () => {
+  it('size() calls no function of the user', async () => {
     const called: string[] = [];
     const options: Options = {
       columns: (header) => {
@@ -139,7 +139,7 @@ describe('the size of a CSV', () => {
     expect(called).toEqual([]);
   });
 
-  it('rejects with the system error when there is no file', async () => {
+  it('size() rejects with the system error if there is no file', async () => {
     await expect(sizeOf('/nowhere/at/all.csv')).rejects.toThrow('ENOENT');
   });
 });
@@ -150,7 +150,7 @@ describe('the fraction of a CSV up to a cursor', () => {
     return cursors.map((cursor) => csv.rows(source, { cursor, ...options }).fraction?.(cursor));
   };
 
-  it('is that of its bytes, of a path as of a Buffer, of rows as of batches', async () => {
+  it('the fraction is that of the bytes, for paths and Buffers, rows and batches', async () => {
     const content = Buffer.from('a,b\n1,2\n"33",4\n5,6');
     for (const source of [content, fileOf(content)]) {
       expect(await fractionsOf(source)).toEqual([8 / 18, 15 / 18, 1]);
@@ -163,24 +163,24 @@ describe('the fraction of a CSV up to a cursor', () => {
   it.each<[string, Options]>([
     ['a record', { to: '4' }],
     ['a line', { to_line: 5 }],
-  ])('is that of the records where an option ends the file at %s', async (_, options) => {
+  ])('the fraction is that of the records if an option ends the file at %s', async (_, options) => {
     const fractions = await fractionsOf(Buffer.from(numbers(1_000)), options);
     expect(fractions).toHaveLength(4);
     expect(fractions.at(-1)).toBe(1);
     expect(fractions).toEqual([...fractions].sort());
   });
 
-  it('is known of a file that is too large to count, and of one whose records a function drops', async () => {
+  it('the fraction is known even if on_record drops records', async () => {
     const on_record = (record: unknown, { records }: { records: number }) => (records % 2 ? null : record) as string[];
     expect(await fractionsOf(Buffer.from('a\n1\n2\n3\n4\n'), { on_record })).toEqual([0.6, 1]);
   });
 
-  it('is unknown of a stream, whose size is not known', async () => {
+  it('the fraction of a stream is unknown', async () => {
     const source = chunked(Buffer.from(numbers(3)));
     expect(await fractionsOf(source)).toEqual([undefined, undefined, undefined]);
   });
 
-  it('is at most 1 in a file that is appended to while it is read', () => {
+  it('the fraction is at most 1 in a file that grows during the read', () => {
     const cursor = { offset: 12, row: 3, line: 4, size: 10, headBytes: 10, head: '', tail: '' };
     expect(csv.rows(Buffer.from('a\n'), { cursor }).fraction?.(cursor)).toBe(1);
   });
@@ -189,15 +189,15 @@ describe('the fraction of a CSV up to a cursor', () => {
 describe('the count up to a cursor', () => {
   it.each<[string, string, Options]>([
     ['plain records', numbers(6), {}],
-    ['records from one on', numbers(6), { from: 3 }],
-    ['records from a text', numbers(6), { from: '3', to: '5' }],
+    ['records with from', numbers(6), { from: 3 }],
+    ['records with from and to as strings', numbers(6), { from: '3', to: '5' }],
     [
       'skipped records',
       'a,b\n0\n1,2\n3,4,5\n,\n6,7\n8\n9,0\n',
       { skip_records_with_error: true, skip_records_with_empty_values: true },
     ],
-    ['lines from one on', numbers(6), { from_line: 3, columns: false }],
-  ])('is what was handed out: %s', async (_, content, options) => {
+    ['records with from_line', numbers(6), { from_line: 3, columns: false }],
+  ])('the count is the number of records yielded: %s', async (_, content, options) => {
     const source = Buffer.from(content);
     const cursors = (await all(csv.rows(source, { cursor: null, ...options }))).map(([, cursor]) => cursor);
     expect(cursors.length).toBeGreaterThan(2);
@@ -206,7 +206,7 @@ describe('the count up to a cursor', () => {
     expect(cursors.map((cursor) => countOf(streamed, options, cursor))).toEqual(cursors.map((_, index) => index + 1));
   });
 
-  it('is unknown with on_record, which may drop records', async () => {
+  it('the count is unknown with on_record, which may drop records', async () => {
     const options: Options = { on_record: (record: unknown) => record as string[] };
     const source = Buffer.from(numbers(3));
     const [[, cursor] = []] = await all(csv.rows(source, { cursor: null, ...options }));

@@ -22,7 +22,7 @@ describe('from', () => {
   } satisfies Record<string, () => EnumeratorLike<string, null>>;
 
   it.each(Object.entries(withoutCursors))(
-    'R1: refuses %s with null as a cursor at its first item',
+    'R1: from and take refuse %s that yields a null cursor',
     async (_, source) => {
       for (const enumerator of [build.from(source()), build.take(source(), 1)]) {
         const reader = readerOf(enumerator);
@@ -34,7 +34,7 @@ describe('from', () => {
     },
   );
 
-  it('has the fraction of what it is given, also when it is throttled', () => {
+  it('from has the fraction of its source, even through throttle', () => {
     const given = Object.assign([['a', 1] as const, ['b', 2] as const], { fraction: (cursor: number) => cursor / 2 });
     const from = build.from(given, { size: () => 2 });
     const throttled = build.throttle(from, { when: () => false, retryInMs: 1 });
@@ -42,7 +42,7 @@ describe('from', () => {
     expect(build.from([['a', 1]] as const).fraction).toBeUndefined();
   });
 
-  it('takes poll, which has no cursors, and what is made of it', async () => {
+  it('from accepts poll, which has no cursors, and sources made of poll', async () => {
     const queue = ['a', 'b', 'c'];
     const poll = () => build.poll(async () => queue.shift());
     const throttled = () => build.throttle(build.take(build.from(poll()), 1), { when: () => false, retryInMs: 1 });

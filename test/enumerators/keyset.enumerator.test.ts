@@ -21,7 +21,7 @@ const rows: readonly Row[] = Array.from({ length: 23 }, (_, index) => ({
 const byId = [...rows].sort((one, other) => one.id - other.id);
 const byAt = [...rows].sort((one, other) => (one.at === other.at ? one.id - other.id : one.at < other.at ? -1 : 1));
 
-/** Any database: what it is asked for is written down. */
+/** Stands for any database; records each fetch in `asked`. */
 function byIdUpwards(asked: unknown[][] = []): Omit<KeysetFetchOptions<Row, number>, 'cursor'> {
   return {
     key: ({ id }) => id,
@@ -59,7 +59,7 @@ describe('keyset', () => {
     expected: byAt.map(({ id }) => id),
   });
 
-  itKeepsTheEnumeratorContract('downwards', {
+  itKeepsTheEnumeratorContract('a descending key', {
     size: 'none',
     build: ({ cursor }) =>
       build.keyset({
@@ -89,7 +89,7 @@ describe('keyset', () => {
     expected: byId.map(({ id }) => id),
   });
 
-  it('asks for pages of 1,000 unless told, and ends at an empty one: a database may have a limit of its own', async () => {
+  it('keyset fetches pages of 1,000 by default, and ends only at an empty page', async () => {
     const asked: unknown[][] = [];
     const limited: typeof byIdUpwards = () => {
       const { fetch, key } = byIdUpwards(asked);
@@ -105,7 +105,7 @@ describe('keyset', () => {
     ]);
   });
 
-  it('reads one page ahead while the items of the last one are handled, and no more', async () => {
+  it('keyset reads one page ahead while the items of the current page are handled', async () => {
     const asked: unknown[][] = [];
     const reader = readerOf(build.keyset({ ...byIdUpwards(asked), cursor: null, pageSize: 5 }));
     expect((await reader.next())?.items).toHaveLength(5);
@@ -117,7 +117,7 @@ describe('keyset', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('keeps the rows of a page that is being handled when fetch fills the same array again for the next', async () => {
+  it('keyset keeps the rows of a page even if fetch reuses its array for the next page', async () => {
     const page: Row[] = [];
     const { fetch, key } = byIdUpwards();
     const refill = async (after: number | null, limit: number) => {
@@ -127,12 +127,12 @@ describe('keyset', () => {
     const read: number[] = [];
     for await (const [{ id }] of build.keyset({ cursor: null, fetch: refill, key, pageSize: 5 })) {
       read.push(id);
-      await new Promise(setImmediate); // the next page is there by now
+      await new Promise(setImmediate); // the next page has arrived by now
     }
     expect(read).toEqual(byId.map(({ id }) => id));
   });
 
-  it('asks for the size when it is asked itself', async () => {
+  it('the size of keyset is the result of the option size', async () => {
     expect(build.keyset({ ...byIdUpwards(), cursor: null }).size).toBeUndefined();
     expect(await build.keyset({ ...byIdUpwards(), cursor: null, size: async () => 23 }).size?.()).toBe(23);
   });
@@ -141,14 +141,14 @@ describe('keyset', () => {
     ['no cursor', { cursor: undefined }, 'keyset: no cursor is given'],
     ['no fetch', { fetch: undefined }, 'keyset: option "fetch" is undefined; it must be a function'],
     ['no key', { key: 'id' }, `keyset: option "key" is "id"; it must be a function`],
-    ['a page of none', { pageSize: 0 }, 'keyset: option "pageSize" is 0; it must be a whole number, 1 or more'],
+    ['a page size of 0', { pageSize: 0 }, 'keyset: option "pageSize" is 0; it must be a whole number, 1 or more'],
     [
       'an unknown option',
       { limit: 5 },
       'keyset: unknown option "limit". The options are: cursor, fetch, key, pageSize, size',
     ],
     ['a size that is not a function', { size: 5 }, 'keyset: option "size" is 5; it must be a function'],
-  ])('refuses %s at once', (_, options, message) => {
+  ])('keyset refuses %s at once', (_, options, message) => {
     const given = { ...byIdUpwards(), cursor: null, ...options } as KeysetFetchOptions<Row, number>;
     expect(() => build.keyset(given)).toThrow(InvalidOptionsError);
     expect(() => build.keyset(given)).toThrow(message);
@@ -161,21 +161,21 @@ describe('keyset', () => {
     await expect(reading).rejects.toThrow(message);
   };
 
-  it('R8: refuses a fetch that ignores `after`', () =>
+  it('R8: keyset refuses a fetch that ignores `after`', () =>
     refused(
       { fetch: async (_: unknown, limit: number) => byId.slice(0, limit) },
       InvalidEnumeratorError,
       'a page after 3 came back with that same key, so iteration would never end',
     ));
 
-  it('R8: refuses a fetch that ignores `after`, also behind a cursor that no page ends with', () =>
+  it('R8: keyset refuses a fetch that ignores `after`, even if no page ends at the cursor', () =>
     refused(
       { cursor: 9, fetch: async (_: unknown, limit: number) => byId.slice(0, limit) },
       InvalidEnumeratorError,
       'the key [1] comes after [0]',
     ));
 
-  it('R8: refuses a fetch that gives the row of `after` again', () =>
+  it('R8: keyset refuses a fetch that returns the row of `after` again', () =>
     refused(
       {
         fetch: async (after: number | null, limit: number) =>
@@ -185,7 +185,7 @@ describe('keyset', () => {
       'a page after 3 came back with that same key',
     ));
 
-  it('R8: refuses keys that come again after several pages', () =>
+  it('R8: keyset refuses keys that repeat after several pages', () =>
     refused(
       {
         pageSize: 1,
@@ -196,7 +196,7 @@ describe('keyset', () => {
       'came again, so iteration would never end',
     ));
 
-  it('R8: refuses rows that are out of order', () =>
+  it('R8: keyset refuses rows that are out of order', () =>
     refused(
       { fetch: async () => [{ id: 1 }, { id: 5 }, { id: 3 }] },
       InvalidEnumeratorError,
@@ -213,7 +213,7 @@ describe('keyset', () => {
       ],
     ],
     [
-      'numbers in the second part, across its first',
+      'numbers in the second part, across values of the first',
       [
         ['a', 2],
         ['a', 3],
@@ -221,13 +221,13 @@ describe('keyset', () => {
         ['b', 6],
       ],
     ],
-    ['days', ['2026-01-01', '2026-01-03', '2026-01-02']],
-    ['moments', ['2026-01-01T00:00:00.001Z', '2026-01-01T00:00:00.003Z', '2026-01-01T00:00:00.002Z']],
+    ['dates', ['2026-01-01', '2026-01-03', '2026-01-02']],
+    ['timestamps', ['2026-01-01T00:00:00.001Z', '2026-01-01T00:00:00.003Z', '2026-01-01T00:00:00.002Z']],
     [
-      'moments in SQL, downwards',
+      'SQL timestamps, descending',
       ['2026-01-03 00:00:00.000003', '2026-01-03 00:00:00.000001', '2026-01-03 00:00:00.000002'],
     ],
-  ] as [string, Json[]][])('R8: refuses rows that are out of order by %s', (_, keys) =>
+  ] as [string, Json[]][])('R8: keyset refuses rows that are out of order by %s', (_, keys) =>
     refused(
       { pageSize: 1_000, key: (key: never) => key, fetch: async () => keys as never },
       InvalidEnumeratorError,
@@ -256,37 +256,37 @@ describe('keyset', () => {
         ['a', 7],
       ],
     ],
-  ] as [string, Json[]][])('R8: follows %s', async (_, keys) => {
+  ] as [string, Json[]][])('R8: keyset follows %s', async (_, keys) => {
     const fetch = async (after: Json | null) => (after === null ? keys : []) as never[];
     const given = { cursor: null, key: (key: never) => key, fetch } as unknown as KeysetFetchOptions<Row, number>;
     expect(await items(build.keyset(given))).toEqual(keys);
   });
 
-  it('R8: refuses a key that is not unique', () =>
+  it('R8: keyset refuses a key that is not unique', () =>
     refused(
       { key: ({ at }: Row) => at, fetch: async () => byAt.slice(0, 4) },
       InvalidEnumeratorError,
       'two rows have the same key',
     ));
 
-  it('refuses a row without a key', () =>
+  it('keyset refuses a row without a key', () =>
     refused({ key: () => undefined }, InvalidEnumeratorError, 'key() returned undefined for the row {"id":0'));
 
-  it('refuses what is no array', () =>
+  it('keyset refuses a fetch that does not return an array', () =>
     refused(
       { fetch: async () => ({ rows: [] }) },
       InvalidEnumeratorError,
       'fetch(null, 4) returned {"rows":[]}; it must return an array',
     ));
 
-  it('R8: refuses a key that JSON would change', () =>
+  it('R8: keyset refuses a key that JSON would change', () =>
     refused(
       { key: ({ id }: Row) => [BigInt(id)] },
       InvalidCursorError,
       'cursor[0] is 3n, which JSON does not give back as it was. Use String(value)',
     ));
 
-  it('passes errors of the database untouched', async () => {
+  it('keyset rejects with the original error of the database', async () => {
     const failure = new Error('connection lost');
     await expect(
       items(build.keyset({ ...byIdUpwards(), cursor: null, fetch: () => Promise.reject(failure) })),

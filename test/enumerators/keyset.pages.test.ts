@@ -13,7 +13,7 @@ const up: ColumnOrder = { descending: false, compare: compareNumbers };
 const down: ColumnOrder = { descending: true, compare: compareNumbers };
 const unknown: ColumnOrder = { descending: false };
 
-/** A database that gives these keys, `most` of them a page at most, whatever it is asked for. */
+/** A database of these keys that returns at most `most` rows per page, whatever the limit. */
 function databaseOf(keys: readonly KeyValues[], { most = 1_000, orders }: { most?: number; orders?: ColumnOrder[] }) {
   const query: KeysetQuery<KeyValues> = {
     name: 'rows by key',
@@ -38,11 +38,11 @@ async function read(query: KeysetQuery<KeyValues>, until: Json = null): Promise<
 describe('pages of a keyset', () => {
   const seven = [1, 2, 3, 4, 5, 6, 7].map((key) => [key]);
 
-  it('R1: does not end at a page that something has cut short', async () => {
+  it('R1: keysetPages does not end at a page that is shorter than its limit', async () => {
     expect(await read(databaseOf(seven, { most: 3 }))).toEqual(seven);
   });
 
-  it('ends at `until` without another query', async () => {
+  it('keysetPages ends at `until` without another query', async () => {
     const query = databaseOf(seven, {});
     const asked: unknown[] = [];
     const fetch: typeof query.fetch = (bounds, limit) => {
@@ -70,7 +70,7 @@ describe('pages of a keyset', () => {
     ['a NULL after values that NULLs come before', [[1], [null]], [{ ...up, nulls: 'first' }]],
     ['a value after NULLs that come last', [[null], [1]], [{ ...up, nulls: 'last' }]],
     ['two pages', [[1], [2], [3], [4], [5], [0]], [up]],
-  ])('R8: refuses rows that are out of order by %s', async (_, keys, orders) => {
+  ])('R8: keysetPages refuses rows that are out of order by %s', async (_, keys, orders) => {
     const reading = read(databaseOf(keys, { orders }));
     await expect(reading).rejects.toThrow(InvalidEnumeratorError);
     await expect(reading).rejects.toThrow('rows by key: the rows are out of order');
@@ -88,18 +88,18 @@ describe('pages of a keyset', () => {
       ],
       [up, up],
     ],
-    ['NULLs at either end', [[null], [1]], [{ ...up, nulls: 'first' }]],
-    ['what only the database can order', [['b'], ['A'], ['a']], [unknown]],
-    ['values that no number is read from', [['Infinity'], [1]], [up]],
+    ['NULLs first', [[null], [1]], [{ ...up, nulls: 'first' }]],
+    ['values that only the database can order', [['b'], ['A'], ['a']], [unknown]],
+    ['values that are not finite numbers', [['Infinity'], [1]], [up]],
     [
-      'ties of a collation, which say nothing of the next column',
+      'ties of a collation, with the next column in any order',
       [
         ['a', 2],
         ['A', 1],
       ],
       [unknown, up],
     ],
-  ])('follows %s', async (_, keys, orders) => {
+  ])('keysetPages follows %s', async (_, keys, orders) => {
     expect(await read(databaseOf(keys, { orders }))).toEqual(keys);
   });
 });

@@ -45,7 +45,7 @@ describe('keyset over pg', () => {
         pageSize: rows,
         key: (row: Row) => row.key,
         fetch: async (after, limit) => {
-          const where = after === null ? '' : `WHERE ${behind(parts)}`;
+          const where = after === null ? '' : `WHERE ${rowsAfter(parts)}`;
           const order = parts.map(({ column, order }) => `${column} ${order}`).join(', ');
           const values = parts.map(({ column }) => `to_json(${column}) #>> '{}'`).join(', ');
           return database.query<Row & Record<string, unknown>>(
@@ -59,14 +59,14 @@ describe('keyset over pg', () => {
   });
 });
 
-/** With the primary key, in the last column's direction. */
+/** The key, with the primary key added in the last column's direction. */
 function unique(key: readonly KeyColumn[]): readonly KeyColumn[] {
   if (key.some(({ column }) => column === 'id')) return key;
   return [...key, { column: 'id', order: key.at(-1)?.order ?? 'asc' }];
 }
 
-/** SQL for the rows behind the parameters: `a > $1 OR (a = $1 AND (b < $2 OR …))`. */
-function behind(parts: readonly KeyColumn[]): string {
+/** SQL for the rows after the parameters: `a > $1 OR (a = $1 AND (b < $2 OR …))`. */
+function rowsAfter(parts: readonly KeyColumn[]): string {
   return parts.reduceRight((rest, { column, order }, index) => {
     const beyond = `${column} ${order === 'asc' ? '>' : '<'} $${index + 1}`;
     return rest === '' ? beyond : `(${beyond} OR (${column} = $${index + 1} AND ${rest}))`;

@@ -17,7 +17,7 @@ const csv = (name: string, rows = 3) =>
   Buffer.from(`n\n${Array.from({ length: rows }, (_, row) => `${name}${row + 1}\n`).join('')}`);
 
 describe('nested', () => {
-  itKeepsTheEnumeratorContract('two levels in memory, with outer items that have nothing', {
+  itKeepsTheEnumeratorContract('two levels, some outer items empty', {
     size: 'none',
     build: (at) =>
       build.nested(
@@ -51,7 +51,7 @@ describe('nested', () => {
     ),
   });
 
-  itKeepsTheEnumeratorContract('a nested source as the outer level of another', {
+  itKeepsTheEnumeratorContract('nested as the outer level of nested', {
     size: 'none',
     build: (at) =>
       build.nested(
@@ -65,14 +65,14 @@ describe('nested', () => {
     expected: [0, 1, 2].flatMap(letters).flatMap((letter) => [`${letter}1`, `${letter}2`]),
   });
 
-  itKeepsTheEnumeratorContract('nothing at all', {
+  itKeepsTheEnumeratorContract('no items', {
     size: 'none',
     isEmpty: true,
     build: (at) => build.nested([(at: At) => build.times(0, at), (_: number, at: At) => build.times(3, at)], at),
     expected: [],
   });
 
-  itKeepsTheEnumeratorContract('batches within outer items, which can be halved', {
+  itKeepsTheEnumeratorContract('batches within outer items', {
     size: 'none',
     build: (at) =>
       build.nested(
@@ -87,7 +87,7 @@ describe('nested', () => {
     expected: ['a1,a2,a3,a4,a5', 'a6,a7', 'b1,b2,b3,b4,b5'],
   });
 
-  it('has the cursor of each level in its own, each bound to the item that it was made in', async () => {
+  it('a nested cursor holds the cursor of each level, bound to its outer item', async () => {
     const enumerator = build.nested(
       [(at: At) => build.array(['x', 'y', 'z'], at), (_: string, at: At) => build.array(['a', 'b'], at)],
       { cursor: null },
@@ -101,7 +101,7 @@ describe('nested', () => {
     ]);
   });
 
-  it('closes each level once, also when a run ends early', async () => {
+  it('nested closes each level once, even if a run ends early', async () => {
     const story: string[] = [];
     function* level(name: string, { cursor }: At): Generator<readonly [number, number]> {
       try {
@@ -117,7 +117,7 @@ describe('nested', () => {
     expect(story.splice(0)).toEqual(['inner 0', 'outer']);
   });
 
-  it('reads ahead over outer items, but not where a level is a generator', async () => {
+  it('nested reads ahead across outer items, but not if a level is a generator', async () => {
     const built: number[] = [];
     const inner = (n: number, at: At) => {
       built.push(n);
@@ -144,8 +144,8 @@ describe('nested', () => {
     ['no levels', [], 'nested: give it an array of two levels or more'],
     ['one level', [(at: At) => build.times(1, at)], 'an array of two levels or more'],
     ['an enumerator for a level', [build.times(1, { cursor: null }), () => null], 'each a function of the outer items'],
-    ['no array', () => null, 'nested: give it an array'],
-  ])('refuses %s at once', (_, levels, message) => {
+    ['a function instead of levels', () => null, 'nested: give it an array'],
+  ])('nested refuses %s at once', (_, levels, message) => {
     expect(() => build.nested(levels as never, { cursor: null })).toThrow(InvalidOptionsError);
     expect(() => build.nested(levels as never, { cursor: null })).toThrow(message);
   });
@@ -155,20 +155,20 @@ describe('nested', () => {
     [[1, 2]],
     [{ outer: 1, inner: 2 }],
     [{ outer: { after: null, at: 1 }, inner: { at: 1, finished: 1 } }],
-  ])('refuses the cursor %j at once: it is not its own', (cursor) => {
+  ])('nested refuses the cursor %j at once', (cursor) => {
     const nested = () =>
       build.nested([(at: At) => build.times(1, at), (_: number, at: At) => build.times(1, at)], { cursor });
     expect(nested).toThrow(InvalidCursorError);
     expect(nested).toThrow('is not one of nested');
   });
 
-  it('says which level forgot its return', async () => {
+  it('the error for a level that returns undefined names the level', async () => {
     const forgotten = build.nested([(at: At) => build.times(1, at), (() => undefined) as never], { cursor: null });
     await expect(all(forgotten)).rejects.toThrow(InvalidEnumeratorError);
     await expect(all(forgotten)).rejects.toThrow('nested: level 2 returned undefined');
   });
 
-  it('R9: refuses an outer level without cursors: its items could not be distinguished', async () => {
+  it('R9: nested refuses an outer level without cursors', async () => {
     const queue = ['a', 'b'];
     const polled = build.nested(
       [() => build.poll(async () => queue.shift()), (_: string, at: At) => build.times(2, at)],
@@ -221,7 +221,7 @@ describe('R9: nested over two tables', () => {
     for await (const [{ id }, cursor] of enumerator) yield [`${shop}/${id}`, cursor];
   }
 
-  /** Interrupted behind shop 20's second product. */
+  /** The cursor of a run that was interrupted after the second product of shop 20. */
   async function interrupted(): Promise<Cursor> {
     for await (const [name, cursor] of products(null)) if (name === '20/2') return throughJson(cursor);
     throw new Error('it is not there');
@@ -229,23 +229,23 @@ describe('R9: nested over two tables', () => {
 
   const from = async (cursor: Cursor) => (await all(products(cursor))).join(' ');
 
-  it('goes on within the outer row', async () => {
+  it('a run resumes within the outer row', async () => {
     expect(await from(await interrupted())).toBe('20/3 20/4 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
   });
 
-  it('begins the next outer row at its first inner one when the outer row was deleted', async () => {
+  it('a run resumes at the next outer row if its own was deleted', async () => {
     const cursor = await interrupted();
     await database.query('DELETE FROM shop WHERE id = 20');
     expect(await from(cursor)).toBe('30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
   });
 
-  it('begins the next outer row at its first inner one when the outer row and the one before it were deleted', async () => {
+  it('a run resumes at the next outer row if its own and the one before were deleted', async () => {
     const cursor = await interrupted();
     await database.query('DELETE FROM shop WHERE id <= 20');
     expect(await from(cursor)).toBe('30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
   });
 
-  it('goes to the next outer row when it was emptied, and sees what is new in it', async () => {
+  it('a run resumes at the next outer row if its own was emptied, and reads new inner rows', async () => {
     const cursor = await interrupted();
     await database.query('DELETE FROM product WHERE shop = 20');
     expect(await from(cursor)).toBe('30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
@@ -253,14 +253,14 @@ describe('R9: nested over two tables', () => {
     expect(await from(cursor)).toBe('20/9 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
   });
 
-  it('goes on within its outer row when others were inserted before it: those lie behind', async () => {
+  it('a run resumes within its outer row, and skips outer rows that were inserted before it', async () => {
     const cursor = await interrupted();
     await database.query('INSERT INTO shop VALUES (5), (15), (19)');
     await database.query('INSERT INTO product VALUES (5, 1), (15, 1), (15, 3), (19, 1), (19, 3), (19, 9)');
     expect(await from(cursor)).toBe('20/3 20/4 30/1 30/2 30/3 30/4 40/1 40/2 40/3 40/4');
   });
 
-  it('finds out in constant time that the outer row was deleted, and reads no further behind it', async () => {
+  it('nested detects a deleted outer row with a constant number of queries', async () => {
     await database.query('INSERT INTO shop SELECT n FROM generate_series(1000, 3000) n');
     const cursor = await interrupted();
     await database.query('DELETE FROM shop WHERE id = 20');
@@ -293,7 +293,7 @@ describe('R9: nested over two tables', () => {
     expect(queries).toBeLessThanOrEqual(3);
   });
 
-  it('does not take the one inserted before it for the outer row that was deleted', async () => {
+  it('nested does not confuse an inserted outer row with the deleted one', async () => {
     const cursor = await interrupted();
     await database.query('DELETE FROM shop WHERE id = 20');
     await database.query('INSERT INTO shop VALUES (19), (21)');
@@ -331,7 +331,7 @@ describe('R9: nested over a list that changes between two runs', () => {
       ],
       { cursor },
     );
-  /** Interrupted after so many items. */
+  /** The cursor of a run that was interrupted after `count` items. */
   async function cursorAfter(list: List, items: readonly Outer[], count: number): Promise<Cursor> {
     let left = count;
     for await (const [, cursor] of nested(list, items, null)) if (--left === 0) return throughJson(cursor);
@@ -340,18 +340,18 @@ describe('R9: nested over a list that changes between two runs', () => {
 
   describe.each(Object.keys(lists) as List[])('%s', (list) => {
     it.each<[string, readonly Outer[], number, readonly Outer[]]>([
-      ['the finished one was moved away', ['a', 'b', 'c'], 4, ['b', 'c']],
-      ['the one before the cursor was moved away, between two', ['a', 'b', 'c'], 3, ['b', 'c']],
-      ['the last one stands nowhere any more', ['a', 'b', 'c'], 8, ['c']],
-      ['another was inserted before it', ['a', 'b', 'c'], 5, ['0', 'a', 'b', 'c']],
-      ['it was exchanged for another', [{ id: 1 }, { id: 2 }], 5, [{ id: 1 }, { id: 3 }]],
-    ])('is refused when %s', async (_, items, count, changed) => {
+      ['a finished item was removed', ['a', 'b', 'c'], 4, ['b', 'c']],
+      ['a finished item was removed, between two items', ['a', 'b', 'c'], 3, ['b', 'c']],
+      ['all items before the current one were removed', ['a', 'b', 'c'], 8, ['c']],
+      ['an item was inserted before the current one', ['a', 'b', 'c'], 5, ['0', 'a', 'b', 'c']],
+      ['the current item was replaced', [{ id: 1 }, { id: 2 }], 5, [{ id: 1 }, { id: 3 }]],
+    ])('nested refuses to resume if %s', async (_, items, count, changed) => {
       const reading = all(nested(list, changed, await cursorAfter(list, items, count)));
       await expect(reading).rejects.toThrow(SourceChangedError);
       await expect(reading).rejects.toThrow('the list of an outer level was changed since the checkpoint');
     });
 
-    it('goes on when it was only appended to, and when columns of an item with an id changed', async () => {
+    it('nested resumes if items were appended, or other fields of an item with an id changed', async () => {
       const cursor = await cursorAfter(list, [{ id: 1 }, { id: 2, seen: 0 }], 4);
       const rest = await all(nested(list, [{ id: 1 }, { id: 2, seen: 9 }, { id: 3 }], cursor));
       expect(rest.map(([item, n]) => `${(item as { id: number }).id}.${n}`)).toEqual([
@@ -364,7 +364,7 @@ describe('R9: nested over a list that changes between two runs', () => {
     });
   });
 
-  it('reads a cursor of a release before, which has no fingerprint', async () => {
+  it('nested accepts a cursor of an earlier release, which has no fingerprint', async () => {
     const cursor = { outer: { after: 0, at: 1, finished: 1 }, inner: { at: 0, finished: 1 } };
     expect(await all(nested('array', ['a', 'b'], cursor))).toEqual([
       ['b', 2],
@@ -372,7 +372,7 @@ describe('R9: nested over a list that changes between two runs', () => {
     ]);
   });
 
-  it('takes items that JSON cannot hold, which have none', async () => {
+  it('nested accepts outer items that JSON cannot hold, which have no fingerprint', async () => {
     const cyclic: { self?: unknown } = {};
     cyclic.self = cyclic;
     const items = [cyclic, cyclic] as never[];
@@ -433,7 +433,7 @@ describe('R9: nested over a CSV that is appended to', () => {
     }) satisfies Record<string, (cursor: Cursor) => Enumerator<string>>;
 
   it.each(Object.keys(levels(() => Buffer.alloc(0))) as (keyof ReturnType<typeof levels>)[])(
-    "%s goes on within its record, which the file's new size does not make another",
+    'a CSV that grows, %s, resumes within its record',
     async (name) => {
       let file = Buffer.from(`n\n${rows.join('\n')}\n`);
       const source = levels(() => file)[name];

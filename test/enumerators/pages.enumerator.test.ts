@@ -6,7 +6,7 @@ import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js'
 
 const build = enumeratorBuilder();
 
-/** An API whose pages are these; the token of a page is its letter, but for the first. */
+/** An API with these pages. The token of a page is its letter, or null for the first page. */
 function api(pages: Readonly<Record<string, readonly number[]>>, asked: (string | null)[] = []) {
   const letters = Object.keys(pages);
   return async (token: string | null) => {
@@ -17,13 +17,13 @@ function api(pages: Readonly<Record<string, readonly number[]>>, asked: (string 
 }
 
 describe('pages', () => {
-  itKeepsTheEnumeratorContract('pages of several lengths, some of them empty', {
+  itKeepsTheEnumeratorContract('pages of several lengths, some empty', {
     size: 'none',
     build: (at) => build.pages({ ...at, fetch: api({ a: [], b: [1, 2, 3], c: [], d: [4], e: [5, 6], f: [] }) }),
     expected: [1, 2, 3, 4, 5, 6],
   });
 
-  itKeepsTheEnumeratorContract('no items at all', {
+  itKeepsTheEnumeratorContract('no items', {
     size: 'none',
     isEmpty: true,
     build: (at) => build.pages({ ...at, fetch: api({ a: [], b: [] }) }),
@@ -43,7 +43,7 @@ describe('pages', () => {
     expected: Array.from({ length: 20 }, (_, index) => index),
   });
 
-  it('has the page and the index in it as the cursor, and asks for that page again when it is resumed', async () => {
+  it('a cursor of pages holds token and index; a resumed run fetches that page again', async () => {
     const pages = { a: [1, 2], b: [3, 4], c: [5] };
     const cursors: Cursor[] = [];
     for await (const [, cursor] of build.pages({ cursor: null, fetch: api(pages) })) cursors.push(cursor);
@@ -63,9 +63,9 @@ describe('pages', () => {
 
   it.each([
     ['itself', (token: number | null) => token ?? 1],
-    ['one of the two before', (token: number | null) => (token === 1 ? 2 : 1)],
-    ['one of many before', (token: number | null) => ((token ?? 0) % 1000) + 1],
-  ])('R8: refuses a token that leads to %s: the pages would never end', async (_, next) => {
+    ['one of the two pages before', (token: number | null) => (token === 1 ? 2 : 1)],
+    ['one of many pages before', (token: number | null) => ((token ?? 0) % 1000) + 1],
+  ])('R8: pages refuses a token that leads to %s', async (_, next) => {
     const endless = build.pages({
       cursor: null,
       fetch: async (token: number | null) => ({ items: [1], next: next(token) }),
@@ -87,7 +87,7 @@ describe('pages', () => {
     [true, 'true'],
     [{}, '{}'],
     [[], '[]'],
-  ])('refuses next: %j at the first page, before any of its items: it is not a token', async (next, shown) => {
+  ])('pages refuses next: %j, which is not a token, before any item of its page', async (next, shown) => {
     const enumerator = build.pages({ cursor: null, fetch: async () => ({ items: [1, 2, 3], next: next as never }) });
     const taken: number[] = [];
     const reading = (async () => {
@@ -102,7 +102,7 @@ describe('pages', () => {
     ['a key of DynamoDB', { id: { S: 'a' } }],
     ['the sort values of Elasticsearch', [1_764_000_000_000, 'a']],
     ['an offset', 100],
-  ])('takes %s for a token', async (_, token) => {
+  ])('pages accepts %s as a token', async (_, token) => {
     const asked: unknown[] = [];
     const fetch = async (at: typeof token | null) => {
       asked.push(at);
@@ -116,7 +116,7 @@ describe('pages', () => {
     ]);
   });
 
-  it('R8: refuses a token that JSON would change at the page that gives it', async () => {
+  it('R8: pages refuses a token that JSON would change, at the page that returns it', async () => {
     const fetch = async () => ({ items: [1], next: { after: new Date(0) } as never });
     const reading = build.pages({ cursor: null, fetch })[Symbol.asyncIterator]().next();
     await expect(reading).rejects.toThrow(InvalidCursorError);
@@ -130,15 +130,15 @@ describe('pages', () => {
       'pages: fetch(null) returned no next; it must return { items, next }, and next: null at the end',
     ],
     ['no items', { next: null }, 'returned no array of items'],
-    ['nothing', undefined, 'returned no array of items'],
-  ])('refuses a page with %s', async (_, page, message) => {
+    ['no content', undefined, 'returned no array of items'],
+  ])('pages refuses a page with %s', async (_, page, message) => {
     const enumerator = build.pages({ cursor: null, fetch: async () => page as never });
     const reading = enumerator[Symbol.asyncIterator]().next();
     await expect(reading).rejects.toThrow(InvalidEnumeratorError);
     await expect(reading).rejects.toThrow(message);
   });
 
-  it('refuses wrong options and the cursor of another source at once', () => {
+  it('pages refuses wrong options and the cursor of another source at once', () => {
     const fetch = api({ a: [1] });
     expect(() => build.pages({ cursor: null, fetch: undefined as never })).toThrow(InvalidOptionsError);
     expect(() => build.pages({ cursor: undefined as never, fetch })).toThrow('pages: no cursor is given');

@@ -8,7 +8,7 @@ import { Gate } from '../support/until.js';
 const build = enumeratorBuilder();
 
 describe('poll', () => {
-  it('gives what is taken one by one until nothing comes, without a cursor', async () => {
+  it('poll yields items one by one until fetch returns nothing, without cursors', async () => {
     const queue: (string | null)[] = ['a', 'b', '', null, 'late'];
     const seen: unknown[] = [];
     for await (const pair of build.poll(async () => queue.shift())) seen.push(pair);
@@ -20,7 +20,7 @@ describe('poll', () => {
     expect(queue).toEqual(['late']);
   });
 
-  it('takes nothing before the item before is finished, and acknowledges each when it is', async () => {
+  it('poll acknowledges each finished item before it takes the next', async () => {
     const story: string[] = [];
     const queue = ['a', 'b'];
     const poll = build.poll(
@@ -34,13 +34,13 @@ describe('poll', () => {
     expect(story).toEqual(['fetch', 'a', 'ack a', 'fetch', 'b', 'ack b', 'fetch']);
   });
 
-  it('does not acknowledge an item whose handling is given up', async () => {
+  it('poll does not acknowledge an item that is not finished', async () => {
     const acked: string[] = [];
     for await (const _ of build.poll(async () => 'a', { ack: async (item) => void acked.push(item) })) break;
     expect(acked).toEqual([]);
   });
 
-  it('with idleMs asks again as long as there is nothing', async () => {
+  it('poll with idleMs asks again while there is nothing', async () => {
     const answers = [null, undefined, 'a', null, 'b'];
     const reader = readerOf(build.poll(async () => answers.shift(), { idleMs: 1 }));
     expect((await reader.next())?.items).toEqual(['a']);
@@ -48,7 +48,7 @@ describe('poll', () => {
     await reader.close();
   });
 
-  it('asks no more when it is closed while it waits', async () => {
+  it('poll stops asking when it is closed during a wait', async () => {
     const asked = new Gate();
     let count = 0;
     const reader = sourceOf(
@@ -68,7 +68,7 @@ describe('poll', () => {
     expect(count).toBe(1);
   });
 
-  it('refuses wrong options at once', () => {
+  it('poll refuses wrong options at once', () => {
     expect(() => build.poll(undefined as never)).toThrow(InvalidOptionsError);
     expect(() => build.poll(async () => 1, { idleMs: -1 })).toThrow(
       'poll: option "idleMs" is -1; it must be a number of milliseconds, 0 to 2147483647',

@@ -61,7 +61,7 @@ describe('batches of Prisma', () => {
       });
     }
 
-    it('has as many batches as its size says', async () => {
+    it('the size of prisma.batches is its number of batches', async () => {
       const size = (where: Prisma.PostWhereInput) =>
         builder.batches(prisma.post, { where }, { cursor: null, batchSize: 7 }).size?.();
       expect([await size({}), await size({ id: { lte: 14 } }), await size({ id: 0 })]).toEqual([6, 2, 0]);
@@ -82,7 +82,7 @@ describe('batches of Prisma', () => {
       });
     }
 
-    it('reads one key a batch, and no more', async () => {
+    it('prisma.wheres reads one key per batch, and nothing else', async () => {
       await all(builder.wheres(prisma.post, { where: { title: { not: '' } } }, { cursor: 7, batchSize: 10 }));
       expect(tables.queries.slice(0, 3)).toEqual(
         Array(3).fill(
@@ -94,7 +94,7 @@ describe('batches of Prisma', () => {
       for (const query of tables.queries) expect(query).toMatch(/^SELECT "public"."Post"."id" FROM /);
     });
 
-    it('enters the index of a composite key at its place, and bounds a batch within shared fields by equality', async () => {
+    it('prisma.wheres enters a composite index at the cursor, by equality of shared fields', async () => {
       const enumerator = builder.wheres(prisma.membership, {}, { cursor: [1, 'm0100'], batchSize: 20 });
       const [[where]] = (await all(enumerator)) as [[Prisma.MembershipWhereInput, Cursor]];
       expect(tables.queries[0]).toContain(
@@ -108,7 +108,7 @@ describe('batches of Prisma', () => {
       });
     });
 
-    it('fills each batch, also where it goes over from one value of the leading field to the next', async () => {
+    it('prisma.wheres fills each batch across values of the leading field', async () => {
       const counts: number[] = [];
       for await (const [where] of builder.wheres(prisma.membership, {}, { cursor: null, batchSize: 40 })) {
         counts.push(await prisma.membership.count({ where }));
@@ -126,7 +126,7 @@ describe('batches of Prisma', () => {
 
     describe.each(keys)('by %s', (_, key) => {
       it.each([1, 7, 1_000])(
-        'an update that takes its rows out of the where, in batches of %i, touches each row once',
+        'an update that removes its rows from the where updates each row once, in batches of %i',
         async (batchSize) => {
           const counts: number[] = [];
           for await (const [where] of builder.wheres(
@@ -143,7 +143,7 @@ describe('batches of Prisma', () => {
         },
       );
 
-      it('rows deleted batch by batch, and run by run, are all gone, and none was deleted twice', async () => {
+      it('a delete in batches over several runs deletes each row exactly once', async () => {
         let deleted = 0;
         for (let cursor: Cursor = null, more = true; more; ) {
           more = false;
@@ -163,7 +163,7 @@ describe('batches of Prisma', () => {
       });
     });
 
-    it('gives exactly the rows of filters with OR, NOT and relations', async () => {
+    it('prisma.wheres selects exactly the rows of filters with OR, NOT and relations', async () => {
       const where = {
         OR: [{ title: { endsWith: '3' } }, { author: { mood: 'loud', NOT: { score: 2 } } }],
         NOT: { author: { posts: { some: { id: 13 } } } },
@@ -180,7 +180,7 @@ describe('batches of Prisma', () => {
       expect(found).toEqual(expected);
     });
 
-    it.each(['mood', 'active', 'rate', 'ratio', 'born', 'email'])('follows the order of %s', async (column) => {
+    it.each(['mood', 'active', 'rate', 'ratio', 'born', 'email'])('prisma.wheres orders by %s', async (column) => {
       const key = [{ column, order: 'desc' }, 'id'] as const;
       const sorted = await tables.database.query<{ id: number }>(`SELECT id FROM "Author" ORDER BY ${column} DESC, id`);
       const found: number[][] = [];
@@ -192,7 +192,7 @@ describe('batches of Prisma', () => {
       );
     });
 
-    it('works in a transaction, with an extended client, and with one that omits the key', async () => {
+    it('prisma.wheres works in a transaction, and if a client is extended or omits the key', async () => {
       const omitting = new PrismaClient({ adapter: tables.adapter(), omit: { entry: { id: true, createdAt: true } } });
       const extended = prisma.$extends({
         query: { $allModels: { $allOperations: ({ args, query }) => query(args) } },
@@ -214,7 +214,7 @@ describe('batches of Prisma', () => {
       await omitting.$disconnect();
     });
 
-    it('names the rows of a composite primary key by both its fields, with a DateTime in the key', async () => {
+    it('prisma.wheres with a DateTime key identifies rows by both fields of a composite id', async () => {
       const visitor = ({ site, visitor }: { site: number; visitor: string }) => `${site}${visitor}`;
       const sorted = await tables.database.query<{ site: number; visitor: string }>(
         'SELECT * FROM "Visit" ORDER BY at, site, visitor',
@@ -227,7 +227,7 @@ describe('batches of Prisma', () => {
       expect(found).toEqual(expected.map((rows) => rows.map(visitor).sort()));
     });
 
-    it('cuts rows of one instant into batches, and halves them', async () => {
+    it('prisma.wheres splits rows with equal times into batches, and halves them', async () => {
       const enumerator = builder.wheres(prisma.event, {}, { cursor: null, key: 'localTime', batchSize: 15 });
       const pairs = await all(enumerator);
       const sizes = await Promise.all(pairs.map(([where]) => prisma.event.count({ where })));
@@ -242,7 +242,7 @@ describe('batches of Prisma', () => {
       expect(halves?.[1]?.[1]).toEqual(pairs[1]?.[1]);
     });
 
-    it('a batch whose rows are gone, or all but one, is not halved', async () => {
+    it('prisma.wheres does not halve a batch with one row or none left', async () => {
       const enumerator = builder.wheres(prisma.entry, {}, { cursor: null, batchSize: 10 });
       const [[where, cursor]] = (await all(enumerator)) as [[Prisma.EntryWhereInput, Cursor]];
       await prisma.entry.deleteMany({ where: { id: { lt: 10 } } });
@@ -251,7 +251,7 @@ describe('batches of Prisma', () => {
       expect(await enumerator.halve?.(where, null, cursor)).toBeUndefined();
     });
 
-    it('rows inserted behind the end of a batch, in the millisecond of its last row, belong to the next one', async () => {
+    it("a row inserted after a batch's last row, in its millisecond, belongs to the next batch", async () => {
       const entries = (cursor: Cursor) => builder.wheres(prisma.entry, {}, { cursor, key: 'createdAt', batchSize: 10 });
       const [[first, cursor]] = (await all(entries(null))) as [[Prisma.EntryWhereInput, [string, number]]];
       await tables.database.query(
@@ -263,7 +263,7 @@ describe('batches of Prisma', () => {
       expect(await prisma.entry.count({ where: { AND: [second, { id: 99 }] } })).toBe(1);
     });
 
-    it('an empty table has none', async () => {
+    it('prisma.wheres yields no batch of an empty table', async () => {
       await prisma.entry.deleteMany();
       for (const key of ['id', 'createdAt', 'done']) {
         const enumerator = builder.wheres(prisma.entry, {}, { cursor: null, key });
@@ -271,7 +271,7 @@ describe('batches of Prisma', () => {
       }
     });
 
-    it('ends at any cursor, amid the rows of a millisecond too', async () => {
+    it('prisma.wheres ends at any cursor, even between rows of one millisecond', async () => {
       const enumerator = () => builder.wheres(prisma.event, {}, { cursor: null, key: 'createdAt', batchSize: 7 });
       const [, , [, until]] = (await all(
         builder.wheres(prisma.event, {}, { cursor: null, key: 'createdAt', batchSize: 4 }),
@@ -313,13 +313,13 @@ describe('batches of Prisma', () => {
       expect(tables.queries).toEqual([]);
     });
 
-    it.each(['select', 'include', 'omit', 'data'])('%s in the arguments of wheres is refused at once', (name) => {
+    it.each(['select', 'include', 'omit', 'data'])('prisma.wheres refuses the argument %s at once', (name) => {
       expect(() => untyped.wheres(prisma.post, { [name]: {} }, { cursor: null })).toThrow(
         `prisma.wheres: "${name}" is given for Post, but no rows are read here. Pass { where }, or {}`,
       );
     });
 
-    it.each([0, -1, 1.5, '7', null, Number.NaN])('a batchSize of %j is refused at once', (batchSize) => {
+    it.each([0, -1, 1.5, '7', null, Number.NaN])('batches and wheres of Prisma refuse batchSize %j', (batchSize) => {
       for (const source of ['batches', 'wheres'] as const) {
         expect(() => untyped[source](prisma.post, {}, { cursor: null, batchSize })).toThrow(
           `prisma.${source}: option "batchSize" is`,

@@ -65,7 +65,7 @@ describe('prisma.records', () => {
     queries = [];
   });
 
-  /** Rows `apartUs` apart from 2024 on, three of them sharing `localTime`; their ids are in no order of time. */
+  /** Inserts rows `apartUs` apart, from 2024 on. Three rows share each `localTime`; ids are not in time order. */
   async function makeEvents(count: number, apartUs: number): Promise<void> {
     await database.query('TRUNCATE "event log"');
     await database.query(
@@ -119,7 +119,7 @@ describe('prisma.records', () => {
       });
     }
 
-    itKeepsTheEnumeratorContract('a model without @id, by its first unique constraint', {
+    itKeepsTheEnumeratorContract('a model without @id', {
       size: 'exact',
       build: (at) => prismaRecords.records(prisma.code, {}, { ...at, pageSize: 3 }),
       identify: ({ series, number }) => `${series}${number}`,
@@ -128,7 +128,7 @@ describe('prisma.records', () => {
         .sort(),
     });
 
-    itKeepsTheEnumeratorContract('Decimal, which repeats, beyond the digits of a number', {
+    itKeepsTheEnumeratorContract('Decimal with ties and many digits', {
       size: 'exact',
       build: (at) => prismaRecords.records(prisma.author, {}, { ...at, key: 'rate', pageSize: 7 }),
       identify: ({ id }) => id,
@@ -170,7 +170,7 @@ describe('prisma.records', () => {
     }
 
     for (const order of ['asc', 'desc'] as const) {
-      itKeepsTheEnumeratorContract(`enum ${order}, in the order of the database and not of the schema`, {
+      itKeepsTheEnumeratorContract(`enum ${order}, in the order of the database`, {
         size: 'exact',
         build: (at) =>
           prismaRecords.records(prisma.author, {}, { ...at, key: [{ column: 'mood', order }, 'id'], pageSize: 3 }),
@@ -235,7 +235,7 @@ describe('prisma.records', () => {
         ),
     });
 
-    it('asks one query a page and no OFFSET beyond 0, and only for the fields of the select and the key', async () => {
+    it('prisma.records executes one query per page, for the selected fields and the key only', async () => {
       await rowsOf(prismaRecords.records(prisma.post, { select: { title: true } }, { cursor: 3, pageSize: 20 }));
       expect(queries).toHaveLength(5); // the last page is empty
       for (const query of queries) {
@@ -245,7 +245,7 @@ describe('prisma.records', () => {
       }
     });
 
-    it('enters the index of a composite key at its place: by equality where a page shares a field, else by a bound', async () => {
+    it('prisma.records enters a composite index by equality of a shared field, else by a bound', async () => {
       const membership = (cursor: Cursor, pageSize: number) =>
         rowsOf(prismaRecords.records(prisma.membership, {}, { cursor, pageSize }));
       await membership([2, 'c'], 2);
@@ -257,14 +257,14 @@ describe('prisma.records', () => {
       expect(queries[1]).toContain('WHERE ("public"."Membership"."team" >= $1 AND (');
     });
 
-    it('leaves the arguments as they are', async () => {
+    it('prisma.records does not modify its arguments', async () => {
       const args = { where: { id: { gt: 70 } }, select: { title: true } } as const;
       const before = structuredClone(args);
       await rowsOf(prismaRecords.records(prisma.post, args, { cursor: null }));
       expect(args).toEqual(before);
     });
 
-    it('works in a transaction, in which it sees what was written', async () => {
+    it('prisma.records reads what its own transaction wrote', async () => {
       await makeEvents(5, 100);
       const seen = await prisma.$transaction(async (transaction) => {
         await transaction.event.updateMany({ data: { rank: 9 } });
@@ -273,7 +273,7 @@ describe('prisma.records', () => {
       expect(seen.map(({ rank }) => rank)).toEqual([9, 9, 9, 9, 9]);
     });
 
-    it('works with an extended client: its computed fields are in the rows, also without the fields they need', async () => {
+    it('prisma.records yields computed fields of an extended client, even without their inputs', async () => {
       const extended = prisma.$extends({
         result: { post: { label: { needs: { id: true }, compute: ({ id }) => `#${id}` } } },
         query: { $allModels: { findMany: ({ args, query }) => query(args) } },
@@ -288,7 +288,7 @@ describe('prisma.records', () => {
       expect(await rowsOf(whole)).toMatchObject([{ id: 1, label: '#1', title: 'p1' }]);
     });
 
-    it('leaves out what the client omits from every row, the key too', async () => {
+    it('prisma.records leaves out the fields that the client omits, even the key', async () => {
       const omitting = new PrismaClient({
         adapter: new PrismaPg({ connectionString: database.url }),
         omit: { post: { id: true, authorId: true } },
@@ -298,7 +298,7 @@ describe('prisma.records', () => {
       await omitting.$disconnect();
     });
 
-    it('follows the schema that the adapter is given', async () => {
+    it('prisma.records reads the schema of its adapter', async () => {
       await database.query('CREATE SCHEMA other; CREATE TABLE other."event log" (LIKE public."event log")');
       await database.query(
         `INSERT INTO other."event log" VALUES (5, '2024-01-01T00:00:00.000900Z', now(), 1, 'calm'), (4, '2024-01-01T00:00:00.000901Z', now(), 1, 'calm')`,
@@ -318,7 +318,7 @@ describe('prisma.records', () => {
 
       for (const pageSize of [1, 2, 7, 1000]) {
         it.each([byCreatedAt, byCreatedAtDown])(
-          `are all there once, in pages of ${pageSize}, by %j`,
+          `each row comes once, in pages of ${pageSize}, by %j`,
           async (...key) => {
             const order = `"created at" ${key[0].order}`;
             expect(ids(await rowsOf(events({ cursor: null, key, pageSize })))).toEqual(await eventIds(order));
@@ -346,7 +346,7 @@ describe('prisma.records', () => {
         stretches: 4,
       });
 
-      itKeepsTheEnumeratorContract('ties of a timestamp without a time zone, of a selection', {
+      itKeepsTheEnumeratorContract('timestamp with ties, and a select', {
         size: 'exact',
         build: (at) =>
           prismaRecords.records(
@@ -363,14 +363,14 @@ describe('prisma.records', () => {
           ),
       });
 
-      itKeepsTheEnumeratorContract('behind an enum', {
+      itKeepsTheEnumeratorContract('after an enum', {
         size: 'exact',
         build: (at) => events({ ...at, key: ['mood', { column: 'createdAt', order: 'desc' }], pageSize: 7 }),
         identify: ({ id }) => id,
         expected: () => eventIds('mood, "created at" DESC'),
       });
 
-      itKeepsTheEnumeratorContract('between other fields, in mixed directions', {
+      itKeepsTheEnumeratorContract('between other fields, mixed directions', {
         size: 'exact',
         build: (at) =>
           events({
@@ -383,7 +383,7 @@ describe('prisma.records', () => {
       });
     });
 
-    itKeepsTheEnumeratorContract('composite @@id, of which rows are found by both fields', {
+    itKeepsTheEnumeratorContract('composite @@id, found by both fields', {
       size: 'exact',
       build: (at) => prismaRecords.records(prisma.visit, {}, { ...at, key: 'at', pageSize: 5 }),
       identify: ({ site, visitor }) => `${site}${visitor}`,
@@ -398,8 +398,8 @@ describe('prisma.records', () => {
     it.each([
       { order: 'ascending', key: byCreatedAt },
       { order: 'descending', key: byCreatedAtDown },
-      { order: 'behind an enum', key: ['mood', ...byCreatedAtDown] },
-    ])('$order: ends at every cursor, also amid the rows of a millisecond', async ({ key }) => {
+      { order: 'after an enum', key: ['mood', ...byCreatedAtDown] },
+    ])('$order: prisma.records ends at every cursor, even between rows of one millisecond', async ({ key }) => {
       await makeEvents(60, 100);
       const pairs: (readonly [{ id: number }, Cursor])[] = [];
       for await (const pair of events({ cursor: null, key })) pairs.push(pair);
@@ -411,21 +411,21 @@ describe('prisma.records', () => {
       }
     });
 
-    it('2,500 rows of one instant are all there once, in their order', async () => {
+    it('2,500 rows with equal times come once each, in order', async () => {
       await makeEvents(2500, 0);
       expect(ids(await rowsOf(events({ cursor: null, key: 'createdAt', pageSize: 400 })))).toEqual(
         await eventIds('id'),
       );
     });
 
-    it('asks two short queries more a page', async () => {
+    it('a DateTime key costs at most two more queries per page', async () => {
       await makeEvents(100, 10_000);
       await rowsOf(events({ cursor: null, key: 'createdAt', pageSize: 25 }));
       expect(queries.length).toBeLessThanOrEqual(3 * 5);
     });
 
     it.each(['-c TimeZone=America/New_York', '-c TimeZone=Asia/Kolkata'])(
-      'in a session with %s, which Prisma misreads, is refused rather than lost',
+      'prisma.records refuses a session with %s, which Prisma misreads',
       async (options) => {
         await makeEvents(10, 100);
         const abroad = connect(database.url, options);
@@ -435,7 +435,7 @@ describe('prisma.records', () => {
       },
     );
 
-    it('rows that SQL does not see, for their row-level security, are refused rather than lost', async () => {
+    it('prisma.records refuses rows that row-level security hides from its SQL', async () => {
       await makeEvents(10, 100);
       await database.query(`
         DO $$ BEGIN CREATE ROLE iteration_guest LOGIN PASSWORD 'guest'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
@@ -463,7 +463,7 @@ describe('prisma.records', () => {
     });
   });
 
-  describe('rows that change meanwhile', () => {
+  describe('rows that change during the iteration', () => {
     const keys: [string, KeysetOptions['key']][] = [
       ['the primary key', 'id'],
       ['DateTime ascending', byCreatedAt],
@@ -482,7 +482,7 @@ describe('prisma.records', () => {
       });
 
       it.each([1, 2, 7, 1000])(
-        'R1: a handler that deletes every row it gets gets each once, in pages of %i',
+        'R1: a handler that deletes its rows receives each row once, in pages of %i',
         async (pageSize) => {
           const seen: number[] = [];
           for await (const [{ id }] of events({ cursor: null, key, pageSize })) {
@@ -494,7 +494,7 @@ describe('prisma.records', () => {
       );
 
       it.each([1, 7])(
-        'R1: rows deleted between runs, the one of the cursor too, cost no other row, in pages of %i',
+        'R1: a run resumes without a loss after all finished rows were deleted, in pages of %i',
         async (pageSize) => {
           const seen: number[] = [];
           for (let cursor: Cursor = null, more = true; more; ) {
@@ -510,14 +510,14 @@ describe('prisma.records', () => {
         },
       );
 
-      it('rows inserted or deleted behind the cursor change nothing; those ahead come and go', async () => {
+      it('rows inserted or deleted before the cursor change nothing; those after it count', async () => {
         const seen: number[] = [];
         for await (const [{ id }] of events({ cursor: null, key, pageSize: 5 })) {
           seen.push(id);
           if (seen.length !== 20) continue;
-          const [behind, ahead, gone] = [all[2], all[50], all[55]] as [number, number, number];
+          const [finished, ahead, gone] = [all[2], all[50], all[55]] as [number, number, number];
           await database.query('DELETE FROM "event log" WHERE id = ANY($1)', [[gone, all[3]]]);
-          await copyNextTo(behind, -1);
+          await copyNextTo(finished, -1);
           await copyNextTo(ahead, -2);
         }
         const expected = ids(await rowsOf(events({ cursor: null, ...(key ? { key } : {}) }))) as number[];
@@ -526,7 +526,7 @@ describe('prisma.records', () => {
       });
     });
 
-    /** A row with the values of another one, and so right before or behind it. */
+    /** Inserts a row with the values of another, so right before or after it. */
     async function copyNextTo(id: number, as: number): Promise<void> {
       await database.query(
         `INSERT INTO "event log" SELECT $2, "created at", "localTime", rank, mood FROM "event log" WHERE id = $1`,
@@ -534,14 +534,14 @@ describe('prisma.records', () => {
       );
     }
 
-    it('rows that are deleted, or moved far ahead, while their page is read leave no gap', async () => {
+    it('a row that is deleted or moved while its page is read causes no gap', async () => {
       await makeEvents(60, 100);
       const all = await eventIds('"created at"');
       const [moved, gone] = [all[7], all[11]] as [number, number];
       const pool = new Pool({ connectionString: database.url });
       const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
       let pages = 0;
-      // Between Prisma's page, and the statement that reads the exact keys of its rows.
+      // Runs between Prisma's query of the page and the statement that reads the exact keys of its rows.
       Object.assign(pool, {
         query: async (...args: [{ text: string }, ...unknown[]]) => {
           const rows = await query(...args);
@@ -559,7 +559,7 @@ describe('prisma.records', () => {
       await busy.$disconnect();
     });
 
-    it('R2: a cursor is of the row as it was read, whatever the handler does to the object', async () => {
+    it('R2: a cursor holds the key of the row as read, even if the handler changes the object', async () => {
       const cursors: Cursor[] = [];
       for await (const pair of prismaRecords.records(prisma.post, {}, { cursor: 77 })) {
         Object.assign(pair[0], { id: 0 });
@@ -570,7 +570,7 @@ describe('prisma.records', () => {
   });
 
   describe('size', () => {
-    it('is the count of the whole where, wherever it starts', async () => {
+    it('the size is the count of the whole where, in a first and in a resumed run', async () => {
       const size = (cursor: Cursor) =>
         prismaRecords.records(prisma.post, { where: { id: { gt: 30 } } }, { cursor }).size?.();
       expect([await size(null), await size(60)]).toEqual([50, 50]);
@@ -581,7 +581,7 @@ describe('prisma.records', () => {
     const author = (key: KeysetOptions['key'], cursor: Cursor = null) =>
       prismaRecords.records(prisma.author, {}, { cursor, ...(key ? { key } : {}) });
 
-    it.each(['orderBy', 'take', 'skip', 'cursor', 'distinct'])('%s in the arguments is refused at once', (name) => {
+    it.each(['orderBy', 'take', 'skip', 'cursor', 'distinct'])('prisma.records refuses the argument %s', (name) => {
       const args = { [name]: 1 } as Record<never, never>;
       expect(() => prismaRecords.records(prisma.author, args, { cursor: null })).toThrow(
         `prisma.records: "${name}" is given for Author, but the source sets it itself`,
@@ -596,25 +596,25 @@ describe('prisma.records', () => {
       ['posts', 'the key field "posts" of Author is of type Post, a relation'],
       ['rough', 'the key field "rough" of Author is Real'],
       ['wakes', 'the key field "wakes" of Author is Time(6)'],
-    ])('the key %s is refused at once', (key, message) => {
+    ])('prisma.records refuses the key %s at once', (key, message) => {
       expect(() => author(key)).toThrow(message);
       expect(() => author(key)).toThrow('{ key: [');
       expect(queries).toEqual([]);
     });
 
-    it('an unknown key is refused at once, with the known ones', () => {
+    it('prisma.records refuses an unknown key at once, and lists the known fields', () => {
       expect(() => author('nope')).toThrow(
         'the key field "nope" of Author is unknown. Fields: id, email, name, mood, score, rate, ratio, active, born',
       );
     });
 
-    it('a DateTime in the only unique constraint is refused at once', () => {
+    it('prisma.records refuses a model whose only unique constraint has a DateTime', () => {
       expect(() => prismaRecords.records(prisma.reading, {}, { cursor: null })).toThrow(
         'the key of Reading has a DateTime, of which Prisma has only milliseconds',
       );
     });
 
-    it('a view without a unique constraint is refused at once', () => {
+    it('prisma.records refuses a view without a unique constraint', () => {
       const tally = prisma.tally as unknown as typeof prisma.post;
       expect(() => prismaRecords.records(tally, {}, { cursor: null })).toThrow('Tally has neither a primary key nor');
     });
@@ -624,34 +624,34 @@ describe('prisma.records', () => {
       ['abc', 'has "abc" for "id", which is not an Int'],
       [1.5, 'has 1.5 for "id", which is not an Int'],
       ['7', 'has "7" for "id", which is not an Int'],
-    ])('the cursor %j of another key is refused', async (cursor, message) => {
+    ])('prisma.records refuses the cursor %j of another key', async (cursor, message) => {
       await expect((async () => rowsOf(author(undefined, cursor)))()).rejects.toThrow(message);
     });
 
-    it.each([undefined, null, {}, { findMany() {} }])('%s instead of a delegate is refused at once', (value) => {
+    it.each([undefined, null, {}, { findMany() {} }])('prisma.records refuses %s as a delegate', (value) => {
       expect(() => prismaRecords.records(value as unknown as typeof prisma.post, {}, { cursor: null })).toThrow(
         'is not a delegate of a Prisma model',
       );
     });
 
-    it('a client instead of a delegate is refused at once', () => {
+    it('prisma.records refuses a client instead of a delegate', () => {
       expect(() => prismaRecords.records(prisma as unknown as typeof prisma.post, {}, { cursor: null })).toThrow(
         'is not a delegate of a Prisma model',
       );
     });
 
-    it('no object as arguments is refused at once', () => {
+    it('prisma.records refuses undefined arguments', () => {
       expect(() =>
         prismaRecords.records(prisma.post, undefined as unknown as Record<never, never>, { cursor: null }),
       ).toThrow('the arguments for Post are not an object');
     });
 
-    it.each(['range', 'batchSize', 'nulls'])('the option %s is refused at once', (name) => {
+    it.each(['range', 'batchSize', 'nulls'])('prisma.records refuses the unknown option %s', (name) => {
       const options = { cursor: null, [name]: 1 };
       expect(() => prismaRecords.records(prisma.post, {}, options)).toThrow(`unknown option "${name}"`);
     });
 
-    it('a key field that an extension computes otherwise is refused', async () => {
+    it('prisma.records refuses a key field that an extension overrides', async () => {
       const extended = prisma.$extends({ result: { post: { id: { needs: {}, compute: () => 'x' } } } });
       const enumerator = prismaRecords.records(extended.post as unknown as typeof prisma.post, {}, { cursor: null });
       await expect(rowsOf(enumerator)).rejects.toThrow('The rows hold "x" as "id", which is not an Int');

@@ -21,7 +21,7 @@ describe('prisma through extensions of the client', () => {
 
   afterAll(() => tables.drop());
 
-  /** Each resumed run finishes one row and is interrupted. */
+  /** Reads all rows in runs that are interrupted after at most three rows each. */
   async function idsOf(client: unknown, options: Partial<KeysetOptions>, where: object = {}): Promise<number[]> {
     const ids: number[] = [];
     const delegate = (client as Plain).keyRow;
@@ -94,7 +94,7 @@ describe('prisma through extensions of the client', () => {
   }
 
   describe.each(keys)('by %s', (_, key) => {
-    it('R1: each extension gives each of its rows once, in the order of the table', async () => {
+    it('R1: prisma.records yields each row of an extended client once, in the order of the table', async () => {
       const all = await idsOf(prisma, { key });
       expect([...all].sort((one, other) => one - other)).toEqual(to(27));
       for (const [name, client, gives] of extensions()) {
@@ -102,7 +102,7 @@ describe('prisma through extensions of the client', () => {
       }
     });
 
-    it('R1: in an interactive transaction too', async () => {
+    it('R1: prisma.records yields each row once in an interactive transaction', async () => {
       const all = await idsOf(prisma, { key });
       const extended = computed({ price: (row) => Number(row.price) }) as Plain;
       for (const client of [prisma, extended]) {
@@ -110,7 +110,7 @@ describe('prisma through extensions of the client', () => {
       }
     });
 
-    it('R1: wheres are of the rows that an extended updateMany writes, each once', async () => {
+    it('R1: prisma.wheres selects each row that an extended updateMany writes exactly once', async () => {
       const options: BatchOptions = { cursor: null, batchSize: 4, ...(key && { key }) };
       const soft = prisma.$extends({
         query: {
@@ -133,7 +133,7 @@ describe('prisma through extensions of the client', () => {
     });
   });
 
-  it('batches are full of the rows that the extended client gives', async () => {
+  it('prisma.batches fills its batches with the rows that an extended client returns', async () => {
     const odd = queried((args, query) => query({ ...args, where: { AND: [args.where ?? {}, { rank: 1 }] } })) as Plain;
     const sizes: number[] = [];
     const batches = builder.batches(odd.keyRow, {}, { cursor: null, batchSize: 5 });
@@ -141,13 +141,13 @@ describe('prisma through extensions of the client', () => {
     expect(sizes).toEqual([5, 5, 4]);
   });
 
-  it('an id that an extension computes is refused by name rather than lost', async () => {
+  it('prisma.records refuses an id that an extension computes', async () => {
     for (const id of [(row: Record<string, unknown>) => Number(row.id) + 1, () => 5, () => 9_999]) {
       await expect(idsOf(computed({ id }), {})).rejects.toThrow('the fields that identify a row (id)');
     }
   });
 
-  it('a plain client reads no key twice: a statement of the catalogue, and one a page', async () => {
+  it('a plain client executes one query of the catalogue and one query per page', async () => {
     tables.queries = [];
     await all(builder.records(prisma.keyRow, {}, { cursor: null, pageSize: 10 }));
     expect(tables.queries).toHaveLength(4);

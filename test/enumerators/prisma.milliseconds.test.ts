@@ -14,7 +14,7 @@ const ORDERS = ['asc', 'desc'] as const;
 
 vi.setConfig({ testTimeout: 120_000 });
 
-/** A DateTime of three digits is whole in a JS Date, so Prisma alone reads and compares it. */
+/** A JS Date holds a DateTime of three digits exactly, so Prisma alone reads and compares it. */
 describe('prisma by a DateTime of milliseconds', () => {
   let tables: PrismaTables;
   let prisma: ReturnType<PrismaTables['connect']>;
@@ -30,7 +30,7 @@ describe('prisma by a DateTime of milliseconds', () => {
     tables.queries = [];
   });
 
-  /** Rows 45 ms apart, four of each time, so that texts end in any digit; their ids are in no order of time. */
+  /** Inserts rows 45 ms apart, four per time, so that texts end in any digit. Ids are not in time order. */
   async function insertStamps(): Promise<void> {
     await tables.database.query(`
       TRUNCATE "Stamp", "Tick";
@@ -66,14 +66,14 @@ describe('prisma by a DateTime of milliseconds', () => {
       ),
     ),
     [
-      'Int, and a DateTime the other way',
+      'Int ascending, DateTime descending',
       [
         { column: 'rank', order: 'asc' },
         { column: 'zoned', order: 'desc' },
       ],
     ],
     [
-      'two DateTimes, the first of them with nulls',
+      'two DateTimes, the first with nulls',
       [
         { column: 'maybe', order: 'desc', nulls: 'first' },
         { column: 'local', order: 'asc' },
@@ -94,15 +94,15 @@ describe('prisma by a DateTime of milliseconds', () => {
       stretches: 5,
     });
 
-    it('asks one query a page, which Prisma makes, and none beside it', async () => {
+    it('prisma.records executes only queries of pages, which Prisma generates', async () => {
       expect(await ids(stamps({ cursor: null, key, pageSize: ROWS / 4 }))).toEqual(await expected());
       const pages = tables.queries.filter((query) => /^SELECT "public"\."Stamp"\."id", /.test(query));
       expect(tables.queries).toEqual(pages);
-      // Within one time, or one rank, a page may be read in two or three stretches of the key.
+      // Within one time, or one rank, a page may take queries of two or three ranges of the key.
       expect(pages.length).toBeLessThanOrEqual(5 * key.length + 5);
     });
 
-    it('has the cursors that a key read by SQL has', async () => {
+    it('cursors read by Prisma equal cursors read by SQL', async () => {
       const bySql = prisma.$extends({ name: 'nothing changes' });
       const cursors = (pairs: readonly (readonly [unknown, Cursor])[]) => pairs.map(([, cursor]) => cursor);
       expect(cursors(await pairsOf(stamps({ cursor: null, key })))).toEqual(
@@ -111,7 +111,7 @@ describe('prisma by a DateTime of milliseconds', () => {
       expect(tables.queries.some((query) => query.includes('json_agg'))).toBe(true);
     });
 
-    it('R1: wheres are of exactly their rows, resumed after every batch', async () => {
+    it('R1: prisma.wheres selects exactly its rows, resumed after every batch', async () => {
       const found: number[] = [];
       for (let cursor: Cursor = null, more = true; more; ) {
         more = false;
@@ -131,7 +131,7 @@ describe('prisma by a DateTime of milliseconds', () => {
     { id: key.at(-1)?.order ?? 'asc' },
   ];
 
-  describe('of times that all differ', () => {
+  describe('with times that all differ', () => {
     beforeAll(async () => {
       await insertStamps();
       await tables.database.query(`
@@ -140,7 +140,7 @@ describe('prisma by a DateTime of milliseconds', () => {
     });
 
     it.each(ORDERS.flatMap((order) => ['plain', 'local', 'zoned', 'maybe'].map((column) => ({ column, order }))))(
-      'exactly one query is made a page: $column $order',
+      'prisma.records executes exactly one query per page: $column $order',
       async ({ column, order }) => {
         const key: KeyColumn[] = [{ column, order, ...(column === 'maybe' && { nulls: 'last' }) }];
         expect(await ids(stamps({ cursor: null, key, pageSize: ROWS / 4 }))).toEqual(await idsBy(`plain ${order}`));
@@ -163,7 +163,7 @@ describe('prisma by a DateTime of milliseconds', () => {
     const nameOf = ({ at, beat }: { readonly at: Date; readonly beat: Date }) =>
       `${at.toISOString()} ${beat.toISOString()}`;
 
-    it('is refused before the first page when the table has microseconds', async () => {
+    it('prisma.records refuses the model before the first page if the table has microseconds', async () => {
       await tables.database.query('ALTER TABLE "Tick" ALTER beat TYPE timestamp(6)');
       const rows = pairsOf(builder.records(prisma.tick, {}, { cursor: null }));
       await expect(rows).rejects.toThrow(InvalidOptionsError);
@@ -186,7 +186,7 @@ describe('prisma by a DateTime of milliseconds', () => {
     });
   });
 
-  describe('where the table has microseconds, whatever the model says', () => {
+  describe('if the table has microseconds and the model has not', () => {
     beforeAll(async () => {
       await insertStamps();
       await tables.database.query(`
@@ -203,7 +203,7 @@ describe('prisma by a DateTime of milliseconds', () => {
     );
 
     it.each(['plain', 'local'])(
-      'R1: %s is read by SQL, and rows of one millisecond are all there once',
+      'R1: prisma.records reads %s by SQL, and each row of a millisecond once',
       async (key) => {
         for (const order of ORDERS) {
           expect(await ids(stamps({ cursor: null, key: [{ column: key, order }], pageSize: 7 }))).toEqual(
@@ -214,7 +214,7 @@ describe('prisma by a DateTime of milliseconds', () => {
       },
     );
 
-    it('a domain over milliseconds has milliseconds', async () => {
+    it('prisma.records treats a domain over milliseconds as milliseconds', async () => {
       const key = [{ column: 'maybe', order: 'asc', nulls: 'last' }] as const;
       expect(await ids(stamps({ cursor: null, key, pageSize: 7 }))).toEqual(await idsBy('maybe, id'));
       expect(tables.queries.some((query) => query.includes('json_agg'))).toBe(false);
@@ -224,7 +224,7 @@ describe('prisma by a DateTime of milliseconds', () => {
   describe('cursors', () => {
     beforeAll(insertStamps);
 
-    it('are the texts that release 0.1.0 saved', async () => {
+    it('cursors are the texts that release 0.1.0 saved', async () => {
       const second = async (key: string) => (await pairsOf(stamps({ cursor: null, key })))[12]?.[1];
       expect(await second('plain')).toEqual(['2024-01-01T00:00:00.135', expect.any(Number)]);
       expect(await second('zoned')).toEqual(['2024-01-01T00:00:00.135+00:00', expect.any(Number)]);
@@ -233,14 +233,14 @@ describe('prisma by a DateTime of milliseconds', () => {
     });
 
     it.each(['2024-01-01T00:00:00.09', '2024-01-01T00:00:00.09+00:00', '2024-01-01T00:00:00.090Z'])(
-      '%s starts after its millisecond',
+      'the cursor %s starts after its millisecond',
       async (time) => {
         const after = await ids(stamps({ cursor: [time, 20_000], key: 'plain', pageSize: 7 }));
         expect(after).toEqual((await idsBy('plain, id')).slice(11));
       },
     );
 
-    it.each(ORDERS)('R1: of microseconds, from before the column was changed, lose no row, %s', async (order) => {
+    it.each(ORDERS)('R1: a cursor saved while the column had microseconds loses no row, %s', async (order) => {
       const key = [{ column: 'plain', order }] as const;
       const all = await idsBy(`plain ${order}, id ${order}`);
       const time = '2024-01-01T00:00:00.0901';
@@ -248,14 +248,14 @@ describe('prisma by a DateTime of milliseconds', () => {
       expect(rest).toEqual(order === 'asc' ? all.slice(11) : all.slice(-11));
     });
 
-    it('of no time that Prisma reads is refused by its text', async () => {
+    it('prisma.records refuses a cursor with a text that is not a timestamp', async () => {
       const rows = pairsOf(stamps({ cursor: ['2024-01-01', 1], key: 'plain' }));
       await expect(rows).rejects.toThrow('The timestamp 2024-01-01 cannot be in a key');
     });
   });
 
-  describe.each(["'infinity'", "'-infinity'", "'0044-03-15 BC'", "'12024-01-01'"])('a row of %s', (time) => {
-    it.each(['plain', 'zoned'])('is refused by its field %s, and no row before it is lost', async (key) => {
+  describe.each(["'infinity'", "'-infinity'", "'0044-03-15 BC'", "'12024-01-01'"])('a row with the time %s', (time) => {
+    it.each(['plain', 'zoned'])('prisma.records yields the rows before it, then refuses the row by %s', async (key) => {
       for (const order of ORDERS) {
         await insertStamps();
         await tables.database.query(
@@ -274,7 +274,7 @@ describe('prisma by a DateTime of milliseconds', () => {
       }
     });
 
-    it('is written by a batch that it stands within, or refused: never left out', async () => {
+    it('prisma.wheres includes the row in a batch or refuses it, and never leaves it out', async () => {
       for (const order of ORDERS) {
         await insertStamps();
         await tables.database.query(
@@ -306,14 +306,14 @@ describe('prisma by a DateTime of milliseconds', () => {
 
     afterAll(() => abroad.$disconnect());
 
-    it.each(ORDERS)('R1: a time without a time zone is followed as everywhere, %s', async (order) => {
+    it.each(ORDERS)('R1: prisma.records follows a time without a time zone, %s', async (order) => {
       const key = [{ column: 'plain', order }] as const;
       expect(await ids(stamps({ cursor: null, key, pageSize: 7 }, abroad))).toEqual(
         await idsBy(`plain ${order}, id ${order}`),
       );
     });
 
-    it('one with a time zone, which Prisma misreads, is refused rather than lost', async () => {
+    it('prisma.records refuses a time with a time zone, which Prisma misreads', async () => {
       await expect(ids(stamps({ cursor: null, key: 'zoned' }, abroad))).rejects.toThrow("options: '-c TimeZone=UTC'");
     });
   });
@@ -321,7 +321,7 @@ describe('prisma by a DateTime of milliseconds', () => {
   describe('through an extension that changes the times of its rows', () => {
     beforeAll(insertStamps);
 
-    it('R1: the key is read by SQL, and every row is there once', async () => {
+    it('R1: prisma.records reads the key by SQL, and each row once', async () => {
       const later = prisma.$extends({
         result: { stamp: { plain: { needs: { plain: true }, compute: ({ plain }) => new Date(+plain + 90) } } },
       });

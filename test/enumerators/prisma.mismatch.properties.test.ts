@@ -24,7 +24,7 @@ interface Case {
 
 type Outcome = 'exact' | 'refused' | 'refused later' | 'unreadable';
 
-describe.each(DATABASES)('prisma over tables that are not what the model says, on %s', (database) => {
+describe.each(DATABASES)('prisma over tables that differ from the model, on %s', (database) => {
   let world: MixedWorld;
 
   beforeAll(async () => {
@@ -33,7 +33,7 @@ describe.each(DATABASES)('prisma over tables that are not what the model says, o
 
   afterAll(() => world.drop());
 
-  it(`R1: each of ${CASES} random cases is exact or refused by name`, { timeout: 600_000 }, async () => {
+  it(`R1: prisma.records reads ${CASES} random tables exactly or refuses them`, { timeout: 600_000 }, async () => {
     const outcomes = { exact: 0, refused: 0, 'refused later': 0, unreadable: 0 };
     const property = fc.asyncProperty(caseOf(database), async (generated) => {
       await world.make(generated.columns, generated.rows);
@@ -70,7 +70,7 @@ async function outcomeOf(world: MixedWorld, { key, pageSize, stops }: Case): Pro
   return 'exact';
 }
 
-/** Whatever ended it early, all that was handed out before is right. */
+/** The rows before an error must be right, whatever the error. */
 function refusalOf(
   error: Error,
   { taken, expected }: { taken: readonly number[]; expected: readonly number[] },

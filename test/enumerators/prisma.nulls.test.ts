@@ -55,7 +55,7 @@ describe('nullable keys of Prisma', () => {
         stretches: 4,
       });
 
-      it(`wheres by ${column} ${order}, nulls ${nulls}, are of exactly their rows, resumed after every batch`, async () => {
+      it(`prisma.wheres by ${column} ${order}, nulls ${nulls}, selects exactly its rows when resumed`, async () => {
         const found: number[][] = [];
         for (let cursor: Cursor = null, more = true; more; ) {
           more = false;
@@ -76,7 +76,7 @@ describe('nullable keys of Prisma', () => {
   describe.each([
     { name: 'a DateTime', key: [{ column: 'seen', order: 'asc', nulls: 'last' }] },
     {
-      name: 'fields that are null, behind a DateTime with ties',
+      name: 'nullable fields after a DateTime with ties',
       key: [
         { column: 'at', order: 'asc' },
         { column: 'maybe', order: 'desc', nulls: 'last' },
@@ -84,14 +84,14 @@ describe('nullable keys of Prisma', () => {
       ],
     },
     {
-      name: 'a DateTime that is null, and another behind it',
+      name: 'a nullable DateTime, then another DateTime',
       key: [
         { column: 'seen', order: 'desc', nulls: 'first' },
         { column: 'at', order: 'asc' },
       ],
     },
     {
-      name: 'several that are null, in all directions',
+      name: 'several nullable fields, mixed directions',
       key: [
         { column: 'maybe', order: 'desc', nulls: 'last' },
         { column: 'note', order: 'asc', nulls: 'first' },
@@ -99,7 +99,7 @@ describe('nullable keys of Prisma', () => {
       ],
     },
   ] as { name: string; key: KeyColumn[] }[])('$name', ({ key }) => {
-    itKeepsTheEnumeratorContract('in records', {
+    itKeepsTheEnumeratorContract('prisma.records', {
       size: 'exact',
       build: (at) => builder.records(prisma.keyRow, {}, { ...at, key, pageSize: 4 }),
       identify: ({ id }) => id,
@@ -109,7 +109,7 @@ describe('nullable keys of Prisma', () => {
     });
   });
 
-  it('without the place of its nulls is refused at once, naming the option', () => {
+  it('prisma.records refuses a nullable key without the option nulls, and names the option', () => {
     for (const key of ['ratio', ['id', 'ratio'], [{ column: 'ratio', order: 'desc' as const }]]) {
       expect(() => builder.records(prisma.maybe, {}, { cursor: null, key })).toThrow(
         /^prisma\.records: the key field "ratio" of Maybe may be null, .* nulls: 'first' \| 'last' \}\] \}$/,
@@ -117,14 +117,14 @@ describe('nullable keys of Prisma', () => {
     }
   });
 
-  it('a required field may name the place of its nulls, of which there are none', async () => {
+  it('a required field accepts the option nulls, which has no effect', async () => {
     const key = [{ column: 'rank', order: 'desc', nulls: 'first' }] as const;
     const ids: number[] = [];
     for await (const [{ id }] of builder.records(prisma.keyRow, {}, { cursor: null, key, pageSize: 5 })) ids.push(id);
     expect(ids).toEqual(await sorted('KeyRow', [...key, { column: 'id', order: 'desc' }]));
   });
 
-  it('a cursor with a null is refused where no null can be', () => {
+  it('prisma.records refuses a cursor with null for a required field', () => {
     const build = (cursor: Cursor) => builder.records(prisma.keyRow, {}, { cursor, key: 'rank' });
     expect(() => build([null, 3])).toThrow('has null for "rank", which is not an Int');
   });

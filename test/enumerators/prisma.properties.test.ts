@@ -7,7 +7,7 @@ import { PrismaClient } from '../support/prisma/generated/client.js';
 import type { PrismaClient as MySqlClient } from '../support/prisma/mysql/generated/client.js';
 
 const MILLISECONDS = 'ALTER TABLE "KeyRow" ALTER at TYPE timestamp(3), ALTER seen TYPE timestamptz(3)';
-/** A thousand times as far from the first of January: the order stays. */
+/** Times a thousand times as far from January 1, in the same order. */
 const scaled = (column: string) => `timestamp '2026-01-01' + (${column} - timestamp '2026-01-01') * 1000`;
 
 describeAnyKey('postgresql', { open: () => openPostgres() });

@@ -28,12 +28,12 @@ describe('sizes of Prisma', () => {
 
   afterAll(() => tables.drop());
 
-  it('is the count of the whole where, wherever it starts', async () => {
+  it('the size is the count of the whole where, in a first and in a resumed run', async () => {
     const size = (cursor: Cursor) => builder.records(prisma.entry, { where: { done: true } }, { cursor }).size?.();
     expect([await size(null), await size(30)]).toEqual([15, 15]);
   });
 
-  it('is not asked for before it is called', async () => {
+  it('prisma.records counts only when size() is called', async () => {
     tables.queries = [];
     const enumerator = builder.records(prisma.entry, {}, { cursor: null });
     for await (const _ of enumerator) break;
@@ -42,7 +42,7 @@ describe('sizes of Prisma', () => {
     expect(tables.queries.filter((query) => query.includes('COUNT'))).toHaveLength(1);
   });
 
-  describe('where counting never ends', () => {
+  describe('while a lock blocks the count', () => {
     /** Another session locks the table, so every count of it waits. */
     async function whileLocked<Result>(work: () => Promise<Result>): Promise<Result> {
       const other = new pg.Client(tables.database.url);
@@ -69,7 +69,7 @@ describe('sizes of Prisma', () => {
       return (await tables.database.query(sql)).length;
     };
 
-    it('it is the estimate of the planner for a whole table, within seconds, and the count is given up', async () => {
+    it('size() ends a blocked count within seconds and returns the estimate of the planner', async () => {
       const { result, ms } = await timed(async () => {
         const size = await builder.records(prisma.entry, {}, { cursor: null }).size?.();
         return { size, counting: await counting() };
@@ -78,7 +78,7 @@ describe('sizes of Prisma', () => {
       expect(ms).toBeGreaterThan(1_900);
     });
 
-    it('it is unknown when it must be exact', async () => {
+    it('an exact size is unknown while a lock blocks the count', async () => {
       const exact = (enumerator: Enumerator<unknown>) => sourceOf(enumerator).source.size?.({ exact: true });
       const { result } = await timed(() =>
         Promise.all([
@@ -89,7 +89,7 @@ describe('sizes of Prisma', () => {
       expect(result).toEqual([undefined, undefined]);
     });
 
-    it('it is unknown for a part of a table, and batches and wheres have none either', async () => {
+    it('the size of a filtered table is unknown while a lock blocks the count', async () => {
       const where = { done: true };
       const { result } = await timed(() =>
         Promise.all([
@@ -101,13 +101,13 @@ describe('sizes of Prisma', () => {
       expect(result).toEqual([undefined, undefined, undefined]);
     });
 
-    it('it is unknown through an extension of the client, which may do what it likes', async () => {
+    it('the size through an extended client is unknown while a lock blocks the count', async () => {
       const extended = prisma.$extends({ query: { $allModels: { count: ({ args, query }) => query(args) } } });
       const { result } = await timed(async () => builder.records(extended.entry, {}, { cursor: null }).size?.());
       expect(result).toBeUndefined();
     });
 
-    it('the client is as it was: its next statements have no limit of time', async () => {
+    it('size() leaves no statement timeout on the client', async () => {
       await timed(async () => builder.records(prisma.entry, {}, { cursor: null }).size?.());
       const limits = await Promise.all(
         Array.from({ length: 5 }, () => prisma.$queryRawUnsafe('SHOW statement_timeout')),
@@ -116,7 +116,7 @@ describe('sizes of Prisma', () => {
     });
   });
 
-  it('in a transaction of the user it is counted there, and the transaction has no limit of time of ours', async () => {
+  it("size() counts in the user's transaction, and leaves no statement timeout on it", async () => {
     const seen = await prisma.$transaction(async (transaction) => {
       await transaction.entry.create({ data: { id: 1_000, name: 'new', createdAt: new Date() } });
       const size = await builder.records(transaction.entry, {}, { cursor: null }).size?.();
@@ -135,14 +135,14 @@ describe('sizes of Prisma', () => {
       ['Boolean and DateTime', [{ column: 'done', order: 'desc' }, 'createdAt']],
     ];
 
-    it.each(keys)('by %s is how many rows there are up to and including a cursor', async (_, key) => {
+    it.each(keys)('count() by %s is the number of rows up to and including a cursor', async (_, key) => {
       const enumerator = builder.records(prisma.entry, { where: { name: { not: 'e1' } } }, { cursor: null, key });
       const counts: unknown[] = [];
       for await (const [, cursor] of enumerator) counts.push(await sourceOf(enumerator).source.count?.(cursor));
       expect(counts).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
     });
 
-    it('by keys with nulls too, and of rows that are gone', async () => {
+    it('count() works by keys with nulls, and after rows were deleted', async () => {
       const key: KeyColumn[] = [
         { column: 'seen', order: 'desc', nulls: 'first' },
         { column: 'maybe', order: 'asc', nulls: 'last' },

@@ -51,7 +51,7 @@ const DATABASES = (Object.keys(TABLES) as DatabaseName[]).filter(
   (database) => database !== 'mariadb' || process.env.MARIADB_URL,
 );
 
-describe.each(DATABASES)('prisma over a table that is not what the model says, on %s', (database) => {
+describe.each(DATABASES)('prisma over a table that differs from the model, on %s', (database) => {
   let world: MixedWorld;
 
   beforeAll(async () => {
@@ -60,7 +60,7 @@ describe.each(DATABASES)('prisma over a table that is not what the model says, o
 
   afterAll(() => world.drop());
 
-  it.each(TABLES[database])('$field over $sql is refused by name before the first row', async (table, message) => {
+  it.each(TABLES[database])('prisma refuses $field over $sql before the first row', async (table, message) => {
     const { field, sql, nullable = false, values, order = 'asc' } = table;
     const type = { sql } as never;
     const id = { field: 'id', type: { sql: 'int' } as never, nullable: false };
@@ -77,7 +77,7 @@ describe.each(DATABASES)('prisma over a table that is not what the model says, o
   });
 
   if (database === 'postgresql') return;
-  it.each(['float', 'dec', 'at', 'mood'])('the field %s is refused at once', (column) => {
+  it.each(['float', 'dec', 'at', 'mood'])('prisma refuses the key field %s at once', (column) => {
     const key: KeyColumn[] = [{ column, order: 'asc' }];
     expect(() => builder.records(world.delegate, {}, { cursor: null, key })).toThrow(
       `the key field "${column}" of Mixed is`,
@@ -98,7 +98,7 @@ describe('prisma by other unique keys', () => {
 
   afterAll(() => tables.drop());
 
-  it('R1: a model whose id is Bytes is paged by another unique key', async () => {
+  it('R1: prisma.records pages a model with a Bytes id by another unique key', async () => {
     const codes = async (key?: string) =>
       (await rowsOf(builder.records(prisma.blob, {}, { cursor: null, pageSize: 3, ...(key && { key }) }))).map(
         ({ code }) => code,
@@ -107,20 +107,20 @@ describe('prisma by other unique keys', () => {
     expect(await codes('rank')).toEqual(['c2', 'c4', 'c6', 'c8', 'c1', 'c3', 'c5', 'c7']);
   });
 
-  it('R1: an enum whose label has an @ is in the order of the database', async () => {
+  it('R1: prisma.records follows the database order of an enum that has a label with @', async () => {
     const rows = await rowsOf(builder.records(prisma.blob, {}, { cursor: null, pageSize: 3, key: 'place' }));
     expect(rows.map(({ place, code }) => `${place} ${code}`)).toEqual([
       ...['office c2', 'office c4', 'office c6', 'office c8', 'home c1', 'home c3', 'home c5', 'home c7'],
     ]);
   });
 
-  it('a model with no unique key but Bytes is refused, and the error says what to add', () => {
+  it('prisma.records refuses a model whose only unique key is Bytes, and says what to add', () => {
     expect(() => builder.records(prisma.opaque, {}, { cursor: null })).toThrow(
       'which Prisma cannot compare. Give the model a unique constraint of other required fields',
     );
   });
 
-  it('a Float is refused on a client before Prisma 7.4', () => {
+  it('prisma.records refuses a Float key on a client before Prisma 7.4', () => {
     const $parent = Object.create(prisma as object, { _clientVersion: { value: '7.3.0' } }) as object;
     const author = Object.create(prisma.author, { $parent: { value: $parent } }) as typeof prisma.author;
     expect(() => builder.records(author, {}, { cursor: null, key: 'ratio' })).toThrow('which Prisma 7.3.0 rounds');

@@ -7,7 +7,7 @@ import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { WorkerProcess } from '../support/processes.js';
 import { until } from '../support/until.js';
 
-/** A million by hand: `BULK_ROWS=1000000`. */
+/** For a million rows, set `BULK_ROWS=1000000`. */
 const ROWS = Number(process.env.BULK_ROWS ?? 30_000);
 const BATCH = Math.min(1_000, ROWS / 300);
 const KILLS = 5;
@@ -55,7 +55,7 @@ describeQueues('bulk updates by prisma.wheres', ['redis'], (queues) => {
       return heap ? [{ count: Number(count), rss: Number(rss) / MB, heap: Number(heap) / MB }] : [];
     });
 
-  it(`R1: ${ROWS} rows updated in batches, killed ${KILLS} times: each exactly once, in flat memory`, async () => {
+  it(`R1: prisma.wheres updates ${ROWS} rows exactly once over ${KILLS} kills, in constant memory`, async () => {
     const app = await queues.start({ iteration: { workers: false } });
     const alive = [spawn(), spawn()];
     await Promise.all(alive.map((process) => process.said(/^ready$/)));
@@ -84,8 +84,8 @@ describeQueues('bulk updates by prisma.wheres', ['redis'], (queues) => {
     for (const batches of lives) {
       expect(Math.max(...batches.map(({ heap }) => heap))).toBeLessThan((batches[0] as Batch).heap + 64);
     }
-    const told = lives.map((batches) => `${batches.length} batches, ${rangeOf(batches.map(({ rss }) => rss))} MB`);
-    console.log(`${ROWS} rows in batches of ${BATCH}, ${KILLS} kills, ${seconds.toFixed(1)} s:\n${told.join('\n')}`);
+    const report = lives.map((batches) => `${batches.length} batches, ${rangeOf(batches.map(({ rss }) => rss))} MB`);
+    console.log(`${ROWS} rows in batches of ${BATCH}, ${KILLS} kills, ${seconds.toFixed(1)} s:\n${report.join('\n')}`);
   });
 });
 

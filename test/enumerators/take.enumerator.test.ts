@@ -19,7 +19,7 @@ describe('take', () => {
     });
   }
 
-  itKeepsTheEnumeratorContract('more than there are', {
+  itKeepsTheEnumeratorContract('more items than the source has', {
     size: 'exact',
     build: (at) => build.take(build.array(letters, at), 99),
     expected: letters,
@@ -39,7 +39,7 @@ describe('take', () => {
     expected: [0, 1, 2],
   });
 
-  it('asks its source for no more than it needs', async () => {
+  it('take reads no more pages of its source than it needs', async () => {
     const asked: unknown[] = [];
     const rows = build.keyset({
       cursor: null,
@@ -54,7 +54,7 @@ describe('take', () => {
     expect(asked).toEqual([null, 2]);
   });
 
-  it('has the fraction of its own count, or of its source where that ends before', async () => {
+  it('the fraction of take is that of its count, or of its source if the source ends first', async () => {
     for (const [count, fractions] of [
       [2, [1 / 2, 1]],
       [4, [0.4, 0.6, 0.8, 1]],
@@ -68,17 +68,17 @@ describe('take', () => {
     expect(build.take(build.array(letters, { cursor: null }), 3).fraction).toBeUndefined();
   });
 
-  it('has no size when its source has none', () => {
+  it('take has no size if its source has none', () => {
     expect(build.take(new Map([['a', 1]]), 3).size).toBeUndefined();
   });
 
-  it('cannot be resumed outside a job where nobody knows how many items stand before the cursor', async () => {
+  it('take refuses to resume outside a job if its source cannot count up to the cursor', async () => {
     const rows = build.keyset({ cursor: 4, key: (id: number) => id, fetch: async () => [5] });
     await expect(items(build.take(rows, 3))).rejects.toThrow(InvalidEnumeratorError);
     await expect(items(build.take(rows, 3))).rejects.toThrow('how many items lie up to the cursor 4');
   });
 
-  it('refuses a count that is no number of items, and what cannot be iterated', () => {
+  it('take refuses an invalid count and a source that is not iterable', () => {
     for (const count of [-1, 1.5, Number.NaN, '3' as never]) {
       expect(() => build.take([], count)).toThrow(InvalidOptionsError);
     }

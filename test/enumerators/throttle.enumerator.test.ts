@@ -15,13 +15,13 @@ describe('throttle', () => {
   });
 
   let asked = 0;
-  itKeepsTheEnumeratorContract('paused every other time, asynchronously, and waited for outside a run', {
+  itKeepsTheEnumeratorContract('paused every other time, outside a run', {
     size: 'exact',
     build: (at) => build.throttle(build.array(letters, at), { when: async () => asked++ % 2 === 0, retryInMs: 0 }),
     expected: letters,
   });
 
-  it('asks before each item, and before the source is asked for anything', async () => {
+  it('throttle calls when() before each item and before each fetch of its source', async () => {
     const story: unknown[] = [];
     let paused = true;
     const rows = build.keyset({
@@ -60,13 +60,13 @@ describe('throttle', () => {
     ]);
   });
 
-  it('keeps the size and the halves of what it throttles', async () => {
+  it('throttle keeps the size of its source', async () => {
     const options = { when: () => false, retryInMs: 0 };
     expect(await build.throttle(build.array(letters, { cursor: null }), options).size?.()).toBe(5);
     expect(build.throttle(new Map(), options).size).toBeUndefined();
   });
 
-  it('refuses wrong options and what cannot be iterated at once', () => {
+  it('throttle refuses wrong options and a source that is not iterable, at once', () => {
     const source = build.array(letters, { cursor: null });
     expect(() => build.throttle(source, undefined as never)).toThrow(InvalidOptionsError);
     expect(() => build.throttle(source, { when: true as never, retryInMs: 1 })).toThrow(

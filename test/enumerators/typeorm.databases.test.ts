@@ -11,7 +11,7 @@ import { MariaPart, MariaThing, SqlitePart, SqliteThing } from '../support/typeo
 const typeorm = new TypeOrmEnumeratorBuilder();
 const ROWS = 40;
 
-/** Texts that some collation takes for equal, or sorts in an odd place. */
+/** Texts that some collations treat as equal, or sort in an unusual order. */
 const TEXTS = [
   '',
   ' ',
@@ -184,7 +184,7 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
     stretches: 4,
   });
 
-  it('orders an enum by the position of its values, as MariaDB does', async () => {
+  it('typeorm.records orders an enum by the position of its values, as MariaDB does', async () => {
     const levels = await items(
       typeorm.records(things().addSelect('t.level'), { cursor: null, key: 'level', pageSize: 7 }),
     );
@@ -196,7 +196,7 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
     ['a time zone', { timezone: '-03:30' }],
     ['rounded big numbers', { supportBigNumbers: false, bigNumberStrings: false }],
     ['a typeCast', { extra: { typeCast: castTinyToBoolean } }],
-  ])('has the same cursors under options of the driver: %s', async (_, driverOptions) => {
+  ])('cursors do not depend on options of the driver: %s', async (_, driverOptions) => {
     const other = await new DataSource({ ...options(), ...driverOptions } as DataSourceOptions).initialize();
     try {
       for (const key of ['flag', 'big', 'price', 'day', 'moment', 'clock', 'ratio']) {
@@ -211,13 +211,13 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
   it.each([
     ['stamp', 'compared in the time zone of the session'],
     ['set', 'a set of bits'],
-  ])('refuses the key %s before the first row, with a reason', async (key, reason) => {
+  ])('typeorm.records refuses the key %s before the first row, and says why', async (key, reason) => {
     const read = items(typeorm.records(things(), { cursor: null, key }));
     await expect(read).rejects.toThrow(InvalidOptionsError);
     await expect(read).rejects.toThrow(reason);
   });
 
-  it('refuses a text key over a connection that cannot carry its characters', async () => {
+  it('typeorm.records refuses a text key if the connection cannot carry its characters', async () => {
     const latin = await new DataSource({
       ...options(),
       charset: 'LATIN1_SWEDISH_CI',
@@ -231,13 +231,13 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
     }
   });
 
-  it('refuses a CHAR with a NO PAD collation, which MariaDB sorts otherwise than it compares', async () => {
+  it('typeorm.records refuses a CHAR with a NO PAD collation', async () => {
     await expect(items(typeorm.records(things(), { cursor: null, key: 'unpaddedCode' }))).rejects.toThrow(
       '(char in the entity, char(4) in the table) cannot be paged exactly on mariadb. It is a CHAR with a NO PAD collation',
     );
   });
 
-  it('refuses texts that are longer than what MariaDB sorts by', async () => {
+  it('typeorm.records refuses texts longer than the length that MariaDB sorts by', async () => {
     const runner = dataSource.createQueryRunner();
     await runner.startTransaction();
     try {
@@ -256,7 +256,7 @@ describe.skipIf(!process.env.MARIADB_URL)('typeorm on MariaDB', () => {
     ['ascending', [{ column: 'moment', order: 'asc' }], 'moment'],
     ['descending', [{ column: 'moment', order: 'desc' }], 'moment'],
     ['with NULLs', [{ column: 'seen', order: 'asc', nulls: 'last' }], 'seen'],
-  ] as const)('enters the index at the cursor, %s', async (_, key, column) => {
+  ] as const)('typeorm.records enters the index at the cursor, %s', async (_, key, column) => {
     await database.query(`CREATE OR REPLACE INDEX entered ON thing (${column}, id)`);
     const where = (await cursors(typeorm.records(things(), { cursor: null, key })))[20] as Cursor;
     const seen: [string, unknown[]][] = [];
@@ -310,7 +310,7 @@ describe('typeorm on SQLite', () => {
 
   const things = () => dataSource.getRepository(SqliteThing).createQueryBuilder('t').select('t.id');
   const select = async (sql: string) => (await dataSource.query(sql)) as Record<string, string>[];
-  /** The driver rounds an integer beyond 2^53, and with it the entity's id. */
+  /** The driver rounds integers beyond 2^53, such as the entity's id. */
   const by = (order: string) => async () =>
     (await select(`SELECT CAST(id AS TEXT) AS id FROM thing ORDER BY ${order}`)).map(({ id }) => Number(id));
   const records = (key?: KeysetOptions['key']) => ({
@@ -383,7 +383,7 @@ describe('typeorm on SQLite', () => {
     stretches: 4,
   });
 
-  it('refuses a text with a character of code 0, which the driver cuts off', async () => {
+  it('typeorm.records refuses a text with a NUL character, at which the driver cuts it off', async () => {
     await dataSource.query(`UPDATE thing SET exact = 'a' || char(0) || 'b' WHERE plain = 1`);
     await expect(items(typeorm.records(things(), { cursor: null, key: 'exact' }))).rejects.toThrow(
       'A text must not hold characters of code 0',

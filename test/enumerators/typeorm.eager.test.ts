@@ -41,7 +41,7 @@ describe.each(Object.entries(DRIVERS))('typeorm.records of a Repository with eag
     await drop?.();
   });
 
-  it('gives what find() gives', async () => {
+  it('typeorm.records yields the same entities as find()', async () => {
     const owners = dataSource.getRepository(OWNER);
     const found = await owners.find({ order: { id: 'ASC', pets: { id: 'ASC' } } });
     expect(found.map(({ pets }) => pets.length)).toEqual([1, 2, 2, 0, 0]);
@@ -52,7 +52,7 @@ describe.each(Object.entries(DRIVERS))('typeorm.records of a Repository with eag
     expect(read).toEqual(found);
   });
 
-  it('updates rows in batches without the relations', async () => {
+  it('typeorm.queries yields batches without joins of the relations', async () => {
     for await (const [batch] of typeorm.queries(dataSource.getRepository(OWNER), { cursor: null, batchSize: 2 })) {
       expect(batch.getQuery()).not.toContain('JOIN');
     }

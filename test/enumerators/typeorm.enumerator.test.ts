@@ -27,7 +27,7 @@ import {
 
 const typeorm = new TypeOrmEnumeratorBuilder();
 
-/** Remembers the last query, to have the database explain it. */
+/** Keeps the last query, so that a test can EXPLAIN it. */
 class QueryLog implements Logger {
   last: { sql: string; parameters: unknown[] } = { sql: '', parameters: [] };
   logQuery(sql: string, parameters: unknown[] = []): void {
@@ -96,7 +96,7 @@ describe('typeorm.records, by the primary key', () => {
     expected: () => column('SELECT text FROM word ORDER BY text'),
   });
 
-  itKeepsTheEnumeratorContract('three columns whose values TypeORM joins to the same text', {
+  itKeepsTheEnumeratorContract('three columns that TypeORM joins to one text', {
     size: 'exact',
     build: (at) => typeorm.records(dataSource.getRepository(Seat), { ...at, pageSize: 7 }),
     identify: ({ hall, number, row }: Seat) => [hall, number, row].join('|'),
@@ -120,7 +120,7 @@ describe('typeorm.records, by the primary key', () => {
     expected: [0.01, 0.99, 1, 9.5, 10, 99.99],
   });
 
-  itKeepsTheEnumeratorContract('timestamptz, 10 rows in each millisecond, which TypeORM takes for one', {
+  itKeepsTheEnumeratorContract('timestamptz, 10 rows in each millisecond', {
     size: 'exact',
     build: (at) => typeorm.records(dataSource.getRepository(Instant).createQueryBuilder('i'), { ...at, pageSize: 16 }),
     identify: ({ at }: Instant) => at.getTime(),
@@ -128,7 +128,7 @@ describe('typeorm.records, by the primary key', () => {
     stretches: 4,
   });
 
-  it('R8: has the scalar as the cursor of one column, and the array of values of several', async () => {
+  it('R8: a cursor is a scalar for a key of one column, and an array for several', async () => {
     expect((await cursors(typeorm.records(dataSource.getRepository(Price), { cursor: null })))[0]).toBe('000001');
     expect((await cursors(typeorm.records(dataSource.getRepository(Big), { cursor: null }))).at(-1)).toBe(
       '9223372036854775807',
@@ -160,17 +160,17 @@ describe('typeorm.records, by a key', () => {
     stretches: 4,
   });
 
-  itKeepsTheEnumeratorContract('1,000 timestamptz 100 microseconds apart, ascending', {
+  itKeepsTheEnumeratorContract('1,000 timestamptz 100 us apart, ascending', {
     size: 'exact',
     ...measurements('createdAt', { rows: 1000, pageSize: 16 }),
     expected: ordered('created_at, id', 1000),
   });
-  itKeepsTheEnumeratorContract('1,000 timestamptz 100 microseconds apart, descending', {
+  itKeepsTheEnumeratorContract('1,000 timestamptz 100 us apart, descending', {
     size: 'exact',
     ...measurements([{ column: 'createdAt', order: 'desc' }], { rows: 1000, pageSize: 16 }),
     expected: ordered('created_at DESC, id DESC', 1000),
   });
-  itKeepsTheEnumeratorContract('timestamps with ties, which the primary key breaks', {
+  itKeepsTheEnumeratorContract('timestamps with ties', {
     size: 'exact',
     ...measurements('local', { rows: 100, pageSize: 7 }),
     expected: ordered('local, id'),
@@ -222,7 +222,7 @@ describe('typeorm.records, of a query', () => {
     expected: () => column('SELECT id FROM "user" ORDER BY id'),
   });
 
-  itKeepsTheEnumeratorContract('two columns with NULLs, which stand where they are said to', {
+  itKeepsTheEnumeratorContract('two columns with NULLs, first and last', {
     size: 'exact',
     build: (at) =>
       typeorm.records(users().withDeleted(), {
@@ -238,7 +238,7 @@ describe('typeorm.records, of a query', () => {
       column('SELECT id FROM "user" ORDER BY "deletedAt" DESC NULLS FIRST, nickname ASC NULLS LAST, id ASC'),
   });
 
-  itKeepsTheEnumeratorContract('a column that is never NULL, though a place for NULLs is given', {
+  itKeepsTheEnumeratorContract('a required column with the option nulls', {
     size: 'exact',
     build: (at) =>
       typeorm.records(users(), { ...at, key: [{ column: 'name', order: 'desc', nulls: 'last' }], pageSize: 7 }),
@@ -246,7 +246,7 @@ describe('typeorm.records, of a query', () => {
     expected: () => column('SELECT id FROM "user" WHERE "deletedAt" IS NULL ORDER BY name DESC, id DESC'),
   });
 
-  it('R8: has null in the cursor of a row with NULL', async () => {
+  it('R8: the cursor of a row with NULL holds null', async () => {
     const all = await cursors(
       typeorm.records(users(), { cursor: null, key: [{ column: 'nickname', order: 'asc', nulls: 'first' }] }),
     );
@@ -269,7 +269,7 @@ describe('typeorm.records, of a query', () => {
       expected: async () =>
         batchesOf(await column('SELECT id FROM "user" WHERE "deletedAt" IS NULL ORDER BY name, id')),
     });
-    itKeepsTheEnumeratorContract(`batches of ${batchSize} whole entities of a join, over pages of 3`, {
+    itKeepsTheEnumeratorContract(`batches of ${batchSize} entities with a join, pages of 3`, {
       size: 'exact',
       build: (at) => typeorm.batches(users().leftJoinAndSelect('u.posts', 'p'), { ...at, batchSize, pageSize: 3 }),
       identify: (batch: User[]) => batch.map(({ id, posts }) => [id, posts.length]),
@@ -285,7 +285,7 @@ describe('typeorm.records, of a query', () => {
     });
   }
 
-  itKeepsTheEnumeratorContract('a selected column that may be NULL, and nothing more', {
+  itKeepsTheEnumeratorContract('a select of one nullable column', {
     size: 'exact',
     build: (at) => typeorm.records(users().select('u.nickname'), { ...at, key: 'name', pageSize: 7 }),
     identify: (user: User) => ({ ...user }),
@@ -295,7 +295,7 @@ describe('typeorm.records, of a query', () => {
       })),
   });
 
-  itKeepsTheEnumeratorContract('a selected column beside an embedded key', {
+  itKeepsTheEnumeratorContract('a select beside an embedded key', {
     size: 'exact',
     build: (at) =>
       typeorm.records(dataSource.getRepository(Person).createQueryBuilder('p').select('p.note'), {
@@ -339,7 +339,7 @@ describe('typeorm.records, of a query', () => {
         GROUP BY u.id ORDER BY u.name, u.id`),
   });
 
-  itKeepsTheEnumeratorContract('an inner join whose where leaves some of the joined rows', {
+  itKeepsTheEnumeratorContract('an inner join with a where on joined rows', {
     size: 'exact',
     build: (at) =>
       typeorm.records(users().innerJoinAndSelect('u.posts', 'p', 'p.id % :n = 0', { n: 2 }).where("p.title <> 'b'"), {
@@ -353,14 +353,14 @@ describe('typeorm.records, of a query', () => {
         GROUP BY u.id ORDER BY u.id`),
   });
 
-  itKeepsTheEnumeratorContract('by a relation, which stands for its column', {
+  itKeepsTheEnumeratorContract('a relation as the key', {
     size: 'exact',
     build: (at) => typeorm.records(dataSource.getRepository(Post), { ...at, key: 'author', pageSize: 7 }),
     identify: ({ id }: Post) => id,
     expected: () => column('SELECT id FROM post ORDER BY author_id, id'),
   });
 
-  it('gives entities no property besides those that are selected', async () => {
+  it('typeorm.records yields entities with only the selected properties', async () => {
     const select = users().select(['u.name', 'u.plan']);
     const [user] = await items(typeorm.records(select, { cursor: null, key: 'plan' }));
     expect(user).toBeInstanceOf(User);
@@ -372,14 +372,14 @@ describe('typeorm.records, of a query', () => {
     expect({ ...measurement }).toEqual({ ...plain });
   });
 
-  it('keeps parameters of the user that have the names of its own', async () => {
+  it("typeorm.records keeps the user's parameters that have the names of its own", async () => {
     const select = users()
       .where('u.id <> :iteration_key_after_0 AND u.id < :iteration_key__until_0')
       .setParameters({ iteration_key_after_0: 2, iteration_key__until_0: 6 });
     expect((await items(typeorm.records(select, { cursor: 1 }))).map(({ id }) => id)).toEqual([4, 5]);
   });
 
-  it('leaves the query as it was, and is not changed by what is done to it later', async () => {
+  it('typeorm.records copies its query, so later changes of one do not affect the other', async () => {
     const select = users().where('u.id < 6');
     const before = select.getQueryAndParameters();
     const enumerator = typeorm.records(select, { cursor: ['n0', 1], key: 'name' });
@@ -391,12 +391,12 @@ describe('typeorm.records, of a query', () => {
     expect(await later.size?.()).toBe(4);
   });
 
-  it('keeps the options of the query', async () => {
+  it('typeorm.records keeps the options of the query', async () => {
     const [user] = await items(typeorm.records(users().setOption('create-pojo'), { cursor: null }));
     expect(user).not.toBeInstanceOf(User);
   });
 
-  it('never takes a page from the cache of the query', async () => {
+  it('typeorm.records never reads a page from the cache of the query', async () => {
     const cached = users().cache('users', 60_000);
     expect((await items(typeorm.records(cached, { cursor: null, pageSize: 7 }))).length).toBe(
       await typeorm.records(cached, { cursor: null }).size?.(),
@@ -412,7 +412,7 @@ describe('typeorm.records, of a query', () => {
       '(ROW(hall, number, "row") < ROW(',
     ],
     ['of mixed directions', ['hall', { column: 'number', order: 'desc' }], ['A_1', 2, '2'], '(hall >= '],
-  ])('enters the index at the cursor of a key %s', async (_, key, cursor, condition) => {
+  ])('typeorm.records enters the index at the cursor of a key %s', async (_, key, cursor, condition) => {
     await items(typeorm.records(dataSource.getRepository(Seat), { cursor, key }));
     const { sql, parameters } = logger.last;
     const runner = dataSource.createQueryRunner();
@@ -428,14 +428,14 @@ describe('typeorm.records, of a query', () => {
     }
   });
 
-  it('accepts a real SelectQueryBuilder as the one it is written against', () => {
+  it('a SelectQueryBuilder of TypeORM satisfies the type Query', () => {
     const query: Query<User> = users() satisfies SelectQueryBuilder<User>;
     expect(query.expressionMap.mainAlias?.name).toBe('u');
   });
 });
 
-describe('typeorm.records, while rows come and go', () => {
-  it('R1: goes on where it was when the row of the cursor was deleted', async () => {
+describe('typeorm.records, while rows change', () => {
+  it('R1: typeorm.records resumes exactly after the row of the cursor was deleted', async () => {
     await withWords(['a', 'b', 'c', 'd'], async (words) => {
       const [, second] = await cursors(typeorm.records(words, { cursor: null }));
       await words.delete({ text: 'b' });
@@ -443,7 +443,7 @@ describe('typeorm.records, while rows come and go', () => {
     });
   });
 
-  it('R1: misses and repeats no other row when rows are deleted and inserted behind it and ahead of it', async () => {
+  it('R1: typeorm.records loses and repeats no row while others are inserted and deleted', async () => {
     await withWords(['b', 'd', 'f', 'h', 'j', 'l'], async (words) => {
       const seen: string[] = [];
       let cursor: Cursor = null;
@@ -465,7 +465,7 @@ describe('typeorm.records, while rows come and go', () => {
     });
   });
 
-  it('keeps the cursor of a row whose key the handler changes in the entity', async () => {
+  it('a cursor holds the key of the row as read, even if the handler changes the entity', async () => {
     const seen: Cursor[] = [];
     for await (const [seat, cursor] of typeorm.records(dataSource.getRepository(Seat), { cursor: null, pageSize: 2 })) {
       seat.hall = 'Z';
@@ -482,7 +482,7 @@ describe('typeorm.records, under settings of the session', () => {
     ...['extra_float_digits = -15', "bytea_output = 'escape'"],
   ];
 
-  it.each(settings)('has the same cursors, and understands those of others, with SET %s', async (setting) => {
+  it.each(settings)('a session with SET %s has the same cursors, and accepts those of others', async (setting) => {
     const runner = dataSource.createQueryRunner();
     try {
       await runner.query(`SET ${setting}`);
@@ -512,7 +512,7 @@ describe('typeorm.records, under settings of the session', () => {
     }
   });
 
-  it('knows infinity, NaN, years before Christ and beyond 9999', async () => {
+  it('typeorm.records resumes at infinity, at NaN, and at years before 1 and after 9999', async () => {
     const key = ['local', 'ratio'];
     const extremes = () => dataSource.getRepository(Measurement).createQueryBuilder('m').where('m.id > 1000');
     const expected = await column('SELECT id FROM measuring.measurement WHERE id > 1000 ORDER BY local, ratio, id');
@@ -528,7 +528,7 @@ describe('typeorm.records, under settings of the session', () => {
   });
 });
 
-describe('typeorm.records, of what it cannot follow', () => {
+describe('typeorm.records, of unsupported input', () => {
   const users = () => dataSource.getRepository(User).createQueryBuilder('u');
   const records = (query: unknown, options: object = { cursor: null }) =>
     typeorm.records(query as SelectQueryBuilder<User>, options as KeysetOptions);
@@ -564,7 +564,7 @@ describe('typeorm.records, of what it cannot follow', () => {
     ['a DataSource', () => dataSource, 'was given a DataSource'],
     ['an UPDATE', () => users().update().set({ name: 'x' }), 'was given an UpdateQueryBuilder'],
     ['nothing', () => undefined, 'was given undefined'],
-  ])('refuses %s', (_, query, message) => {
+  ])('typeorm.records refuses %s', (_, query, message) => {
     expect(() => records(query())).toThrow(InvalidEnumeratorError);
     expect(() => records(query())).toThrow(message);
   });
@@ -585,36 +585,36 @@ describe('typeorm.records, of what it cannot follow', () => {
     ['an empty key', { key: [] }, `typeorm.records: option "key" is []; it must be a column's name, { column: 'name'`],
     ['an empty column', { key: '' }, `option "key" is ""; it must be a column's name`],
     [
-      'a column of no name',
+      'a column without a name',
       { key: [{ order: 'asc' }] },
       'option "key": option "column" is undefined; it must be a string',
     ],
     ['a column that is a number', { key: ['name', 5] }, `option "key" is ["name",5]; it must be a column's name`],
     [
-      'a direction',
+      'an unknown direction',
       { key: [{ column: 'name', order: 'down' }] },
       `option "key": option "order" is "down"; it must be 'asc' or 'desc'`,
     ],
     [
-      'nulls',
+      'an unknown position of nulls',
       { key: [{ column: 'name', order: 'asc', nulls: 'middle' }] },
       `option "key": option "nulls" is "middle"; it must be 'first' or 'last'`,
     ],
     [
-      'a page of none',
+      'a page size of 0',
       { pageSize: 0 },
       'typeorm.records: option "pageSize" is 0; it must be a whole number, 1 or more',
     ],
-    ['a page of a half', { pageSize: 0.5 }, 'option "pageSize" is 0.5'],
+    ['a page size of 0.5', { pageSize: 0.5 }, 'option "pageSize" is 0.5'],
     ['a range', { range: [1, 2] }, 'typeorm.records: unknown option "range". The options are: cursor, key, pageSize'],
     ['a batch', { batchSize: 5 }, 'typeorm.records: unknown option "batchSize". Did you mean "pageSize"?'],
     ['no cursor', { cursor: undefined }, 'no cursor is given'],
-  ])('refuses the option: %s', (_, options, message) => {
+  ])('typeorm.records refuses the option: %s', (_, options, message) => {
     expect(() => records(users(), { cursor: null, ...options })).toThrow(InvalidOptionsError);
     expect(() => records(users(), { cursor: null, ...options })).toThrow(message);
   });
 
-  it.each([0, -1, 1.5, '7'])('refuses batches of %j', (batchSize) => {
+  it.each([0, -1, 1.5, '7'])('typeorm.batches refuses batchSize %j', (batchSize) => {
     const options = { cursor: null, batchSize } as BatchOptions;
     expect(() => typeorm.batches(users(), options)).toThrow(InvalidOptionsError);
     expect(() => typeorm.batches(users(), options)).toThrow(
@@ -622,28 +622,28 @@ describe('typeorm.records, of what it cannot follow', () => {
     );
   });
 
-  it('refuses a column that is computed', () => {
+  it('typeorm.records refuses a computed column as the key', () => {
     const prices = dataSource.getRepository(Price);
     expect(() => typeorm.records(prices, { cursor: null, key: 'digits' })).toThrow(
       'no column "digits" for a key. It has: price',
     );
   });
 
-  it('refuses one column by two names', () => {
+  it('typeorm.records refuses a key that names one column by two names', () => {
     const people = dataSource.getRepository(Person);
     expect(() => typeorm.records(people, { cursor: null, key: ['name.last', 'family_name'] })).toThrow(
       '"family_name" twice',
     );
   });
 
-  it.each(['length', 'list'])('refuses a key whose text is not exact, before the first row: %s', async (key) => {
+  it.each(['length', 'list'])('typeorm.records refuses a key without exact text, before any row: %s', async (key) => {
     const measurements = dataSource.getRepository(Measurement);
     const read = pairs(typeorm.records(measurements, { cursor: null, key }));
     await expect(read).rejects.toThrow(InvalidOptionsError);
     await expect(read).rejects.toThrow(new RegExp(`the key column "${key}" \\(.*\\) cannot be paged exactly`));
   });
 
-  it('refuses a key column that a child class alone has, for it is NULL in the other rows', () => {
+  it('typeorm.records refuses a key column that only one child class has', () => {
     expect(() => typeorm.records(dataSource.getRepository(Cat), { cursor: null, key: 'lives' })).toThrow('is nullable');
     expect(() => typeorm.records(dataSource.getRepository(Dog), { cursor: null, key: 'lives' })).toThrow(
       'has no column',
@@ -651,7 +651,7 @@ describe('typeorm.records, of what it cannot follow', () => {
   });
 
   it.each<[Cursor]>([[[1, 2]], [[]], [[null]], [true], [{ id: 1 }]])(
-    'R8: refuses the cursor %j for a key of one column',
+    'R8: typeorm.records refuses the cursor %j for a key of one column',
     (cursor) => {
       expect(() => records(users(), { cursor })).toThrow(InvalidCursorError);
       expect(() => records(users(), { cursor })).toThrow(

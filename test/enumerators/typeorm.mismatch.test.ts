@@ -6,7 +6,7 @@ import { InvalidCursorError } from '../../lib/iteration.errors.js';
 import { DRIVERS, type DriverName } from '../support/typeorm-drivers.js';
 import { type DeclaredColumn, type Followed, follow, mismatched } from '../support/typeorm-mismatch.js';
 
-/** A table that is otherwise than its entity says. */
+/** A table that differs from its entity. */
 interface Example {
   readonly name: string;
   readonly drivers: readonly DriverName[];
@@ -15,7 +15,7 @@ interface Example {
   readonly key: KeysetOptions['key'];
   readonly options?: object;
   readonly cursor?: Json;
-  /** The order of `id` by SQL, of all rows, or what the refusal says. */
+  /** ORDER BY of all rows; otherwise `refused` is a part of the error message. */
   readonly order?: string;
   readonly refused?: string;
   readonly is?: abstract new (...values: never[]) => Error;
@@ -35,7 +35,7 @@ const OCTOBER = Array.from({ length: 18 }, (_, n) => `FROM_UNIXTIME(1792886400 +
 
 const EXAMPLES: readonly Example[] = [
   {
-    name: 'R1: NULLs first, descending, are all read',
+    name: 'R1: typeorm.records reads all rows with NULLs first, descending',
     drivers: [...MARIA, ...SQLITE],
     sql: tasks,
     columns: { team: { type: 'int' }, prio: { type: 'int', nullable: true } },
@@ -43,7 +43,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'team, prio IS NULL DESC, prio DESC, id DESC',
   },
   {
-    name: 'R1: a column that is NOT NULL in the entity only is refused',
+    name: 'R1: typeorm.records refuses a column that is NOT NULL only in the entity',
     drivers: [...MARIA, ...SQLITE],
     sql: table('c int', ['1', 'NULL', '2', 'NULL']),
     columns: of('int'),
@@ -51,7 +51,7 @@ const EXAMPLES: readonly Example[] = [
     refused: 'the key column "c" is NOT NULL in the entity, but not in the table m',
   },
   {
-    name: 'R1: texts over 1,024 bytes are refused',
+    name: 'R1: typeorm.records refuses texts over 1,024 bytes',
     drivers: MARIA,
     sql: table('c text NOT NULL', [long('c'), long('b'), long('a')]),
     columns: of('text'),
@@ -59,7 +59,7 @@ const EXAMPLES: readonly Example[] = [
     refused: 'at most 160 characters are exact',
   },
   {
-    name: 'R1: a varchar over JSON is read as the text that it is',
+    name: 'R1: typeorm.records reads a varchar over JSON as text',
     drivers: MARIA,
     sql: table('c json NOT NULL', ["'10'", "'9'", `'"a"'`, "'[1]'", "'true'", "'{}'", `'"10"'`, "'1'"]),
     columns: of('varchar'),
@@ -67,7 +67,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: texts that the connection cannot carry are refused',
+    name: 'R1: typeorm.records refuses texts that the connection cannot carry',
     drivers: ['mysql', 'mysql2'],
     options: { charset: 'utf8' },
     sql: table('c varchar(20) NOT NULL', ["'a'", "_utf8mb4 x'F09F9880'", "_utf8mb4 x'F09F9881'", "'b'"]),
@@ -76,7 +76,7 @@ const EXAMPLES: readonly Example[] = [
     refused: "is stored in utf8mb4, and the connection's character set is utf8mb3",
   },
   {
-    name: 'R1: a string over an ENUM is followed by the order of the labels',
+    name: 'R1: typeorm.records follows a string over an ENUM in the order of the labels',
     drivers: MARIA,
     sql: table("c ENUM('open','closed') NOT NULL", ["'open'", "'open'", "'closed'", "'closed'"]),
     columns: of('varchar'),
@@ -84,7 +84,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: a BIT, the boolean of many old tables, is followed as a number',
+    name: 'R1: typeorm.records follows a BIT(1) as a number',
     drivers: MARIA,
     sql: table('c bit(1) NOT NULL', ["b'1'", "b'0'", "b'1'", "b'0'"]),
     columns: of('bit'),
@@ -92,7 +92,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: a double over a DECIMAL is followed by all its digits',
+    name: 'R1: typeorm.records follows all digits of a double over a DECIMAL',
     drivers: MARIA,
     sql: table(
       'c decimal(38,20) NOT NULL',
@@ -103,7 +103,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: a double over a BIGINT beyond 2^53 is followed by all its digits',
+    name: 'R1: typeorm.records follows all digits of a double over a BIGINT beyond 2^53',
     drivers: MARIA,
     sql: table(
       'c bigint NOT NULL',
@@ -114,7 +114,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c DESC, id DESC',
   },
   {
-    name: 'R1: an int over a BIGINT is followed by all its digits',
+    name: 'R1: typeorm.records follows all digits of an int over a BIGINT',
     drivers: [...MARIA, 'postgres'],
     sql: table(
       'c bigint NOT NULL',
@@ -125,7 +125,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: a datetime over a TIMESTAMP is refused: it has an hour twice',
+    name: 'R1: typeorm.records refuses a datetime over a TIMESTAMP: DST repeats an hour',
     drivers: MARIA,
     sql: table('c timestamp(6) NOT NULL', OCTOBER),
     columns: of('datetime', { precision: 6 }),
@@ -133,7 +133,7 @@ const EXAMPLES: readonly Example[] = [
     refused: '(datetime in the entity, timestamp(6) in the table) cannot be paged exactly',
   },
   {
-    name: 'R1: a varchar with a NO PAD collation and a NUL at an end, which only a comparison sees, is refused',
+    name: 'R1: typeorm.records refuses a NO PAD varchar that ends with NUL',
     drivers: MARIA,
     sql: table('c varchar(9) COLLATE utf8mb4_nopad_bin NOT NULL', ["'a\\0'", "'a'", "'a\\0'", "'a'"]),
     columns: of('varchar'),
@@ -141,7 +141,7 @@ const EXAMPLES: readonly Example[] = [
     refused: 'by a NO PAD collation no text with a character of code 0',
   },
   {
-    name: 'R1: such a varchar is refused also where the NUL would be lost unread, descending',
+    name: 'R1: typeorm.records refuses a NO PAD varchar that ends with NUL, descending',
     drivers: MARIA,
     sql: table('c varchar(9) COLLATE utf8mb4_general_nopad_ci NOT NULL', ["'a\\0'", "'b'", "'c'", "'a'"]),
     columns: of('varchar'),
@@ -149,7 +149,7 @@ const EXAMPLES: readonly Example[] = [
     refused: 'by a NO PAD collation no text with a character of code 0',
   },
   {
-    name: 'R1: a real over a numeric is followed by all its digits',
+    name: 'R1: typeorm.records follows all digits of a real over a numeric',
     drivers: ['postgres'],
     sql: table(
       'c numeric(12,2) NOT NULL',
@@ -160,7 +160,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: a float over a numeric of 20 places is followed by all its digits',
+    name: 'R1: typeorm.records follows all digits of a float over a numeric of 20 places',
     drivers: ['postgres'],
     sql: table(
       'c numeric(30,20) NOT NULL',
@@ -171,7 +171,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: a double over a bigint beyond 2^53 is followed by all its digits',
+    name: 'R1: typeorm.records follows all digits of a double over a bigint beyond 2^53',
     drivers: ['postgres'],
     sql: table(
       'c bigint NOT NULL',
@@ -182,7 +182,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: a text over a domain of a domain of an enum is followed by the order of the labels',
+    name: 'R1: typeorm.records follows a domain of a domain of an enum in the order of the labels',
     drivers: ['postgres'],
     sql: [
       "CREATE TYPE level AS ENUM ('zero', 'alpha', 'middle')",
@@ -195,7 +195,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: citext in a schema that is not searched is refused: it would be compared as another type',
+    name: 'R1: typeorm.records refuses citext in a schema outside the search_path',
     drivers: ['postgres'],
     sql: [
       'CREATE SCHEMA far',
@@ -207,7 +207,7 @@ const EXAMPLES: readonly Example[] = [
     refused: 'Its operators are in a schema that is not in the search_path',
   },
   {
-    name: 'R1: a table that the catalogue does not show has only integers for keys',
+    name: 'R1: typeorm.records refuses a text key of a table that the catalogue does not show',
     drivers: MARIA,
     sql: table('c varchar(9) NOT NULL', ["'a'", "'b'"]).map((sql) => sql.replace('TABLE', 'TEMPORARY TABLE')),
     columns: of('varchar'),
@@ -215,7 +215,7 @@ const EXAMPLES: readonly Example[] = [
     refused: 'then only columns that are integers in the entity can be keys',
   },
   {
-    name: 'R1: a table that the catalogue does not show is followed by its integers',
+    name: 'R1: typeorm.records follows an integer key of a table that the catalogue does not show',
     drivers: MARIA,
     sql: table('c int NOT NULL', ['2', '1', '2']).map((sql) => sql.replace('TABLE', 'TEMPORARY TABLE')),
     columns: of('int'),
@@ -223,7 +223,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c DESC, id DESC',
   },
   {
-    name: 'R1: texts and integers in a column without a type are each what they are',
+    name: 'R1: typeorm.records distinguishes texts and integers in a column without a type',
     drivers: SQLITE,
     sql: table('c NOT NULL', ['5', "'5'", '10', "'10'", '1.5', "'a'", '9']),
     columns: of('integer'),
@@ -231,7 +231,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R1: integers beyond 2^53 in a column without a type are refused',
+    name: 'R1: typeorm.records refuses integers beyond 2^53 in a column without a type',
     drivers: SQLITE,
     sql: table('c NOT NULL', ['9007199254740993', '9007199254740994', '9007199254740995']),
     columns: of('bigint'),
@@ -239,7 +239,7 @@ const EXAMPLES: readonly Example[] = [
     refused: 'In the table it has no type',
   },
   {
-    name: 'R1: an integer over a text column is followed as texts',
+    name: 'R1: typeorm.records follows an integer over a text column as text',
     drivers: SQLITE,
     sql: table('c text NOT NULL', ['10', '9', '1', '2', '100']),
     columns: of('integer'),
@@ -247,7 +247,7 @@ const EXAMPLES: readonly Example[] = [
     order: 'c, id',
   },
   {
-    name: 'R8: a text is not a cursor of an integer column',
+    name: 'R8: typeorm.records refuses a text as the cursor of an integer column',
     drivers: ['postgres', ...MARIA, ...SQLITE],
     sql: table('c integer NOT NULL', ['1', '2']),
     columns: of('varchar'),
@@ -257,7 +257,7 @@ const EXAMPLES: readonly Example[] = [
     is: InvalidCursorError,
   },
   {
-    name: 'R8: a cursor that was made of a rounded number is refused',
+    name: 'R8: typeorm.records refuses a cursor that holds a rounded number',
     drivers: ['postgres', ...MARIA],
     sql: table('c decimal(38,20) NOT NULL', ['1.00000000000000000001']),
     columns: of('float'),
@@ -269,7 +269,7 @@ const EXAMPLES: readonly Example[] = [
 ];
 
 describe.each(Object.entries(DRIVERS))(
-  'typeorm.records over tables that are otherwise than entities say: %s',
+  'typeorm.records over tables that differ from their entities: %s',
   (name, driver) => {
     let opened: { options: DataSourceOptions; drop(): Promise<void> };
     beforeAll(async () => {

@@ -21,7 +21,7 @@ class Visit {
 
 type Statement = readonly [sql: string, parameters: unknown[]];
 
-/** Remembers the queries of pages, to have the database explain them. */
+/** Keeps the queries of pages, so that a test can EXPLAIN them. */
 class PageLog implements Logger {
   pages: Statement[] = [];
   logQuery(sql: string, parameters: unknown[] = []): void {
@@ -40,7 +40,7 @@ const key = (column: string, order: 'asc' | 'desc', nulls?: 'first' | 'last'): r
   { column: 'id', order },
 ];
 
-describe('a page of typeorm.records on PostgreSQL, as it is planned', () => {
+describe('the plan of a page of typeorm.records on PostgreSQL', () => {
   let database: TestDatabase;
   let dataSource: DataSource;
   const logger = new PageLog();
@@ -69,12 +69,12 @@ describe('a page of typeorm.records on PostgreSQL, as it is planned', () => {
     await database?.drop();
   });
 
-  /** The plan of a page in the middle, behind a row with a value or with NULL. */
-  async function planOf(columns: readonly KeyColumn[], behind: 'value' | 'NULL' = 'value'): Promise<string> {
+  /** The plan of a page in the middle, after a row with a value or with NULL. */
+  async function planOf(columns: readonly KeyColumn[], after: 'value' | 'NULL' = 'value'): Promise<string> {
     const visits = dataSource.getRepository(Visit);
     const middle = visits.createQueryBuilder('v').where(`v.id BETWEEN ${ROWS / 2 - 20} AND ${ROWS / 2 + 20}`);
     const positions = await cursors(typeorm.records(middle, { cursor: null, key: columns }));
-    const cursor = positions.find(([value]) => (value === null) === (behind === 'NULL')) as Cursor;
+    const cursor = positions.find(([value]) => (value === null) === (after === 'NULL')) as Cursor;
     logger.pages = [];
     await first(typeorm.records(visits, { cursor, key: columns, pageSize: 10 }));
     const [sql, parameters] = logger.pages[0] as Statement;
@@ -85,7 +85,7 @@ describe('a page of typeorm.records on PostgreSQL, as it is planned', () => {
   it.each([
     ['ascending', 'asc', 'Index Scan using', '(ROW(created_at, id) > ROW('],
     ['descending', 'desc', 'Index Scan Backward using', '(ROW(created_at, id) < ROW('],
-  ] as const)('is one range of the index of a two-column key, %s', async (_, order, scan, condition) => {
+  ] as const)('a page is one index range of a two-column key, %s', async (_, order, scan, condition) => {
     const plan = await planOf(key('createdAt', order));
     expect(plan).toContain(scan);
     expect(plan).toContain(`Index Cond: ${condition}`);
@@ -98,22 +98,19 @@ describe('a page of typeorm.records on PostgreSQL, as it is planned', () => {
     ['asc', 'last', '>'],
     ['desc', 'first', '<'],
     ['desc', 'last', '<'],
-  ] as const)(
-    'is one range of the index of a nullable column too, %s with NULLs %s',
-    async (order, nulls, operator) => {
-      const [ofValues, ofNulls] = [
-        await planOf(key('seen', order, nulls)),
-        await planOf(key('seen', order, nulls), 'NULL'),
-      ];
-      expect(ofValues).toContain(`Index Cond: ((seen IS NOT NULL) AND (ROW(seen, id) ${operator} ROW(`);
-      expect(ofNulls).toContain(`Index Cond: ((seen IS NULL) AND (id ${operator} `);
-      for (const plan of [ofValues, ofNulls]) {
-        expect(plan).toContain('Index Scan');
-        expect(plan).not.toContain('Sort');
-        expect(plan).not.toContain('Filter');
-      }
-    },
-  );
+  ] as const)('a page is one index range of a nullable column, %s with NULLs %s', async (order, nulls, operator) => {
+    const [ofValues, ofNulls] = [
+      await planOf(key('seen', order, nulls)),
+      await planOf(key('seen', order, nulls), 'NULL'),
+    ];
+    expect(ofValues).toContain(`Index Cond: ((seen IS NOT NULL) AND (ROW(seen, id) ${operator} ROW(`);
+    expect(ofNulls).toContain(`Index Cond: ((seen IS NULL) AND (id ${operator} `);
+    for (const plan of [ofValues, ofNulls]) {
+      expect(plan).toContain('Index Scan');
+      expect(plan).not.toContain('Sort');
+      expect(plan).not.toContain('Filter');
+    }
+  });
 });
 
 async function cursors(enumerator: Enumerator<unknown>): Promise<(readonly Cursor[])[]> {
@@ -122,7 +119,7 @@ async function cursors(enumerator: Enumerator<unknown>): Promise<(readonly Curso
   return found;
 }
 
-/** Reads one page, and the one that is read ahead of it. */
+/** Reads one page, and the page ahead. */
 async function first(enumerator: Enumerator<unknown>): Promise<void> {
   for await (const _ of enumerator) return;
 }

@@ -51,7 +51,7 @@ class Label {
   homeAddress!: Address;
 }
 
-/** Its primary key is a text that is unique under a collation which takes `a` and `A` for one. */
+/** Its primary key is a text, unique under a collation that treats `a` and `A` as equal. */
 @Entity()
 class Folded {
   @PrimaryColumn({ type: 'text', collation: 'folded' })
@@ -136,12 +136,12 @@ describe('typeorm on PostgreSQL', () => {
     ...labels([{ column: 'german', order: 'desc' }]),
     expected: ordered('c_german DESC, c_label_id DESC'),
   });
-  itKeepsTheEnumeratorContract('a text by a collation that takes a, A and á for one', {
+  itKeepsTheEnumeratorContract('a text by a collation where a = A = á', {
     size: 'exact',
     ...labels('folded'),
     expected: ordered('c_folded, c_label_id'),
   });
-  itKeepsTheEnumeratorContract('such a text in mixed directions, beside one that sorts numbers and may be NULL', {
+  itKeepsTheEnumeratorContract('two collations, mixed directions, NULLs', {
     size: 'exact',
     ...labels([
       { column: 'folded', order: 'desc' },
@@ -149,17 +149,17 @@ describe('typeorm on PostgreSQL', () => {
     ]),
     expected: ordered('c_folded DESC, c_by_number NULLS FIRST, c_label_id'),
   });
-  itKeepsTheEnumeratorContract('NULLs in front of the texts that are sorted by numbers', {
+  itKeepsTheEnumeratorContract('a numeric collation, NULLs first', {
     size: 'exact',
     ...labels([{ column: 'byNumber', order: 'desc', nulls: 'first' }]),
     expected: ordered('c_by_number DESC NULLS FIRST, c_label_id DESC'),
   });
-  itKeepsTheEnumeratorContract('an embedded column, by names of a naming strategy', {
+  itKeepsTheEnumeratorContract('an embedded column, a naming strategy', {
     size: 'exact',
     ...labels('homeAddress.streetName'),
     expected: ordered('c_home_address_street_name, c_label_id'),
   });
-  itKeepsTheEnumeratorContract('an enum with a name of its own, beside a primary key that is folded', {
+  itKeepsTheEnumeratorContract('a named enum, a folded primary key', {
     size: 'exact',
     build: (at: At) =>
       typeorm.batches(dataSource.getRepository(Folded), {
@@ -174,7 +174,7 @@ describe('typeorm on PostgreSQL', () => {
       return [0, 3, 6, 9].map((start) => names.slice(start, start + 3));
     },
   });
-  itKeepsTheEnumeratorContract('a join of a primary key that is folded', {
+  itKeepsTheEnumeratorContract('a join on a folded primary key', {
     size: 'exact',
     build: (at: At) =>
       typeorm.records(

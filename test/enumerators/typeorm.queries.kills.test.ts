@@ -6,7 +6,7 @@ import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { WorkerProcess } from '../support/processes.js';
 import { until } from '../support/until.js';
 
-/** A million is what `bench/bulk.ts` does. */
+/** `bench/bulk.ts` does the same with a million rows. */
 const ROWS = 60_000;
 const BATCH = 1_000;
 const KILLS = 5;
@@ -21,7 +21,7 @@ describeQueues('bulk updates by typeorm.queries', ['redis'], (queues) => {
     await database.query(`CREATE TABLE entry (id int PRIMARY KEY, is_done boolean NOT NULL DEFAULT false,
       times_touched int NOT NULL DEFAULT 0)`);
     await database.query(`INSERT INTO entry SELECT n * 3 FROM generate_series(1, ${ROWS}) n`);
-    // What every statement wrote, whether anybody heard of it or not.
+    // The number of rows that each statement wrote, even if its worker was killed.
     await database.query('CREATE TABLE ledger (rows int)');
     await database.query(`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN INSERT INTO ledger SELECT count(*) FROM written; RETURN NULL; END $$`);
@@ -47,7 +47,7 @@ describeQueues('bulk updates by typeorm.queries', ['redis'], (queues) => {
   const written = async () =>
     (await database.query<{ rows: number }>('SELECT rows FROM ledger')).map(({ rows }) => rows);
 
-  it(`R1: ${ROWS} rows updated in batches, killed ${KILLS} times: each exactly once, in flat memory`, async () => {
+  it(`R1: typeorm.queries updates ${ROWS} rows exactly once over ${KILLS} kills, in constant memory`, async () => {
     const app = await queues.start({ iteration: { workers: false } });
     const alive = [spawn(), spawn()];
     await Promise.all(alive.map((process) => process.said(/^ready$/)));

@@ -25,7 +25,7 @@ describe.each(Object.entries(DRIVERS))('typeorm.queries, by any key on %s', (nam
   const { dialect, columns } = DIALECTS[driver.family];
   let table: KeyTable;
   let drop: (() => Promise<void>) | undefined;
-  /** Of the case that is being tried. */
+  /** The key of the current case. */
   let current: readonly KeyColumn[] = [];
   beforeAll(async () => {
     const opened = await driver.open();
@@ -86,7 +86,7 @@ async function idsOf(batch: Batch, key: readonly KeyColumn[]): Promise<number[]>
   return rows.map(({ id }) => id);
 }
 
-/** The same source, of the ids of each batch. */
+/** The same source, with the ids of each batch as its item. */
 function idsIn(enumerator: Enumerator<Batch>, key: readonly KeyColumn[]): Enumerator<string> {
   const { source, cursor } = sourceOf(enumerator);
   const read = (bounds: Bounds): PageReader<string> => {

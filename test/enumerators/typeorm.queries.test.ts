@@ -17,7 +17,7 @@ interface Statement {
   readonly parameters: unknown[];
 }
 
-/** Remembers the statements. */
+/** Keeps all statements. */
 class Statements implements Logger {
   readonly all: Statement[] = [];
   logQuery(sql: string, parameters: unknown[] = []): void {
@@ -76,7 +76,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
   const query = () => members.createQueryBuilder('m');
   const live = async () => idsOf(await members.find({ order: { id: 'ASC' } }));
 
-  /** How often each member was written to, in the order of ids; the soft-deleted ones too. */
+  /** The number of updates of each member, soft-deleted ones too, in the order of ids. */
   async function touched(repository: Repository<Member> = members): Promise<number[]> {
     const all = await repository.find({ order: { id: 'ASC' }, withDeleted: true });
     return all.map((member) => member.touched);
@@ -86,7 +86,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     return (await touched()).flatMap((times, index) => Array<number>(times).fill(index + 1));
   }
 
-  /** Updates every batch, and tells how many rows each of them had. */
+  /** Updates every batch, and returns the number of rows of each. */
   async function touchAll(select: SelectQueryBuilder<Member>, options: Partial<BatchOptions> = {}): Promise<number[]> {
     const sizes: number[] = [];
     for await (const [batch] of typeorm.queries(select, { cursor: null, batchSize: 7, ...options })) {
@@ -97,7 +97,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     return sizes;
   }
 
-  it('updates each row of a repository once, and no other row', async () => {
+  it('typeorm.queries updates each row of a repository once, and no other row', async () => {
     const expected = await live();
     const sizes: number[] = [];
     for await (const [batch] of typeorm.queries(members, { cursor: null, batchSize: 7 })) {
@@ -107,7 +107,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     expect(sizes).toEqual([7, 7, 7, expected.length - 21]);
   });
 
-  it.each([1, 2, 1_000])('has batches of %i', async (batchSize) => {
+  it.each([1, 2, 1_000])('typeorm.queries yields batches of %i rows', async (batchSize) => {
     const expected = await live();
     const sizes = await touchAll(query(), { batchSize });
     expect(await idsTouched()).toEqual(expected);
@@ -115,13 +115,13 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     expect(await typeorm.queries(query(), { cursor: null, batchSize }).size?.()).toBe(sizes.length);
   });
 
-  it('has no batch of an empty table', async () => {
+  it('typeorm.queries yields no batch of an empty table', async () => {
     await members.deleteAll();
     expect(await touchAll(query())).toEqual([]);
     expect(await typeorm.queries(members, { cursor: null }).size?.()).toBe(0);
   });
 
-  it('has the cursors of records, so that a job can change from the one to the other', async () => {
+  it('typeorm.queries has the cursors of typeorm.records, so a job can switch between them', async () => {
     const key = [{ column: 'plan', order: 'desc' }, 'name'] as const;
     const records = typeorm.records(query(), { cursor: null, key });
     const cursors = (await pairs(records)).map(([, cursor]) => cursor);
@@ -131,13 +131,13 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     expect(ours).toEqual([4, 9, 14, 19, 24, cursors.length - 1].map((index) => cursors[index]));
   });
 
-  describe('whatever the where is', () => {
+  describe('with any where', () => {
     const wheres: Record<string, (select: SelectQueryBuilder<Member>) => SelectQueryBuilder<Member>> = {
       'two parts joined by OR': (select) => select.where("m.plan = 'pro' OR m.plan = 'team'"),
       orWhere: (select) => select.where('m.plan = :a', { a: 'pro' }).orWhere('m.name = :b', { b: 'n0' }),
       'a list': (select) => select.where('m.plan IN (:...plans)', { plans: ['pro', 'team'] }),
       'an object': (select) => select.where({ plan: 'pro', address: { town: 'town 1' } }),
-      'a property whose name is the column of another': (select) => select.where('m.name = :name', { name: 'n1' }),
+      'a property named as the column of another': (select) => select.where('m.name = :name', { name: 'n1' }),
       'a literal that holds names of properties': (select) => select.where("m.title = 'my name is title'"),
       'an embedded column': (select) => select.where("m.address.town = 'town 2'"),
       'escaped names': (select) =>
@@ -182,18 +182,18 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
         ['the primary key', undefined],
         ['name', ['name']],
         ['plan, descending, then name', [{ column: 'plan', order: 'desc' }, 'name']],
-      ] as const)('updates exactly the rows it selects, by %s', async (_, key) => {
+      ] as const)('a batch updates exactly the rows that it selects, by %s', async (_, key) => {
         const expected = idsOf(await select().getMany()).sort((a, b) => a - b);
         const sizes = await touchAll(select(), { key: key as BatchOptions['key'] });
         expect(await idsTouched()).toEqual(expected);
         expect(sizes).toHaveLength(Math.ceil(expected.length / 7));
       });
 
-      it('deletes exactly the rows it selects', async () => {
+      it('a batch deletes exactly the rows that it selects', async () => {
         const selected = idsOf(await select().getMany());
         const before = idsOf(await members.find({ withDeleted: true }));
         for await (const [batch] of typeorm.queries(select(), { cursor: null, batchSize: 3 })) {
-          // Members under a boss are selected by the boss's row, so it has to be there for the whole of its batch only.
+          // A subquery selects members by the row of their boss, which must exist until its batch is deleted.
           await batch.delete().execute();
         }
         const after = idsOf(await members.find({ withDeleted: true }));
@@ -202,7 +202,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
         );
       });
 
-      it('R24: halves every batch into single rows, each with its cursor', async () => {
+      it('R24: typeorm.queries halves every batch into single rows, each with its cursor', async () => {
         const expected = idsOf(await select().getMany()).sort((a, b) => a - b);
         const batches = typeorm.queries(select(), { cursor: null, batchSize: 8 });
         const singles: number[] = [];
@@ -216,7 +216,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     });
   });
 
-  it('soft-deletes exactly its rows, and restores them', async () => {
+  it('a batch soft-deletes exactly its rows, and restores them', async () => {
     const expected = idsOf(await query().where("m.plan = 'pro'").getMany()).sort((a, b) => a - b);
     const gone = idsOf(await members.find({ withDeleted: true, order: { id: 'ASC' } })).filter(
       (id) => !expected.includes(id),
@@ -234,7 +234,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     expect(pro.length).toBeGreaterThan(expected.length);
   });
 
-  it('writes to one class of a table', async () => {
+  it('a batch writes only to rows of its class in single-table inheritance', async () => {
     await dataSource.getRepository(Car).insert(Array.from({ length: 5 }, () => ({})));
     await dataSource.getRepository(Boat).insert(Array.from({ length: 5 }, () => ({})));
     for await (const [batch] of typeorm.queries(dataSource.getRepository(Boat), { cursor: null, batchSize: 2 })) {
@@ -251,7 +251,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     expect(await dataSource.getRepository(Vehicle).count()).toBe(5);
   });
 
-  it('follows the key, not the order of the entity', async () => {
+  it('typeorm.queries follows its key, not the default order of the entity', async () => {
     const letters = dataSource
       .getRepository(Letter)
       .createQueryBuilder('l')
@@ -270,7 +270,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     ['one direction', ['hall', 'row', 'number']],
     ['mixed directions', ['row', { column: 'hall', order: 'desc' }, { column: 'number', order: 'asc' }]],
     ['descending, the rest of the primary key added', [{ column: 'number', order: 'desc' }]],
-  ] as const)('follows a primary key of three columns: %s', async (_, key) => {
+  ] as const)('typeorm.queries follows a primary key of three columns: %s', async (_, key) => {
     const seats = dataSource.getRepository(Seat);
     const numbers = Array.from({ length: 4 }, (__, index) => index);
     await seats.insert(
@@ -291,7 +291,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
   });
 
   describe('while rows change', () => {
-    it('R1: its batches stay whole when the update makes their rows leave the where', async () => {
+    it('R1: batches stay complete while the update removes their rows from the where', async () => {
       const open = () => query().where('m.touched = 0');
       const expected = await live();
       const sizes: number[] = [];
@@ -303,7 +303,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       expect(await idsTouched()).toEqual(expected);
     });
 
-    it('R1: a batch that is run again from the cursor before it touches only what still matches', async () => {
+    it('R1: a batch that is repeated from the cursor before updates only rows that still match', async () => {
       const open = (cursor: Cursor) =>
         typeorm.queries(query().where('m.touched = 0'), { cursor, batchSize: 7 })[Symbol.asyncIterator]();
       const expected = await live();
@@ -311,7 +311,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       for (let run = 0; run < 10; run++) {
         const { value } = await open(cursor).next();
         if (!value) break;
-        await value[0].update().set(touch).execute(); // committed, and its cursor never saved
+        await value[0].update().set(touch).execute(); // committed, but its cursor is never saved
         const again = await open(cursor).next();
         if (!again.value) break;
         await again.value[0].update().set(touch).execute();
@@ -320,7 +320,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       expect(await idsTouched()).toEqual(expected);
     });
 
-    it('touches what is there when it is executed: rows that went are gone, rows that came belong to it', async () => {
+    it('a batch updates the rows that are in its range when the update executes', async () => {
       const { value } = await typeorm.queries(query(), { cursor: 4, batchSize: 8 })[Symbol.asyncIterator]().next();
       const [batch] = value as readonly [SelectQueryBuilder<Member>, Cursor];
       await members.delete([6, 7]);
@@ -331,7 +331,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       ]);
     });
 
-    it('an update of a key column touches exactly its batch; rows that it moves ahead come again, no other is lost', async () => {
+    it('an update of a key column updates exactly its batch; rows that move ahead come again', async () => {
       const first = await typeorm.queries(query(), { cursor: null, batchSize: 5 })[Symbol.asyncIterator]().next();
       const [batch, cursor] = first.value as readonly [SelectQueryBuilder<Member>, Cursor];
       const own = idsOf(await batch.getMany());
@@ -347,13 +347,13 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     });
   });
 
-  describe('the query that is handed out', () => {
+  describe('the query of a batch', () => {
     const first = async (select: SelectQueryBuilder<Member> = query(), batchSize = 10) => {
       const { value } = await typeorm.queries(select, { cursor: null, batchSize })[Symbol.asyncIterator]().next();
       return (value as readonly [SelectQueryBuilder<Member>, Cursor])[0];
     };
 
-    it('selects: entities, counts, columns, aggregates', async () => {
+    it('the query selects entities, counts, columns and aggregates', async () => {
       const batch = await first(query().where("m.plan = 'pro'"), 4);
       const rows = await batch.orderBy('m.id').getMany();
       expect(rows.map((member) => member.plan)).toEqual(['pro', 'pro', 'pro', 'pro']);
@@ -365,7 +365,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       expect(Number(sum?.sum)).toBe(12);
     });
 
-    it('selects with its joins', async () => {
+    it('the query selects with its joins', async () => {
       const batch = await first(query().leftJoinAndSelect('m.letters', 'l'), 4);
       const rows = await batch.getMany();
       expect(idsOf(rows).sort((a, b) => a - b)).toEqual([1, 2, 4, 5]);
@@ -377,7 +377,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       ['andWhere', (batch) => batch.andWhere('m.name = :name', { name: 'n1' })],
       ['where', (batch) => batch.where('m.name = :name', { name: 'n1' })],
       ['orWhere', (batch) => batch.orWhere('m.name = :name', { name: 'n1' })],
-    ])('is only narrowed by %s', async (_, narrow) => {
+    ])('%s only narrows the query', async (_, narrow) => {
       const select = () => query().where('m.plan = :name OR m.plan = :other', { name: 'pro', other: 'free' });
       const batch = await first(select());
       const own = await (await first(select())).getMany();
@@ -388,7 +388,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       expect(await idsTouched()).toEqual(expected.sort((a, b) => a - b));
     });
 
-    it('is only narrowed by what its update adds, whose parameters may have any name', async () => {
+    it('conditions of an update only narrow the query, and may have parameters of any name', async () => {
       const batch = await first(query().where('m.plan = :name', { name: 'pro' }));
       const own = idsOf(await batch.getMany());
       const written = await batch
@@ -402,7 +402,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       expect(await idsTouched()).toEqual(expected);
     });
 
-    it('sets properties by their names, in values and in SQL', async () => {
+    it('an update sets properties by their names, in values and in SQL', async () => {
       const batch = await first(query().innerJoin('m.letters', 'l'), 3);
       const own = idsOf(await batch.getMany()).sort((a, b) => a - b);
       await batch
@@ -414,7 +414,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       expect(rows.map(({ name, touched }) => [name, touched])).toEqual(rows.map(({ title, id }) => [title, id]));
     });
 
-    it('can be used again and again, also at the same time and by its clones', async () => {
+    it('the query and its clones can execute repeatedly and concurrently', async () => {
       const batch = await first(query().where("m.plan = 'pro'"), 4);
       const own = idsOf(await batch.getMany()).sort((a, b) => a - b);
       const again = batch.clone();
@@ -429,7 +429,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       expect(await batch.getMany()).toEqual([]);
     });
 
-    it('has nothing in common with the other batches and the query it is made of', async () => {
+    it('the query shares no state with other batches or the original query', async () => {
       const select = query().where('m.plan = :plan', { plan: 'pro' });
       const before = select.getQueryAndParameters();
       const batches = (await pairs(typeorm.queries(select, { cursor: null, batchSize: 4 }))).map(([batch]) => batch);
@@ -443,14 +443,14 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       expect(select.getQueryAndParameters()).toEqual(before);
     });
 
-    it('names the entity in update(Entity), and refuses another', async () => {
+    it('update(Entity) accepts the entity of the query, and refuses another', async () => {
       const batch = await first(query(), 4);
       expect((await batch.update(Member).set(touch).execute()).affected).toBe(4);
       expect(() => batch.update(Letter)).toThrow(InvalidEnumeratorError);
       expect(() => batch.update(Letter)).toThrow('this query selects rows of Member, and update(Letter)');
     });
 
-    it('works in the transaction of the query', async () => {
+    it('batches execute in the transaction of the original query', async () => {
       const runner = dataSource.createQueryRunner();
       try {
         await runner.startTransaction();
@@ -470,7 +470,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     });
   });
 
-  it('loads one key a batch, and nothing else', async () => {
+  it('typeorm.queries reads one key per batch, and nothing else', async () => {
     statements.all.length = 0;
     const batches = await pairs(typeorm.queries(query(), { cursor: null, batchSize: 5, key: 'name' }));
     const reads = statements.all.filter(({ sql }) => sql.includes('FROM (SELECT'));
@@ -479,7 +479,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     expect(statements.all.filter(({ sql }) => /FROM .member.( |$)/.test(sql))).toEqual(reads);
   });
 
-  itOn(['postgresql'], 'enters the index at both ends of a batch, whatever is done with it', async () => {
+  itOn(['postgresql'], 'SELECT, UPDATE and DELETE of a batch enter the index at both ends', async () => {
     statements.all.length = 0;
     const seats = dataSource.getRepository(Seat).createQueryBuilder('s');
     await dataSource.query(
@@ -508,7 +508,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
   // SQLite has one connection here.
   itOn(
     ['postgresql', 'mariadb'],
-    'R1: one batch that two workers write to at the same time is written once: the where is looked at again',
+    'R1: two workers that update the same batch at the same time update each row once',
     async () => {
       const open = typeorm.queries(query().where('m.touched = 0'), { cursor: null, batchSize: 10 });
       const { value } = await open[Symbol.asyncIterator]().next();
@@ -528,7 +528,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     },
   );
 
-  itOn(['postgresql'], 'writes to a table of a schema', async () => {
+  itOn(['postgresql'], 'a batch writes to a table in a schema', async () => {
     const towns = dataSource.getRepository(Town);
     await towns.insert(Array.from({ length: 7 }, () => ({})));
     for await (const [batch] of typeorm.queries(towns, { cursor: null, batchSize: 3 })) {
@@ -540,7 +540,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     expect(await towns.count()).toBe(1);
   });
 
-  describe('of what it cannot follow', () => {
+  describe('of unsupported input', () => {
     const queries = (given: unknown, options: object = { cursor: null }) =>
       typeorm.queries(given as SelectQueryBuilder<Member>, options as BatchOptions);
 
@@ -550,7 +550,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       ['groupBy', () => query().groupBy('m.id'), 'has groupBy'],
       ['a class', () => Member, 'typeorm.queries was given the class Member'],
       ['an UPDATE', () => query().update().set({ plan: 'x' }), 'was given an UpdateQueryBuilder'],
-    ])('refuses %s', (_, given, message) => {
+    ])('typeorm.queries refuses %s', (_, given, message) => {
       expect(() => queries(given())).toThrow(InvalidEnumeratorError);
       expect(() => queries(given())).toThrow(message);
     });
@@ -558,22 +558,22 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
     it.each<[string, object, string]>([
       ['an unknown column', { key: 'nme' }, 'Member has no column "nme" for a key'],
       [
-        'a batch of none',
+        'a batch size of 0',
         { batchSize: 0 },
         'typeorm.queries: option "batchSize" is 0; it must be a whole number, 1 or more',
       ],
       [
-        'an option',
+        'an unknown option',
         { size: 5 },
         'typeorm.queries: unknown option "size". The options are: cursor, key, pageSize, batchSize',
       ],
       ['no cursor', { cursor: undefined }, 'no cursor is given'],
-    ])('refuses the option: %s', (_, options, message) => {
+    ])('typeorm.queries refuses the option: %s', (_, options, message) => {
       expect(() => queries(query(), { cursor: null, ...options })).toThrow(InvalidOptionsError);
       expect(() => queries(query(), { cursor: null, ...options })).toThrow(message);
     });
 
-    it('R8: refuses the cursor of another key', () => {
+    it('R8: typeorm.queries refuses the cursor of another key', () => {
       expect(() => queries(query(), { cursor: ['a', 1] })).toThrow(InvalidCursorError);
       expect(() => queries(query(), { cursor: ['a', 1] })).toThrow('typeorm.queries of Member by (id): the cursor');
     });

@@ -15,7 +15,7 @@ class Entry {
 }
 
 const ROWS = 5_000;
-/** More than the two seconds that a size may be counted. */
+/** More than the two seconds that a count may take. */
 const BOUND_MS = 4_000;
 
 const typeorm = new TypeOrmEnumeratorBuilder();
@@ -36,12 +36,12 @@ describe('the size of typeorm.records on PostgreSQL', () => {
     await database?.drop();
   });
 
-  it('is counted, and follows the where', async () => {
+  it('the size is the number of rows that match the where', async () => {
     expect(await sizeOf(dataSource, '1 = 1')).toBe(ROWS);
     expect(await sizeOf(dataSource, 'e.kind = 1')).toBe(ROWS / 5);
   });
 
-  it('is estimated when counting takes more than two seconds, and leaves no setting behind', async () => {
+  it('the size is an estimate if counting takes over two seconds, and no setting stays changed', async () => {
     await dataSource.query("SET statement_timeout = '77s'");
     const lateness = new Lateness();
     expect(await sizeOf(dataSource, "e.kind = 1 AND pg_sleep(0.1)::text = ''")).toBeGreaterThan(0);
@@ -50,7 +50,7 @@ describe('the size of typeorm.records on PostgreSQL', () => {
     expect(await dataSource.query('SELECT now() = statement_timestamp() AS "isAlone"')).toEqual([{ isAlone: true }]);
   });
 
-  it('is unknown when it must be exact and counting takes more than two seconds, and is not estimated', async () => {
+  it('an exact size is unknown, not an estimate, if counting takes over two seconds', async () => {
     const slow = dataSource.getRepository(Entry).createQueryBuilder('e').where("pg_sleep(0.1)::text = ''");
     const sources = [
       sourceOf(typeorm.records(slow, { cursor: null })).source,
@@ -62,7 +62,7 @@ describe('the size of typeorm.records on PostgreSQL', () => {
     expect(await whole.size?.({ exact: true })).toBe(ROWS);
   });
 
-  it('is estimated within a transaction of the user, which stays as it is', async () => {
+  it("the size is an estimate within the user's transaction, which stays intact", async () => {
     const runner = dataSource.createQueryRunner();
     await runner.startTransaction();
     try {
@@ -78,7 +78,7 @@ describe('the size of typeorm.records on PostgreSQL', () => {
     }
   });
 
-  it('fails as the query does', async () => {
+  it('size() rejects if the query fails', async () => {
     await expect(sizeOf(dataSource, 'e.nothing = 1')).rejects.toThrow('nothing');
     expect(await sizeOf(dataSource, '1 = 1')).toBe(ROWS);
   });
@@ -100,12 +100,12 @@ describe.skipIf(!process.env.MARIADB_URL)('the size of typeorm.records on MariaD
     await database?.drop();
   });
 
-  it('is counted, and follows the where', async () => {
+  it('the size is the number of rows that match the where', async () => {
     expect(await sizeOf(dataSource, '1 = 1')).toBe(ROWS);
     expect(await sizeOf(dataSource, 'e.kind = 1')).toBe(ROWS / 5);
   });
 
-  it('is estimated when counting takes more than two seconds, also within a transaction, which stays as it is', async () => {
+  it('the size is an estimate if counting takes over two seconds, even within a transaction', async () => {
     const runner = dataSource.createQueryRunner();
     await runner.startTransaction();
     try {

@@ -142,7 +142,7 @@ const SERVERS: readonly (readonly [name: string, isThere: boolean, start: () => 
 ];
 
 for (const [name, isThere, start] of SERVERS) {
-  describe.skipIf(!isThere)(`typeorm.records, of what the tables of ${name} say`, () => {
+  describe.skipIf(!isThere)(`typeorm.records over tables of ${name} that differ from their entities`, () => {
     const typeorm = new TypeOrmEnumeratorBuilder();
     let server: Server;
     let dataSource: DataSource;
@@ -163,7 +163,7 @@ for (const [name, isThere, start] of SERVERS) {
       typeorm.records(dataSource.getRepository(entity), { cursor: null, ...options });
 
     it.each([1, 2, 3, 4, 5, 1000])(
-      'R1: refuses two rows with one primary key, in a table and in a view, in pages of %i',
+      'R1: typeorm.records refuses two rows with the same primary key, in pages of %i',
       async (pageSize) => {
         for (const entity of [Loose, LooseView]) {
           for (const key of [undefined, 'id', [{ column: 'id', order: 'desc' as const }]]) {
@@ -186,7 +186,7 @@ for (const [name, isThere, start] of SERVERS) {
       expected: [1, 2, 3, 4, 5, 6],
     });
 
-    it('refuses joins of a table whose rows nothing keeps apart, and follows those of one with a unique index', async () => {
+    it('typeorm.records allows joins only of a table with a primary key or a unique index', async () => {
       const loose = dataSource.getRepository(Loose).createQueryBuilder('l').leftJoinAndSelect('l.parts', 'p');
       await expect(items(typeorm.records(loose, { cursor: null }))).rejects.toThrow(
         'nothing in the database keeps the primary key of Loose unique',
@@ -200,7 +200,7 @@ for (const [name, isThere, start] of SERVERS) {
       ]);
     });
 
-    it('R1: refuses a column that is NOT NULL in the entity only, before it loses its NULLs', async () => {
+    it('R1: typeorm.records refuses a key column that is NOT NULL only in the entity', async () => {
       for (const pageSize of [1, 1000]) {
         const all = items(records(Drifted, { key: 'name', pageSize }));
         await expect(all).rejects.toThrow(InvalidEnumeratorError);
@@ -214,13 +214,13 @@ for (const [name, isThere, start] of SERVERS) {
       );
     });
 
-    it('R1: refuses a NULL in the primary key, before it is lost', async () => {
+    it('R1: typeorm.records refuses a NULL in the primary key', async () => {
       for (const pageSize of [1, 1000]) {
         await expect(items(records(Nameless, { pageSize }))).rejects.toThrow('the key column "id" came back as NULL');
       }
     });
 
-    itKeepsTheEnumeratorContract('a column that is NOT NULL in the entity only, whose NULLs have their place', {
+    itKeepsTheEnumeratorContract('NOT NULL only in the entity, NULLs first', {
       size: 'exact',
       build: (at: At) =>
         records(DriftedView, { ...at, key: [{ column: 'name', order: 'desc', nulls: 'first' }], pageSize: 2 }),
@@ -228,13 +228,13 @@ for (const [name, isThere, start] of SERVERS) {
       expected: [4, 2, 5, 1, 3],
     });
 
-    it('refuses a key column that the table does not have', async () => {
+    it('typeorm.records refuses a key column that the table does not have', async () => {
       await expect(items(records(Narrow, { key: 'name' }))).rejects.toThrow(
         'the table narrow has no column "name" of the key',
       );
     });
 
-    it('refuses two columns that TypeORM gives one name in a join, when it is built', () => {
+    it('typeorm.records refuses a join in which TypeORM gives two columns the same name', () => {
       const query = dataSource.getRepository(Indexed).createQueryBuilder('a').leftJoinAndSelect('a.part', 'a_b');
       expect(() => typeorm.records(query, { cursor: null })).toThrow(InvalidEnumeratorError);
       expect(() => typeorm.records(query, { cursor: null })).toThrow(
@@ -250,7 +250,7 @@ for (const [name, isThere, start] of SERVERS) {
       expect(() => typeorm.records(twice, { cursor: null })).toThrow('the query has two aliases "p"');
     });
 
-    it('keeps what the user selects under the names of its own', async () => {
+    it("typeorm.records keeps the user's selections that have the names of its own", async () => {
       const query = dataSource
         .getRepository(Indexed)
         .createQueryBuilder('i')
@@ -259,7 +259,7 @@ for (const [name, isThere, start] of SERVERS) {
       expect(await cursors(typeorm.records(query, { cursor: null }))).toEqual([1, 2, 3]);
     });
 
-    it('counts the entities up to and including a cursor', async () => {
+    it('count() is the number of entities up to and including a cursor', async () => {
       const key = [{ column: 'name', order: 'asc' as const, nulls: 'last' as const }];
       const enumerator = records(Drifted, { key });
       const { source } = sourceOf(enumerator);
@@ -268,7 +268,7 @@ for (const [name, isThere, start] of SERVERS) {
       expect(await Promise.all(all.map((cursor) => source.count?.(cursor)))).toEqual([1, 2, 3, 4, 5]);
     });
 
-    it('has the size of a join in entities', async () => {
+    it('the size of a join is its number of entities', async () => {
       const query = dataSource.getRepository(Loose).createQueryBuilder('l').innerJoin('l.parts', 'p');
       expect(await typeorm.records(query, { cursor: null }).size?.()).toBe(2);
       expect(await typeorm.batches(query, { cursor: null, batchSize: 2 }).size?.()).toBe(1);

@@ -4,12 +4,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenDatabase, openDatabase } from '../support/query-databases.js';
 import { Letter, Member, queryEntities } from '../support/query-entities.js';
 
-/** What lib/enumerators/typeorm/typeorm.workarounds.ts was made for. */
+/** The version of TypeORM that lib/enumerators/typeorm/typeorm.workarounds.ts was written for. */
 const MADE_FOR = '1.1';
 const touch = { touched: () => 'times_touched + 1' };
 
 /**
- * TypeORM alone. Where one of these fails, TypeORM has changed: remove the workaround, if typeorm.queries still holds
+ * These tests use TypeORM alone. If one fails, TypeORM has changed: remove its workaround, if typeorm.queries works
  * without it.
  */
 describe(`TypeORM ${MADE_FOR} needs each workaround`, () => {
@@ -46,19 +46,19 @@ describe(`TypeORM ${MADE_FOR} needs each workaround`, () => {
     return all.filter((member) => member.touched > 0).map(({ id }) => id);
   };
 
-  it('is the version that is installed', () => {
+  it('the installed version of TypeORM is the supported one', () => {
     const manifest = readFileSync(new URL('../../node_modules/typeorm/package.json', import.meta.url), 'utf8');
     const { version } = JSON.parse(manifest) as { version: string };
     expect(version.split('.').slice(0, 2).join('.')).toBe(MADE_FOR);
   });
 
-  it('copyOf: clone() leaves out the options of setOption', () => {
+  it('copyOf: clone() drops the options of setOption()', () => {
     const query = pro().setOption('disable-global-order');
     expect(query.expressionMap.options).toEqual(['disable-global-order']);
     expect(query.clone().expressionMap.options).toEqual([]);
   });
 
-  it('givenRunner: the connection of a query is shown to subclasses only', async () => {
+  it('givenRunner: only subclasses can read the connection of a query', async () => {
     const runner = dataSource.createQueryRunner();
     const query = members.createQueryBuilder('m').setQueryRunner(runner);
     expect(Object.hasOwn(query, 'queryRunner')).toBe(true);
@@ -67,7 +67,7 @@ describe(`TypeORM ${MADE_FOR} needs each workaround`, () => {
     await runner.release();
   });
 
-  it('loadsRelationsApart: relations that are loaded by queries of their own are private', () => {
+  it('loadsRelationsApart: relations that separate queries load are private', () => {
     const query = members
       .createQueryBuilder('m')
       .setFindOptions({ relationLoadStrategy: 'query', relations: { letters: true } });
@@ -76,7 +76,7 @@ describe(`TypeORM ${MADE_FOR} needs each workaround`, () => {
     expect(query.relationMetadatas).toHaveLength(1);
   });
 
-  it('whereOf: the whole where is shown to subclasses only', () => {
+  it('whereOf: only subclasses can read the whole where', () => {
     const query = pro();
     // @ts-expect-error it is protected
     expect(query.createWhereExpression()).toContain('m.deletedAt IS NULL');
@@ -84,7 +84,7 @@ describe(`TypeORM ${MADE_FOR} needs each workaround`, () => {
     expect(query.replacePropertyNamesForTheWholeQuery('m.title')).toBe('"m"."name"');
   });
 
-  it('writeTo: a where that names the alias cannot be written by', async () => {
+  it('writeTo: an update or delete fails if its where names the alias', async () => {
     const named = () => members.createQueryBuilder('m').where("m.plan = 'pro'");
     await expect(named().update().set(touch).execute()).rejects.toThrow('no such column: m.plan');
     await expect(named().delete().execute()).rejects.toThrow('no such column: m.plan');
@@ -98,14 +98,14 @@ describe(`TypeORM ${MADE_FOR} needs each workaround`, () => {
     expect(await touched()).toEqual([1, 2, 3]);
   });
 
-  it('writeTo: an update leaves out the joins of the query', async () => {
+  it('writeTo: an update ignores the joins of the query', async () => {
     const joined = pro().innerJoin('m.letters', 'l');
     expect((await joined.clone().getMany()).map(({ id }) => id)).toEqual([1]);
     await joined.update().set(touch).execute();
     expect(await touched()).toEqual([1, 2, 3]);
   });
 
-  it('onWrite: what an update adds by orWhere widens it', async () => {
+  it('onWrite: orWhere() of an update widens the update', async () => {
     await pro().update().set(touch).orWhere('plan = :plan', { plan: 'free' }).execute();
     expect(await touched()).toEqual([1, 2, 3, 4]);
   });

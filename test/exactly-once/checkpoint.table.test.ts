@@ -7,7 +7,7 @@ const PLACE = {
   holder: { life: 0, run: 1 },
 };
 
-describe('the statements over the table iteration_checkpoint', () => {
+describe('statements on the table iteration_checkpoint', () => {
   const failing = (error: object, times: number) => {
     let calls = 0;
     const rows = async () => {
@@ -19,7 +19,7 @@ describe('the statements over the table iteration_checkpoint', () => {
     return { executor, calls: () => calls };
   };
 
-  it('R25: are tried again when another made them fail, ten times at most', async () => {
+  it('R25: a statement that fails on a conflict is executed at most ten times', async () => {
     const table = new CheckpointTable({ dialect: 'postgresql', migration: '' });
     const some = failing({ code: '40001' }, 3);
     expect(await table.claim(some.executor, PLACE)).toEqual({ document: null });
@@ -29,7 +29,7 @@ describe('the statements over the table iteration_checkpoint', () => {
     expect(always.calls()).toBe(10);
   });
 
-  it('R25: are not tried again when they fail by themselves, or have waited long for a lock', async () => {
+  it('R25: a statement is not retried after a connection error or a lock wait timeout', async () => {
     const table = new CheckpointTable({ dialect: 'mysql', migration: '' });
     for (const error of [{ code: 'ECONNREFUSED' }, { code: 'ER_LOCK_WAIT_TIMEOUT', errno: 1205 }]) {
       const once = failing(error, Infinity);
@@ -38,7 +38,7 @@ describe('the statements over the table iteration_checkpoint', () => {
     }
   });
 
-  it('R25: know an error that is transient wherever a driver or an ORM hid it, and no other', () => {
+  it('R25: isTransient() finds a transient error within any error of a driver or ORM', () => {
     const itself: { code: string; cause?: unknown } = { code: 'X' };
     itself.cause = itself;
     const transient = [

@@ -24,7 +24,7 @@ import { NEVER_RENEWS, recordWorkers } from '../support/workers.js';
 type Context = IterationContext<unknown, pg.PoolClient, { sum: number } | null>;
 type Step = 'before the work' | 'before the commit' | 'after the commit';
 
-/** A host that fails where a test says, as when the connection is cut there. */
+/** A host that fails where a test says, as if the connection were cut there. */
 class CutHost extends PgTransactionHost {
   cut: ((step: Step, transaction: number) => unknown) | undefined;
   transactions = 0;
@@ -130,7 +130,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     throw new Error(message);
   };
 
-  it('R25: what a handler writes and the cursor commit together; the row goes with the job', async () => {
+  it("R25: a handler's writes commit with the cursor; the end of the job deletes the row", async () => {
     const fail = once(fails('not yet'));
     const job = await run({ each: (item) => item === 4 && fail() });
     expect(await job.getState()).toBe('completed');
@@ -140,7 +140,7 @@ describeQueues('transactions', ['redis'], (queues) => {
   });
 
   it.each<Step>(['before the work', 'before the commit', 'after the commit'])(
-    'R25: a connection cut %s repeats no effect and loses none',
+    'R25: a connection cut %s neither repeats nor loses an effect',
     async (step) => {
       const cut = once(fails('Connection terminated'));
       host.cut = (at, transaction) => at === step && transaction === 5 && cut();
@@ -151,7 +151,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     },
   );
 
-  it('R25: a commit that failed is no failure of its item, unless it fails again and again', async () => {
+  it('R25: a commit that fails twice does not count as a failure of its item', async () => {
     let cuts = 2;
     host.cut = (at, transaction) => at === 'before the commit' && transaction >= 5 && cuts-- > 0 && fails('cut')();
     const job = await run({}, {}, { attempts: 1 });
@@ -159,7 +159,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await effects()).toEqual(ALL);
   });
 
-  it('R25: a commit that fails again and again is a failure of its item', async () => {
+  it('R25: a commit that keeps failing counts as a failure of its item', async () => {
     host.cut = (at, transaction) => at === 'before the commit' && transaction >= 5 && fails('a deferred constraint')();
     const job = await run({}, {}, { attempts: 2 });
     expect(job.failedReason).toBe('a deferred constraint');
@@ -167,7 +167,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await effects()).toEqual([0, 1, 2, 3]);
   });
 
-  it('R25: whether a commit is there is asked until the database answers, and nothing is repeated', async () => {
+  it('R25: a run asks until the database says whether a commit succeeded, and repeats nothing', async () => {
     const cut = once(fails('Connection terminated'));
     const unreachable = [0, 1, 2];
     const { read } = host;
@@ -181,7 +181,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(calls).toEqual(ALL);
   });
 
-  it('R25: a run that ends before it knows whether its commit is there leaves that to the next', async () => {
+  it('R25: the next run finds out whether a commit succeeded if a run ends without knowing', async () => {
     const app = await start(processor({}, { itemFailure: { then: 'skip' } }));
     const cut = once(() => {
       host.read = fails('the database system is starting up');
@@ -198,7 +198,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await next.iterations.deadLetters(job)).toEqual([]);
   });
 
-  it('R25: a run that died after a commit, and before any checkpoint, is followed where it was committed', async () => {
+  it('R25: a job resumes at its last commit after a run died before any checkpoint', async () => {
     const [reached, release] = [new Gate(), new Gate()];
     const options = { checkpoint: { everyMs: 600_000 }, worker: { lockDuration: 60_000, name: NEVER_RENEWS } };
     const script = {
@@ -223,7 +223,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect((await second.iterations.status(job)).processed).toBe(ITEMS);
   });
 
-  it('R25, R20: a zombie that was held before its commit rolls back, and calls no hook', async () => {
+  it('R25, R20: a run that lost its lock before a commit rolls back and calls no hook', async () => {
     const [reached, release] = [new Gate(), new Gate()];
     const hold = once(async () => {
       void reached.wait();
@@ -231,7 +231,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     });
     let completed = 0;
     const script = { complete: () => void completed++ };
-    // Held where the lock has been looked at for the last time, and the row has not been written.
+    // Held after the last check of the lock, before the row is written.
     const { save } = host;
     let saves = 0;
     host.save = async (...args) => {
@@ -252,7 +252,7 @@ describeQueues('transactions', ['redis'], (queues) => {
   });
 
   it.each([2, 3, 7, 100])(
-    'R25: %s items in a transaction: one that fails is found, and each effect is there once',
+    'R25: a failing item among %s in a transaction is found, and each effect commits once',
     async (n) => {
       const fail = once(fails('not yet'));
       const job = await run({ each: (item) => item === 4 && fail() }, { itemsPerTransaction: n });
@@ -262,7 +262,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     },
   );
 
-  it('R25: what one item of a group always fails with fails the job, the items before it being committed', async () => {
+  it('R25: an item of a group that keeps failing fails the job; the items before it commit', async () => {
     const job = await run(
       { each: (item) => item === 4 && fails('never')() },
       { itemsPerTransaction: 100 },
@@ -273,7 +273,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(job.progress).toMatchObject({ cursor: 3, processed: 4, failures: 2 });
   });
 
-  it('R25: a group is no longer than a checkpoint interval, and ends where the run is to end', async () => {
+  it('R25: a group is no longer than a checkpoint interval, and ends where the run ends', async () => {
     const seen: number[] = [];
     const script = {
       each: async (item: unknown, context: Context) => {
@@ -289,7 +289,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(host.transactions).toBe(2);
   });
 
-  it('R25: a deadlock is tried again, and is no failure', async () => {
+  it('R25: a deadlock is retried and does not count as a failure', async () => {
     const deadlock = once(() => {
       throw Object.assign(new Error('deadlock detected'), { code: '40P01' });
     });
@@ -298,7 +298,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await effects()).toEqual(ALL);
   });
 
-  it('R25, R24: a skipped item leaves no effect, and the others each one; a batch is halved in transactions of its own', async () => {
+  it('R25, R24: halves of a batch are separate transactions; only a skipped item has no effect', async () => {
     const file = Buffer.from(`item\n${ALL.join('\n')}`);
     const batches = ({ cursor }: BuildContext, { csv }: EnumeratorBuilder) =>
       csv.batches<[string]>(file, { cursor, batchSize: 4, columns: false, from_line: 2 });
@@ -310,7 +310,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(job.returnvalue).toEqual({ processed: 3, skipped: 1 });
   });
 
-  it('R25: state is committed with its item, and rolled back with it', async () => {
+  it('R25: state commits and rolls back with its item', async () => {
     const cut = once(fails('Connection terminated'));
     host.cut = (at, transaction) => at === 'after the commit' && transaction === 4 && cut();
     const sums: unknown[] = [];
@@ -326,7 +326,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(sums).toEqual([{ sum: 45 }]);
   });
 
-  it('R25: that the job is to stop is committed with its item', async () => {
+  it('R25: stop() commits with its item', async () => {
     const app = await start(processor({ each: (item, context) => item === 4 && context.stop() }));
     const cut = once(() => {
       host.read = fails('the database system is starting up');
@@ -343,7 +343,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await effects()).toEqual([0, 1, 2, 3, 4]);
   });
 
-  it('R23, R25: a completed job that is retried by hand starts anew, also when its row could not be removed', async () => {
+  it('R23, R25: a completed job starts anew at a manual retry, even if its row was not deleted', async () => {
     const { remove } = host;
     host.remove = fails('no permission') as typeof remove;
     const app = await start(processor());
@@ -352,13 +352,13 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await rows()).toBe(1);
     const done = (await app.queue().getJob(job.id as string)) as Job;
     await done.retry('completed');
-    await until('it has run again', async () => (await effects()).length === 2 * ITEMS);
+    await until('the job has run again', async () => (await effects()).length === 2 * ITEMS);
     await app.settled(job);
     expect(await effects()).toEqual([...ALL, ...ALL]);
   });
 
   it.each(['could not serialize', 'a deferred constraint'])(
-    'R25: a stop that is rolled back with its group (%s) loses no item',
+    'R25: a stop() that rolls back with its group (%s) loses no item',
     async (message) => {
       const fail = once(() => {
         throw Object.assign(new Error(message), message === 'could not serialize' && { code: '40001' });
@@ -369,7 +369,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     },
   );
 
-  it('R25: a stop in the first half of a batch is not followed before the second half is done', async () => {
+  it('R25: a stop() in the first half of a batch takes effect after the second half', async () => {
     const file = Buffer.from(`item\n${ALL.join('\n')}`);
     const [whole, second] = [once(fails('in halves')), once(fails('not yet'))];
     const script: Script = {
@@ -387,7 +387,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await effects()).toEqual(ALL);
   });
 
-  /** A job that fails for good, and is retried by hand. */
+  /** Runs a job that fails permanently, and then retries it manually. */
   async function runTwice(script: Script, options: Partial<ProcessorOptions> = {}): Promise<Job> {
     const app = await start(processor(script, options));
     const job = await app.settled(await app.queue().add('effects', {}));
@@ -396,7 +396,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     return app.settled(job, ['completed']);
   }
 
-  it('R23, R25: a job that failed because its state could not be saved goes on where it was committed', async () => {
+  it('R23, R25: a job that failed to save its state resumes at its last commit', async () => {
     const large = once(() => ({ sum: 0, text: 'x'.repeat(20_000) }));
     await runTwice({
       each: (item, context) => {
@@ -406,7 +406,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await effects()).toEqual(ALL);
   });
 
-  it('R23, R25: a job that failed before it knew what was committed goes on there', async () => {
+  it('R23, R25: a job that failed before it read its last commit resumes there', async () => {
     const { claim } = host;
     let claims = 0;
     host.claim = async (...args) => {
@@ -417,9 +417,9 @@ describeQueues('transactions', ['redis'], (queues) => {
     const script: Script = { each: (item, { run }) => item === 5 && run === 1 && fails('not yet')() };
     const app = await start(processor(script));
     const job = await app.queue().add('effects', {}, { attempts: 2, backoff: { type: 'fixed', delay: 300 } });
-    await until('it waits for its retry', async () => (await job.getState()) === 'delayed');
+    await until('the job waits for its retry', async () => (await job.getState()) === 'delayed');
     const waiting = (await app.queue().getJob(job.id as string)) as Job;
-    const killed = { cursor: null, processed: 0, passed: 0, failures: 1, running: 'items' }; // its checkpoint is behind
+    const killed = { cursor: null, processed: 0, passed: 0, failures: 1, running: 'items' }; // older than its commit
     await waiting.updateProgress({ ...(waiting.progress as object), ...killed } as never);
     const failed = await app.settled(job);
     expect(failed.failedReason).toBe('Connection terminated');
@@ -428,7 +428,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await effects()).toEqual(ALL);
   });
 
-  it('R5, R25: a commit whose answer is lost while the run is to end is no failure', async () => {
+  it('R5, R25: a commit whose answer is lost while the run ends does not count as a failure', async () => {
     const cut = once(fails('Connection terminated'));
     host.cut = (at, transaction) => at === 'after the commit' && transaction === 5 && cut();
     const each: Script['each'] = (item, { retryIn, run }) => item === 4 && run === 1 && retryIn(1);
@@ -437,7 +437,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await effects()).toEqual(ALL);
   });
 
-  it('R4, R10: a run that was stopped before it began leaves the version to the next', async () => {
+  it('R4, R10: a run interrupted before its first item leaves the version to the next run', async () => {
     const [reached, release] = [new Gate(), new Gate()];
     const build: Script['build'] = async ({ cursor }, enumerators) => {
       void reached.wait();
@@ -455,7 +455,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await effects()).toEqual([5, 6, 7, 8, 9]);
   });
 
-  it('R25: what an interrupt hook makes of the state is kept', async () => {
+  it('R25: state that an interrupt hook changes is saved', async () => {
     const seen: unknown[] = [];
     await run({
       each: (item, context) => {
@@ -469,7 +469,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(seen[5]).toEqual({ sum: 7 });
   });
 
-  it('R24: a letter that waits is written also when there is nothing to do any more', async () => {
+  it('R24: a pending dead letter is written even if no item is left', async () => {
     const { length } = ALL;
     const app = await queues.start({ iteration: { workers: false } });
     const job = await app.queue().add('effects', {});
@@ -491,7 +491,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await worker.iterations.deadLetters(job)).toMatchObject([{ cursor: 9, error }]);
   });
 
-  it('R21, R24: a letter that cannot be removed for now is no failure of a redrive', async () => {
+  it('R21, R24: a dead letter that cannot be removed at first does not fail the redrive', async () => {
     let bad = true;
     const each: Script['each'] = (item) => item === 4 && bad && fails('bad')();
     const app = await start(processor({ each }, { itemFailure: { then: 'skip' } }));
@@ -512,7 +512,7 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(await app.iterations.deadLetters(job)).toEqual([]);
   });
 
-  it('a request-scoped host is refused at start', async () => {
+  it('the module refuses a request-scoped host at start', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class PerRequest extends PgTransactionHost {
       constructor() {
@@ -523,12 +523,12 @@ describeQueues('transactions', ['redis'], (queues) => {
     await expect(queues.start({ processors: [processor(), provider] })).rejects.toThrow(/"host".*request-scoped/);
   });
 
-  it('context.transaction says where it is there', async () => {
+  it('the error of context.transaction says where the transaction is available', async () => {
     const job = await run({ complete: (context) => void context.transaction }, {}, { attempts: 1 });
     expect(job.failedReason).toMatch(/context\.transaction is there while an item is handled/);
   });
 
-  it('a token that nothing is provided under, or no host, is refused at start', async () => {
+  it('the module refuses a token without a provider, and a provider that is not a host', async () => {
     const type = processor();
     await expect(queues.start({ processors: [type] })).rejects.toThrow(/its transactions "host" are not provided/);
     const none = { provide: 'host', useValue: { run: () => {} } };

@@ -6,14 +6,14 @@ import { WorkerProcess } from '../support/processes.js';
 import { DATABASES, type TransactionWorld } from '../support/transaction-worlds.js';
 import { Gate, until } from '../support/until.js';
 
-/** A document that every character class of JSON is in, as large as a checkpoint may become. */
+/** A document with every character class of JSON, as large as a checkpoint may become. */
 const LARGE = JSON.stringify({ cursor: '\u0000\ud83d\ude00 ß \' " \\ % ? $1 :a', filling: 'é'.repeat(20_000) });
 
 for (const { name, database, client, open } of DATABASES) {
   describe(`the transactions of ${name}`, () => {
     const isServer = database !== 'sqlite';
-    /** SQLite has one connection and one process: nobody to wait for. */
-    const itOnServers = (says: string, test: () => Promise<void>) => isServer && it(says, test);
+    /** SQLite has one connection and one process, so nothing waits. */
+    const itOnServers = (title: string, test: () => Promise<void>) => isServer && it(title, test);
     let world: Awaited<ReturnType<typeof open>>;
     let host: TransactionHost<unknown>;
     let jobs = 0;
@@ -34,7 +34,7 @@ for (const { name, database, client, open } of DATABASES) {
     afterEach(() => world.query('DELETE FROM effect'));
     afterAll(() => world?.close());
 
-    /** One transaction: an effect, and the document with it. */
+    /** One transaction with an effect and a document. */
     const commit = (place: { key: CheckpointKey; holder: Holder; document: string }, id: number, by = host) =>
       by.run(async (transaction) => {
         await world.execute(transaction, write(id));
@@ -43,7 +43,7 @@ for (const { name, database, client, open } of DATABASES) {
         return saved;
       });
 
-    it('R25: commit what a handler wrote together with the document, and give its result', async () => {
+    it("R25: run() commits a handler's writes with the document, and returns its result", async () => {
       const key = newKey();
       expect(await host.claim(key, holder(1))).toEqual({ document: null });
       expect(await commit({ key, holder: holder(1), document: LARGE }, 1)).toBe(true);
@@ -51,7 +51,7 @@ for (const { name, database, client, open } of DATABASES) {
       expect(await world.effects()).toEqual([1]);
     });
 
-    it('R25: roll both back when the handler fails, with its own error', async () => {
+    it('R25: run() rolls back writes and document if the handler fails, and rejects with its error', async () => {
       const key = newKey();
       await host.claim(key, holder(1));
       await commit({ key, holder: holder(1), document: '1' }, 1);
@@ -67,7 +67,7 @@ for (const { name, database, client, open } of DATABASES) {
       expect(host.isTransient(failure)).toBe(false);
     });
 
-    it('R25: refuse what an old holder saves, so that its effects are rolled back', async () => {
+    it('R25: save() refuses an old holder, whose effects roll back', async () => {
       const key = newKey();
       await host.claim(key, holder(1));
       await commit({ key, holder: holder(1), document: 'a' }, 1);
@@ -79,7 +79,7 @@ for (const { name, database, client, open } of DATABASES) {
       expect(await world.effects()).toEqual([1, 3]);
     });
 
-    it('R25: give a row to a later run only, of the same life or a later one', async () => {
+    it('R25: claim() grants a row only to a later run, of the same or a later generation', async () => {
       const key = newKey();
       const claims: unknown[] = [];
       for (const [life, run] of [
@@ -95,11 +95,11 @@ for (const { name, database, client, open } of DATABASES) {
         claims.push((await host.claim(key, holder(run, life)))?.document);
         await commit({ key, holder: holder(run, life), document: `${life}.${run}` }, claims.length).catch(() => {});
       }
-      // A life that begins anew has no document; its own next run has.
+      // A new generation (`life`) has no document; its own next run has one.
       expect(claims).toEqual([null, undefined, undefined, '0.2', null, undefined, undefined, '1.1']);
     });
 
-    it('R25: let exactly one of two runs of one number have the row', async () => {
+    it('R25: claim() grants the row to exactly one of several runs with the same number', async () => {
       for (let round = 0; round < 20; round += 1) {
         const key = newKey();
         if (round % 2) await host.claim(key, holder(1));
@@ -108,7 +108,7 @@ for (const { name, database, client, open } of DATABASES) {
       }
     });
 
-    it('R25: keep jobs apart, by every character of their keys', async () => {
+    it('R25: a host distinguishes jobs by every character of their keys', async () => {
       const odd = [
         'a',
         'A',
@@ -142,7 +142,7 @@ for (const { name, database, client, open } of DATABASES) {
       for (const key of keys) expect(await host.read(key, holder(1))).toEqual({ document: JSON.stringify(key) });
     });
 
-    it('R25: hold ids of 1,024 bytes, and refuse what they cannot hold at the claim', async () => {
+    it('R25: claim() accepts ids of 1,024 bytes, and refuses longer ids and NUL characters', async () => {
       const long = { ...newKey(), jobId: 'é'.repeat(512), queue: 'q'.repeat(255), prefix: 'p'.repeat(255) };
       expect(await host.claim(long, holder(1))).toEqual({ document: null });
       expect(await commit({ key: long, holder: holder(1), document: '1' }, 1)).toBe(true);
@@ -153,7 +153,7 @@ for (const { name, database, client, open } of DATABASES) {
       await expect(nul).rejects.toThrow(/name of the queue "a\\u0000b" holds the character U\+0000/);
     });
 
-    it("R25: remove the row of their own job's end, and nobody else's", async () => {
+    it('R25: remove() deletes only the row of its own run', async () => {
       const key = newKey();
       await host.claim(key, holder(2));
       await host.remove(key, holder(1));
@@ -164,7 +164,7 @@ for (const { name, database, client, open } of DATABASES) {
       expect(await host.claim(key, holder(1))).toEqual({ document: null });
     });
 
-    it('R25: run one transaction after the other on the same connection, whatever became of the last', async () => {
+    it('R25: a transaction succeeds on the same connection after another rolled back', async () => {
       const key = newKey();
       await host.claim(key, holder(1));
       for (let index = 0; index < 30; index += 1) {
@@ -177,12 +177,12 @@ for (const { name, database, client, open } of DATABASES) {
       );
     });
 
-    it('R25: refuse to save when the handler caught an error that ended the transaction', async () => {
+    it('R25: save() refuses if the handler caught an error that ended the transaction', async () => {
       const key = newKey();
       await host.claim(key, holder(1));
       const going = host.run(async (transaction) => {
         await world.execute(transaction, write(1));
-        // PostgreSQL ends it at any error, MySQL and SQLite at some: here it is told to.
+        // PostgreSQL ends a transaction at any error, MySQL and SQLite at some; ROLLBACK stands for those.
         await world.execute(transaction, isPostgres ? write(1) : 'ROLLBACK').catch(() => {});
         await world.execute(transaction, write(2)).catch(() => {});
         await host.save(transaction, { key, holder: holder(1), document: '1' });
@@ -192,7 +192,7 @@ for (const { name, database, client, open } of DATABASES) {
     });
     const isPostgres = database === 'postgresql';
 
-    it('R25: name the table and its migration when it is missing', async () => {
+    it('R25: the error for a missing table names the table and its migration', async () => {
       const empty = await open();
       await empty.query('DROP TABLE iteration_checkpoint');
       const missing = empty.host.claim(newKey(), holder(1));
@@ -205,7 +205,7 @@ for (const { name, database, client, open } of DATABASES) {
       await empty.close();
     });
 
-    itOnServers('R25: read waits for a commit whose answer was lost', async () => {
+    itOnServers('R25: read() waits for a commit whose answer was lost', async () => {
       const key = newKey();
       await host.claim(key, holder(1));
       const gate = new Gate();
@@ -245,7 +245,7 @@ for (const { name, database, client, open } of DATABASES) {
       expect(await world.query('SELECT touched FROM effect')).toEqual([{ touched: 1 }, { touched: 1 }]);
     });
 
-    itOnServers('R25: a serialization failure is transient, also one at the commit', async () => {
+    itOnServers('R25: a serialization failure is transient, even at the commit', async () => {
       const strict = await world.strict();
       await host.run(async (transaction) => {
         for (const id of [1, 2]) await world.execute(transaction, write(id));
@@ -266,7 +266,7 @@ for (const { name, database, client, open } of DATABASES) {
       expect(strict.isTransient((failed as PromiseRejectedResult).reason)).toBe(true);
     });
 
-    itOnServers('R25: a strict isolation tells a zombie too, at once or when it tries again', async () => {
+    itOnServers('R25: a strict isolation level refuses an old holder, at once or at its retry', async () => {
       const strict = await world.strict();
       const key = newKey();
       await strict.claim(key, holder(1));
@@ -287,7 +287,7 @@ for (const { name, database, client, open } of DATABASES) {
       expect(await strict.read(key, holder(2))).toEqual({ document: null });
     });
 
-    itOnServers('R25: a holder that is frozen before its commit keeps nobody waiting, and cannot commit', async () => {
+    itOnServers('R25: a process frozen before its commit blocks no other run, and cannot commit', async () => {
       const key = newKey();
       await host.claim(key, holder(1));
       await commit({ key, holder: holder(1), document: 'first' }, 1);
@@ -303,7 +303,7 @@ for (const { name, database, client, open } of DATABASES) {
       frozen.signal('SIGCONT');
       frozen.signal('SIGUSR2');
       await frozen.said(/^rejected /);
-      // Its pool has lost a connection, and the process lives on.
+      // Its pool lost a connection, and the process stays alive.
       expect(await frozen.said(/^again /)).toBe('again false');
       expect(await frozen.exited).toMatchObject({ code: 0 });
       expect(await world.effects()).toEqual([1, 3]);
@@ -312,7 +312,7 @@ for (const { name, database, client, open } of DATABASES) {
   });
 }
 
-/** Whether some statement over the checkpoints waits for a lock. */
+/** Whether a statement on the table of checkpoints waits for a lock. */
 async function isWaiting(world: TransactionWorld, database: string): Promise<boolean> {
   const waiting =
     database === 'postgresql'

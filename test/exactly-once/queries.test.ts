@@ -65,7 +65,7 @@ describeQueues('batches of queries in transactions', ['redis'], (queues) => {
     await database.drop();
   });
 
-  it('R24, R25: run in the transaction of their batch, or half: what fails is rolled back, and each row is written once', async () => {
+  it('R24, R25: a failing batch rolls back and is halved; each row is written exactly once', async () => {
     failures = 2; // the first batch, and its first half
     const host = new TypeOrmTransactionHost(source);
     const app = await queues.start({

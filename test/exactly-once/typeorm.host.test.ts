@@ -39,7 +39,7 @@ describe('TypeOrmTransactionHost', () => {
     return { source, host: new TypeOrmTransactionHost(source) };
   }
 
-  it('R25: refuses what it cannot work with', () => {
+  it('R25: the constructor refuses unsupported data sources and options', () => {
     const source = new DataSource({ type: 'sqljs' });
     expect(() => new TypeOrmTransactionHost({} as DataSource)).toThrow(InvalidOptionsError);
     expect(() => new TypeOrmTransactionHost(DataSource as never)).toThrow(
@@ -55,7 +55,7 @@ describe('TypeOrmTransactionHost', () => {
     expect(() => new TypeOrmTransactionHost(other)).toThrow(/does not work on a data source of the type "oracle"/);
   });
 
-  it('R25: keeps its table in the schema of the data source, and the migration takes it away again', async () => {
+  it('R25: the table is in the schema of the data source, and undoing the migration drops it', async () => {
     const { source, database } = await onPostgres({ schema: 'odd schema' });
     await source.runMigrations();
     const host = new TypeOrmTransactionHost(source);
@@ -68,7 +68,7 @@ describe('TypeOrmTransactionHost', () => {
     await expect(host.claim(KEY, HOLDER)).rejects.toThrow(/no table "odd schema"\.iteration_checkpoint/);
   });
 
-  it('R25: needs one connection at a time', async () => {
+  it('R25: the host needs only one connection at a time', async () => {
     const { source } = await onPostgres({ poolSize: 1 });
     await source.runMigrations();
     const host = new TypeOrmTransactionHost(source);
@@ -81,7 +81,7 @@ describe('TypeOrmTransactionHost', () => {
     expect(saved).toEqual([true, true, true]);
   });
 
-  it('R25: leaves PostgreSQL its own limit of idle transactions when the transaction has ended', async () => {
+  it("R25: the end of a transaction restores PostgreSQL's own limit of idle transactions", async () => {
     const { source } = await onPostgres({ poolSize: 1 });
     await source.runMigrations();
     const host = new TypeOrmTransactionHost(source);
@@ -94,7 +94,7 @@ describe('TypeOrmTransactionHost', () => {
     expect(await source.query(limit)).toEqual([{ limit: '0' }]);
   });
 
-  it('R25: on SQLite runs one transaction after the other, as there is one connection', async () => {
+  it('R25: the host runs one transaction at a time on SQLite, which has one connection', async () => {
     const source = await connect({ type: 'sqljs' });
     await source.runMigrations();
     const host = new TypeOrmTransactionHost(source);
@@ -120,7 +120,7 @@ describe('TypeOrmTransactionHost', () => {
     expect(story).toEqual(['first', 'second']);
   });
 
-  it("R25: on SQLite refuses to be taken into somebody else's transaction, and goes on after it", async () => {
+  it('R25: the host refuses to join a foreign transaction on SQLite, and works after it', async () => {
     const source = await connect({ type: 'sqljs' });
     await source.runMigrations();
     const host = new TypeOrmTransactionHost(source);
@@ -134,7 +134,7 @@ describe('TypeOrmTransactionHost', () => {
     expect(await host.claim(KEY, HOLDER)).toEqual({ document: null });
   });
 
-  it('R25: on SQLite goes on after the database has rolled back by itself', async () => {
+  it('R25: the host works after SQLite rolled back a transaction by itself', async () => {
     const source = await connect({ type: 'sqljs' });
     await source.runMigrations();
     const host = new TypeOrmTransactionHost(source);
@@ -148,7 +148,7 @@ describe('TypeOrmTransactionHost', () => {
   });
 
   describe.skipIf(!process.env.MARIADB_URL)('on MariaDB', () => {
-    it('R25: takes a lock that is not given in time for transient', async () => {
+    it('R25: isTransient() recognizes a lock wait timeout', async () => {
       const { source, host } = await onMariaDb();
       const gate = new Gate();
       const holding = source.transaction(async (manager) => {
@@ -167,7 +167,7 @@ describe('TypeOrmTransactionHost', () => {
       await holding;
     });
 
-    it('R25: takes a row that changed since the snapshot for transient', async () => {
+    it('R25: isTransient() recognizes a row that changed since the snapshot', async () => {
       const { source, host } = await onMariaDb();
       const failing = host.run(async (manager) => {
         await manager.query('SET SESSION innodb_snapshot_isolation = ON');
@@ -180,7 +180,7 @@ describe('TypeOrmTransactionHost', () => {
       expect(host.isTransient(error)).toBe(true);
     });
 
-    it('R25: gives the connection back without its limit of idle transactions', async () => {
+    it('R25: the host returns the connection without its limit of idle transactions', async () => {
       const { source, host } = await onMariaDb();
       await host.claim(KEY, HOLDER);
       const limit = 'SELECT CONNECTION_ID() AS id, @@idle_write_transaction_timeout AS seconds';
@@ -198,7 +198,7 @@ describe('TypeOrmTransactionHost', () => {
       }
     });
 
-    it('R25: refuses to save when a deadlock that the handler caught has rolled all back', async () => {
+    it('R25: save() refuses if the handler caught a deadlock that rolled back the transaction', async () => {
       const { source, host } = await onMariaDb();
       await host.claim(KEY, HOLDER);
       const gate = new Gate();
@@ -210,7 +210,7 @@ describe('TypeOrmTransactionHost', () => {
         await host.save(manager, { key: KEY, holder: HOLDER, document: '1' });
       });
       await gate.reached;
-      // The one that has changed more rows is let live.
+      // The transaction that changed more rows survives the deadlock.
       const other = source.transaction(async (manager) => {
         await manager.query('INSERT INTO effect SELECT seq, 0 FROM seq_100_to_300');
         await manager.query('UPDATE effect SET touched = 1 WHERE id = 2');

@@ -11,7 +11,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     BullModule.workerClass = BullWorker;
   });
 
-  it('R4: a job whose stop was asked before its run began goes back untouched; nothing is built', async () => {
+  it('R4: a shutdown before a run begins puts the job back untouched and calls no builder', async () => {
     let built = 0;
     const { type, story } = storyProcessor({
       build: ({ cursor }, enumerators) => {
@@ -23,7 +23,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     BullModule.workerClass = class extends BullWorker {
       constructor(...args: ConstructorParameters<typeof BullWorker>) {
         super(...args);
-        this.on('active', () => onActive()); // the job is fetched, and not yet processed
+        this.on('active', () => onActive()); // the job is fetched but not yet processed
       }
     } as typeof BullWorker;
     const app = await queues.start({ processors: [type] });
@@ -39,7 +39,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     expect(put.progress || 0).toBe(0);
   });
 
-  it('R5: an interruption uses up no attempt, fires no failed event, and keeps the job as it was', async () => {
+  it('R5: an interruption uses no attempt, emits no failed event, and keeps the data and options', async () => {
     const events = await endEvents(queues);
     const hold = new Hold('b');
     const { type } = storyProcessor({ each: hold.each });
@@ -61,12 +61,12 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     });
     const resumed = await queues.start({ processors: [type] });
     await resumed.settled(job);
-    await until('its completion is told', () => events.told.includes('completed kept'));
-    expect(events.told).toEqual(['completed kept']);
+    await until('QueueEvents reports the completion', () => events.seen.includes('completed kept'));
+    expect(events.seen).toEqual(['completed kept']);
     await events.close();
   });
 
-  it('R5: attempts made after interruptions still work', async () => {
+  it('R5: a job with attempts still retries an error after five interruptions', async () => {
     let yields = 0;
     let failures = 1;
     const { type, story } = storyProcessor({
@@ -87,7 +87,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     expect(story.filter((event) => event.length === 1).join('')).toBe('abcdefgh');
   });
 
-  it('R5: a started job is not deleted by a later add with deduplication.replace', async () => {
+  it('R5: adding a job with deduplication.replace does not delete an interrupted job', async () => {
     const { type, story } = storyProcessor({
       each: (letter, context) => {
         if (letter === 'a') context.retryIn(1_500);
@@ -108,7 +108,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     ).toBe('abcxyz');
   });
 
-  it('R5: nor while it waits for its retry', async () => {
+  it('R5: adding a job with deduplication.replace does not delete a job that waits for its retry', async () => {
     let failures = 1;
     const { type, story } = storyProcessor({
       each: (letter) => {
@@ -160,7 +160,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     await flow.close();
   });
 
-  it('keeps what the handler wrote with job.updateData', async () => {
+  it('a resumed job keeps the data that its handler wrote with job.updateData', async () => {
     const hold = new Hold('b');
     const seen: unknown[] = [];
     const { type, script } = storyProcessor();
@@ -179,7 +179,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     expect(seen).toEqual(['written by a', 'written by a', 'written by a']);
   });
 
-  it('takes jobs however they were added', async () => {
+  it('a worker handles jobs added in bulk, delayed, prioritized, LIFO or by a job scheduler', async () => {
     const { type, story } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const queue = app.queue();
@@ -206,7 +206,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     ).toBe('abcdef');
   });
 
-  it('R23: an item at the beginning of a page that always fails is tried three times', async () => {
+  it('R23: a job with attempts: 3 tries an always failing first item of a page three times', async () => {
     let tries = 0;
     const { type } = storyProcessor({
       build: ({ cursor }, enumerators) =>
@@ -226,12 +226,12 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
   });
 });
 
-/** Which jobs QueueEvents says have failed or completed. */
-async function endEvents(queues: Queues): Promise<{ told: string[]; close: () => Promise<void> }> {
-  const told: string[] = [];
+/** Collects the failed and completed events of QueueEvents. */
+async function endEvents(queues: Queues): Promise<{ seen: string[]; close: () => Promise<void> }> {
+  const seen: string[] = [];
   const events = new QueueEvents('jobs', queues.place as never);
   await events.waitUntilReady();
-  events.on('failed', ({ jobId }) => told.push(`failed ${jobId}`));
-  events.on('completed', ({ jobId }) => told.push(`completed ${jobId}`));
-  return { told, close: () => events.close() };
+  events.on('failed', ({ jobId }) => seen.push(`failed ${jobId}`));
+  events.on('completed', ({ jobId }) => seen.push(`completed ${jobId}`));
+  return { seen, close: () => events.close() };
 }

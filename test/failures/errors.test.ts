@@ -16,8 +16,8 @@ class TeapotError extends TypeError {}
 class HopelessError extends UnrecoverableError {}
 class LaterError extends DelayedError {}
 
-describeQueues('errors', BOTH, (queues) => {
-  it('R22: the error of a handler reaches the job unwrapped, the checkpoint being saved first', async () => {
+describeQueues('errors of handlers, sources and hooks', BOTH, (queues) => {
+  it('R22: a handler error reaches the job unwrapped, and the cursor stays after the last finished item', async () => {
     const error = new TeapotError('short and stout');
     const { type } = storyProcessor({
       each: (letter) => {
@@ -37,7 +37,7 @@ describeQueues('errors', BOTH, (queues) => {
     ['a string', 'oops', '"oops"'],
     ['null', null, 'null'],
     ['an object', { status: 500 }, '{ status: 500 }'],
-  ])('R22: a handler that throws %s fails its job, and says so', async (_, thrown, shown) => {
+  ])('R22: a handler that throws %s fails its job with an error that shows the value', async (_, thrown, shown) => {
     const { type } = storyProcessor({
       each: () => {
         throw thrown;
@@ -83,7 +83,7 @@ describeQueues('errors', BOTH, (queues) => {
       },
     ],
     ['Story.start', { hook: thrower }],
-  ])('R22: %s that throws a string is named, not the handler', async (name, steps) => {
+  ])('R22: the error names what threw a string: %s', async (name, steps) => {
     const { type } = storyProcessor(steps);
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
@@ -92,7 +92,7 @@ describeQueues('errors', BOTH, (queues) => {
     );
   });
 
-  it('R22: a handler that throws an object without a prototype fails its job, and says so', async () => {
+  it('R22: a handler that throws an object without a prototype fails its job with a readable error', async () => {
     const { type, story } = storyProcessor({
       each: () => {
         throw Object.create(null);
@@ -104,7 +104,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(story.at(-1)).toBe('end fail');
   });
 
-  it('R22: a subclass of UnrecoverableError fails at once', async () => {
+  it('R22: a subclass of UnrecoverableError fails the job without a retry', async () => {
     const { type, story } = storyProcessor({
       each: () => {
         throw new HopelessError('hopeless');
@@ -115,7 +115,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(story).toEqual(['start', 'fail hopeless', 'end fail']);
   });
 
-  it('R22: UnrecoverableError fails at once', async () => {
+  it('R22: UnrecoverableError fails the job without a retry', async () => {
     const { type, story } = storyProcessor({
       each: () => {
         throw new UnrecoverableError('hopeless');
@@ -127,7 +127,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(story).toEqual(['start', 'fail hopeless', 'end fail']);
   });
 
-  describe("R22: BullMQ's control errors take effect after a checkpoint and are no failure", () => {
+  describe("R22: BullMQ's control errors interrupt the job after a checkpoint and do not count as failures", () => {
     const outcome = ['interrupt bullmq', 'end interrupt', 'resume'];
     const throwing = (throwOnce: (job: Job) => Promise<void>) => {
       let thrown = false;
@@ -140,7 +140,7 @@ describeQueues('errors', BOTH, (queues) => {
       });
     };
 
-    it('DelayedError, after job.moveToDelayed', async () => {
+    it('DelayedError after job.moveToDelayed interrupts the job until it is promoted', async () => {
       const { type, story } = throwing(async (job) => {
         await job.moveToDelayed(Date.now() + 600_000, job.token);
         throw new DelayedError();
@@ -159,7 +159,7 @@ describeQueues('errors', BOTH, (queues) => {
       expect([done.failedReason, done.attemptsMade]).toEqual([undefined, 1]);
     });
 
-    it('a subclass of DelayedError', async () => {
+    it('a subclass of DelayedError interrupts the job', async () => {
       const { type, story } = throwing(async () => {
         throw new LaterError();
       });
@@ -169,7 +169,7 @@ describeQueues('errors', BOTH, (queues) => {
       expect(done.stalledCounter).toBe(0);
     });
 
-    it('also in the complete hook', async () => {
+    it('DelayedError from the complete hook interrupts the job', async () => {
       let delays = 1;
       const { type, story } = storyProcessor({
         hook: (event) => {
@@ -182,7 +182,7 @@ describeQueues('errors', BOTH, (queues) => {
       expect([await done.getState(), done.stalledCounter]).toEqual(['completed', 0]);
     });
 
-    it('WaitingError, after job.moveToWait', async () => {
+    it('WaitingError after job.moveToWait interrupts the job', async () => {
       const { type, story } = throwing(async (job) => {
         await job.moveToWait(job.token);
         throw new WaitingError();
@@ -192,7 +192,7 @@ describeQueues('errors', BOTH, (queues) => {
       expect(story).toEqual(['start', 'a', ...outcome, 'b', 'c', 'complete', 'end complete']);
     });
 
-    it('RateLimitError, after queue.rateLimit', async () => {
+    it('RateLimitError after queue.rateLimit interrupts the job', async () => {
       const { type, story } = throwing(async () => {
         await app.queue().rateLimit(50);
         throw new RateLimitError();
@@ -205,7 +205,7 @@ describeQueues('errors', BOTH, (queues) => {
       expect(story).toEqual(['start', 'a', ...outcome, 'b', 'c', 'complete', 'end complete']);
     });
 
-    it('WaitingChildrenError, after job.moveToWaitingChildren', async () => {
+    it('WaitingChildrenError after job.moveToWaitingChildren interrupts the job until its child ends', async () => {
       const child = storyProcessor({}, { name: 'child' });
       const { type, story } = throwing(async (job) => {
         const { queue } = job as unknown as { queue: { qualifiedName: string } };
@@ -221,7 +221,7 @@ describeQueues('errors', BOTH, (queues) => {
     });
   });
 
-  it('R23: attempts limits consecutive failures without progress, not failures in a life', async () => {
+  it('R23: attempts limits consecutive failures without progress, not all failures of a job', async () => {
     const letters = 'abcdefghijklmnopqrst';
     const failed = new Map<string, number>();
     const { type, story } = storyProcessor({
@@ -239,7 +239,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(job.stacktrace?.length).toBeLessThanOrEqual(10);
   });
 
-  it('R23: an item that always fails ends the job after so many tries of that item, with its own error', async () => {
+  it('R23: an item that always fails ends the job after three tries, with the error of its last try', async () => {
     const tries: string[] = [];
     const { type } = storyProcessor({
       each: (letter) => {
@@ -258,13 +258,13 @@ describeQueues('errors', BOTH, (queues) => {
     ['fixed', { type: 'fixed', delay: 30 }, [30, 30, 30]],
     ['exponential', { type: 'exponential', delay: 10 }, [10, 20, 40]],
     ['custom', { type: 'custom' }, [11, 12, 13]],
-  ])('R23: %s backoff goes by the failures at the item', async (_, backoff, expected) => {
+  ])('R23: %s backoff depends on the consecutive failures of the item', async (_, backoff, expected) => {
     const asked: number[] = [];
     let failures = 4;
     const { type, script } = storyProcessor();
     script.each = async (letter, context) => {
       if (letter !== 'c') {
-        // Another failure before, at another item: it must not count.
+        // An earlier failure of another item must not count.
         if (letter === 'a' && context.run === 1) throw new Error('first');
         return;
       }
@@ -283,7 +283,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(asked).toEqual(backoff.type === 'custom' ? [1, 1, 2, 3] : []);
   });
 
-  it('R23: progress counts also when an interruption, and no failure, ends its run', async () => {
+  it('R23: progress in a run that an interruption ends resets the failure count', async () => {
     const flaky = new Set(['c', 'd']);
     const { type, story } = storyProcessor({
       each: (letter, context) => {
@@ -300,7 +300,7 @@ describeQueues('errors', BOTH, (queues) => {
     ]);
   });
 
-  it('R23: a backoff strategy that says -1 fails the job', async () => {
+  it('R23: a backoff strategy that returns -1 fails the job', async () => {
     const { type, story } = storyProcessor({
       each: () => {
         throw new Error('bad');
@@ -314,7 +314,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(story).toEqual(['start', 'fail bad', 'end fail']);
   });
 
-  it('R23: a backoff strategy that nobody knows keeps no job from its retry', async () => {
+  it('R23: a job with an unknown backoff strategy is still retried', async () => {
     const { type, story } = storyProcessor({
       each: (letter) => {
         if (letter === 'c') throw new Error('always');
@@ -328,7 +328,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(queues.logs.some((line) => line.includes('Unknown backoff strategy unheard-of'))).toBe(true);
   });
 
-  it('R23: a state that cannot be saved uses up attempts: what it took with it is no progress', async () => {
+  it('R23: a state that cannot be saved uses up attempts, and its items do not count as progress', async () => {
     const { type, story } = storyProcessor({
       each: (_letter, context) => {
         context.state = new Date() as never;
@@ -340,7 +340,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(story).toEqual(['start', 'a', 'end retry', 'resume', 'a', 'end retry', 'resume', 'a', ...last]);
   });
 
-  it('R23: a failed job retried by hand has a fresh budget at its cursor', async () => {
+  it('R23: a failed job that is retried manually resumes at its cursor with all its attempts', async () => {
     let failures = 4;
     const tries: string[] = [];
     const { type } = storyProcessor({
@@ -359,17 +359,17 @@ describeQueues('errors', BOTH, (queues) => {
     expect(done.returnvalue).toEqual({ processed: 5, skipped: 0 });
   });
 
-  it('R23: a completed job retried by hand starts anew', async () => {
+  it('R23: a completed job that is retried manually starts from the beginning', async () => {
     const { type, story } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', { letters: 'ab' }));
     await job.retry('completed');
     await app.settled(job, ['completed']);
-    const life = ['start', 'a', 'b', 'complete', 'end complete'];
-    expect(story).toEqual([...life, ...life]);
+    const events = ['start', 'a', 'b', 'complete', 'end complete'];
+    expect(story).toEqual([...events, ...events]);
   });
 
-  it('R23: also when an attempt of its first life had failed', async () => {
+  it('R23: a completed job with a failed attempt starts from the beginning when retried manually', async () => {
     let failures = 1;
     const { type, story } = storyProcessor({
       each: (letter) => {
@@ -384,7 +384,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(story).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
   });
 
-  it('R23: also when the first worker that takes it again is killed before it saved anything', async () => {
+  it('R23: a manually retried job starts from the beginning when its worker dies before a checkpoint', async () => {
     const { type, story } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', { letters: 'ab' }));
@@ -397,8 +397,8 @@ describeQueues('errors', BOTH, (queues) => {
     await killed.close(true);
     const rescuer = await queues.start({ processors: [type] });
     await rescuer.settled(again);
-    const life = ['start', 'a', 'b', 'complete', 'end complete'];
-    expect(story).toEqual([...life, ...life]);
+    const events = ['start', 'a', 'b', 'complete', 'end complete'];
+    expect(story).toEqual([...events, ...events]);
   });
 
   it.each(['build', 'start of a generator', 'finally of a generator'])(
@@ -430,7 +430,7 @@ describeQueues('errors', BOTH, (queues) => {
     },
   );
 
-  it('runs the finally of a generator when a run ends early, before the job goes back', async () => {
+  it('a run that ends early runs the finally block of its generator before it puts the job back', async () => {
     const seen: string[] = [];
     const { type } = storyProcessor({
       build: ({ cursor }) =>
@@ -456,7 +456,7 @@ describeQueues('errors', BOTH, (queues) => {
     expect(seen).toEqual([...early, 'resume', 'b', 'c', 'closed', 'complete', 'end complete']);
   });
 
-  it('a builder that returns undefined fails with an error that names the method', async () => {
+  it('a builder that returns undefined fails the job with an error that names the method', async () => {
     const { type } = storyProcessor({ build: () => undefined });
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));

@@ -6,7 +6,7 @@ import { type Script, storyProcessor } from '../support/story.js';
 describeQueues('many failures', BOTH, (queues) => {
   const items = queues.backend === 'redis' ? 20_000 : 4_000;
 
-  it('R23: a job with `attempts: 3` survives transient errors of 1 % of its items, and does not grow by them', async () => {
+  it('R23: a job with `attempts: 3` survives errors in 1 % of its items, and its stored size stays small', async () => {
     const failures = items / 100;
     const handled = new Uint8Array(items);
     const sizes: number[] = [];
@@ -33,10 +33,10 @@ describeQueues('many failures', BOTH, (queues) => {
     expect(story.filter((event) => event === 'end retry')).toHaveLength(failures);
     expect(await app.iterations.status(job)).toMatchObject({ failures: 0, run: failures + 1 });
     const [early, late] = sizes as [number, number];
-    expect(late - early).toBeLessThan(200); // longer numbers, and the rate of the last minute
+    expect(late - early).toBeLessThan(200); // for longer numbers and the rate of the last minute
   });
 
-  it('R23: an item that always fails ends the job after three tries of it, with its own message and stack', async () => {
+  it('R23: an item that always fails ends the job after three tries, with its own message and stack', async () => {
     const error = new TypeError('nobody can handle 700');
     const tries: number[] = [];
     const { type } = storyProcessor({

@@ -16,7 +16,7 @@ import { BOTH, describeQueues, type Queues, type TestApp } from '../support/app.
 import { type Script, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 
-/** Throws as often as `failures` says for a letter, and keeps every try. */
+/** A handler that throws `failures` times for a letter and records every try. */
 class Flaky {
   readonly tries: string[] = [];
   readonly error = new TypeError('no such user');
@@ -47,24 +47,24 @@ async function ran(
 }
 
 describeQueues('item failures', BOTH, (queues) => {
-  it('R24: an item is tried again in place, and that is no failure of the job', async () => {
+  it('R24: an item that is retried in place does not count as a failure of the job', async () => {
     const flaky = new Flaky({ b: 2, c: 1 });
-    const told = storyOf({ each: flaky.each }, { attempts: 3 });
-    const { app, job, result } = await ran(queues, told);
+    const processor = storyOf({ each: flaky.each }, { attempts: 3 });
+    const { app, job, result } = await ran(queues, processor);
 
     expect(flaky.tries.join('')).toBe('abbbccd');
-    expect(told.story).toEqual(['start', 'a', 'b', 'c', 'd', 'complete', 'end complete']);
+    expect(processor.story).toEqual(['start', 'a', 'b', 'c', 'd', 'complete', 'end complete']);
     expect([result, job.attemptsMade, job.stacktrace]).toEqual([{ processed: 4, skipped: 0 }, 1, []]);
     expect(await app.iterations.status(job)).toMatchObject({ failures: 0, run: 1 });
   });
 
-  it('R23: an item whose tries are used up is one failure of the job, with its error untouched', async () => {
+  it('R23: an item that has used up its tries counts as one failure of the job, with its own error', async () => {
     const flaky = new Flaky({ b: 100 });
-    const told = storyOf({ each: flaky.each }, { attempts: 2 });
-    const { app, job } = await ran(queues, told, { attempts: 3 });
+    const processor = storyOf({ each: flaky.each }, { attempts: 2 });
+    const { app, job } = await ran(queues, processor, { attempts: 3 });
 
     expect(flaky.tries.join('')).toBe('abbbbbb');
-    expect(told.story).toEqual([
+    expect(processor.story).toEqual([
       ...['start', 'a', 'end retry', 'resume', 'end retry', 'resume', 'fail no such user', 'end fail'],
     ]);
     expect(job.failedReason).toBe('no such user');
@@ -73,17 +73,17 @@ describeQueues('item failures', BOTH, (queues) => {
     expect(await app.iterations.deadLetters(job)).toEqual([]);
   });
 
-  it("R24: then 'skip' writes the item to the dead letters and goes on behind it", async () => {
+  it("R24: then: 'skip' writes the item to the dead letters and continues with the next item", async () => {
     const flaky = new Flaky({ b: 100 });
     const skipped: unknown[] = [];
     const hook: Script['hook'] = (event, context, detail) => {
       if (event.startsWith('skip')) skipped.push([detail, context.item]);
     };
-    const told = storyOf({ each: flaky.each, hook }, { attempts: 2, then: 'skip' });
-    const { app, job, result } = await ran(queues, told, { jobId: 'letters' });
+    const processor = storyOf({ each: flaky.each, hook }, { attempts: 2, then: 'skip' });
+    const { app, job, result } = await ran(queues, processor, { jobId: 'letters' });
 
     expect(flaky.tries.join('')).toBe('abbcd');
-    expect(told.story).toEqual(['start', 'a', 'skip no such user', 'c', 'd', 'complete', 'end complete']);
+    expect(processor.story).toEqual(['start', 'a', 'skip no such user', 'c', 'd', 'complete', 'end complete']);
     expect(skipped).toEqual([[{ error: flaky.error, item: 'b', cursor: 1 }, 'b']]);
     expect((skipped as [{ error: unknown }][])[0]?.[0].error).toBe(flaky.error);
     expect(result).toEqual({ processed: 3, skipped: 1 });
@@ -103,7 +103,7 @@ describeQueues('item failures', BOTH, (queues) => {
     ]);
   });
 
-  it('R24: what is thrown that is no Error, or an odd one, is skipped as well', async () => {
+  it('R24: an item is also skipped when it throws a malformed Error or a value that is not an Error', async () => {
     const odd: unknown[] = [
       'text',
       { message: 'like an error' },
@@ -127,26 +127,26 @@ describeQueues('item failures', BOTH, (queues) => {
     ]);
   });
 
-  it('R24: an error that when refuses, or that it fails at, fails the job', async () => {
+  it('R24: an error that itemFailure.when refuses, or for which it throws, fails the job', async () => {
     for (const when of [(error: unknown) => error instanceof RangeError, () => fail('when')]) {
-      const told = storyOf({ each: async (letter) => letter === 'b' && fail('b') }, { then: 'skip', when });
-      const { app, job } = await ran(queues, told);
+      const processor = storyOf({ each: async (letter) => letter === 'b' && fail('b') }, { then: 'skip', when });
+      const { app, job } = await ran(queues, processor);
       expect([job.failedReason, await app.iterations.deadLetters(job)]).toEqual(['cannot do b', []]);
       await app.close();
     }
     expect(queues.logs.filter((line) => line.includes('itemFailure.when failed (cannot do when)'))).toHaveLength(1);
   });
 
-  it('R24: past the limit the job fails at once, also with attempts left, and counts over all its runs', async () => {
+  it('R24: a job over itemFailure.limit fails without a retry; the limit counts the skips of all runs', async () => {
     let restarts = 1;
     const each: Script['each'] = async (letter, context) => {
       if (letter === 'b' && restarts-- > 0) context.retryIn(0);
       if (letter !== 'b') fail(letter);
     };
-    const told = storyOf({ each }, { then: 'skip', limit: 2 });
-    const { app, job } = await ran(queues, told, { attempts: 5 });
+    const processor = storyOf({ each }, { then: 'skip', limit: 2 });
+    const { app, job } = await ran(queues, processor, { attempts: 5 });
 
-    expect(told.story).toEqual([
+    expect(processor.story).toEqual([
       ...['start', 'skip cannot do a', 'b', 'interrupt retryIn', 'end interrupt', 'resume', 'skip cannot do c'],
       ...[expect.stringMatching(/^fail The job has skipped 2 items/), 'end fail'],
     ]);
@@ -156,7 +156,7 @@ describeQueues('item failures', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', skipped: 2, processed: 1, cursor: 2 });
   });
 
-  it("R22: BullMQ's control errors are neither retried nor skipped", async () => {
+  it("R22: an item that throws one of BullMQ's control errors is neither retried in place nor skipped", async () => {
     const thrown = [new DelayedError(), new WaitingError(), new RateLimitError()];
     const tries: string[] = [];
     const each: Script['each'] = async (letter) => {
@@ -164,14 +164,14 @@ describeQueues('item failures', BOTH, (queues) => {
       const error = letter === 'b' && thrown.pop();
       if (error) throw error;
     };
-    const told = storyOf({ each }, { attempts: 4, then: 'skip' });
-    const { result } = await ran(queues, told);
+    const processor = storyOf({ each }, { attempts: 4, then: 'skip' });
+    const { result } = await ran(queues, processor);
     expect(tries.join('')).toBe('abbbbcd');
     expect(result).toEqual({ processed: 4, skipped: 0 });
-    expect(told.story.filter((event) => event === 'interrupt bullmq')).toHaveLength(3);
+    expect(processor.story.filter((event) => event === 'interrupt bullmq')).toHaveLength(3);
   });
 
-  it('R22: an UnrecoverableError fails the job at once', async () => {
+  it('R22: UnrecoverableError fails the job without a retry or a skip', async () => {
     const tries: string[] = [];
     const each = async (letter: string) => {
       tries.push(letter);
@@ -182,42 +182,42 @@ describeQueues('item failures', BOTH, (queues) => {
     expect(await app.iterations.deadLetters(job)).toEqual([]);
   });
 
-  it('R14: a shutdown ends the wait for the next try, without a failure; the next run tries the item again', async () => {
+  it('R14: a shutdown ends the wait for the next try without a failure; the next run retries the item', async () => {
     const flaky = new Flaky({ b: 2 });
-    const told = storyOf({ each: flaky.each }, { attempts: 3, backoffMs: () => 600_000, then: 'skip' });
-    const app = await queues.start({ processors: [told.type] });
+    const processor = storyOf({ each: flaky.each }, { attempts: 3, backoffMs: () => 600_000, then: 'skip' });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.queue().add('story', { letters: 'abc' });
     await until('b has failed', () => flaky.tries.includes('b'));
     await app.close();
-    expect(told.story).toEqual(['start', 'a', 'interrupt shutdown', 'end interrupt']);
+    expect(processor.story).toEqual(['start', 'a', 'interrupt shutdown', 'end interrupt']);
 
-    const second = await queues.start({ processors: [told.type] });
+    const second = await queues.start({ processors: [processor.type] });
     await until('b has failed again', () => flaky.tries.join('') === 'abb');
     await second.close();
-    const third = await queues.start({ processors: [told.type] });
+    const third = await queues.start({ processors: [processor.type] });
     const { returnvalue, attemptsMade } = await third.settled(job);
     expect([flaky.tries.join(''), returnvalue, attemptsMade]).toEqual(['abbbc', { processed: 3, skipped: 0 }, 1]);
   });
 
-  it('R3: the run time ends the wait for the next try, or many tries without any', async () => {
+  it('R3: maxRuntimeMs ends a wait for the next try, and a series of tries without a wait', async () => {
     for (const backoffMs of [() => 600_000, 0]) {
       const flaky = new Flaky({ b: backoffMs === 0 ? 1_000_000 : 1 });
       const script: Script = { each: flaky.each };
-      const told = storyOf(script, { attempts: 1_000_000, backoffMs }, { maxRuntimeMs: 50, resumeDelayMs: 0 });
-      const app = await queues.start({ processors: [told.type] });
+      const processor = storyOf(script, { attempts: 1_000_000, backoffMs }, { maxRuntimeMs: 50, resumeDelayMs: 0 });
+      const app = await queues.start({ processors: [processor.type] });
       const job = await app.queue().add('story', { letters: 'abc' });
-      await until('the run has ended', () => told.story.includes('end interrupt'));
+      await until('the run has ended', () => processor.story.includes('end interrupt'));
       script.each = async () => {};
       const { returnvalue } = await app.settled(job);
-      expect(told.story.slice(0, 4)).toEqual(['start', 'a', 'interrupt maxRuntime', 'end interrupt']);
+      expect(processor.story.slice(0, 4)).toEqual(['start', 'a', 'interrupt maxRuntime', 'end interrupt']);
       expect(returnvalue).toEqual({ processed: 3, skipped: 0 });
       await app.close();
     }
   });
 });
 
-describeQueues('item failures, looked at closely', ['redis'], (queues) => {
-  it('R24: the wait between two tries is doubled each time, or what a function of the tries made says', async () => {
+describeQueues('item failures in detail', ['redis'], (queues) => {
+  it('R24: the wait between tries doubles each time, or is what the backoffMs function returns', async () => {
     const at: number[] = [];
     const failing = async () => void at.push(Date.now());
     const doubled = storyOf({ each: (letter) => failing().then(() => fail(letter)) }, { attempts: 4, backoffMs: 30 });
@@ -236,7 +236,7 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
     expect(waits(at)[1]).toBeGreaterThanOrEqual(78);
   });
 
-  it('R24: a backoff that throws, or gives no number, tries at once and says so', async () => {
+  it('R24: an item is retried at once, with a warning, when backoffMs throws or returns no valid number', async () => {
     const given = [() => fail('backoff'), () => 'soon', () => Number.NaN, () => -1, () => undefined];
     const flaky = new Flaky({ a: given.length });
     const backoffMs = (tries: number) => given[tries - 1]?.() as unknown as number;
@@ -249,9 +249,9 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
     ]);
   });
 
-  it('R24: also one of a synchronous handler', async () => {
+  it('R24: an item of a synchronous handler is retried in place', async () => {
     const tries: string[] = [];
-    const told = storyOf(
+    const processor = storyOf(
       {
         each: (letter) => {
           if (tries.push(letter) % 2 === 1) throw new Error('each one fails once');
@@ -259,14 +259,14 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
       },
       { attempts: 2 },
     );
-    expect((await ran(queues, told)).result).toEqual({ processed: 4, skipped: 0 });
+    expect((await ran(queues, processor)).result).toEqual({ processed: 4, skipped: 0 });
     expect(tries.join('')).toBe('aabbccdd');
   });
 
-  it('R24: an endless backoff is no 1 ms', async () => {
+  it('R24: a backoff of Infinity does not become a wait of 1 ms', async () => {
     const flaky = new Flaky({ b: 100 });
-    const told = storyOf({ each: flaky.each }, { attempts: 3, backoffMs: () => Infinity });
-    const app = await queues.start({ processors: [told.type] });
+    const processor = storyOf({ each: flaky.each }, { attempts: 3, backoffMs: () => Infinity });
+    const app = await queues.start({ processors: [processor.type] });
     await app.queue().add('story', { letters: 'abc' });
     await until('b has failed', () => flaky.tries.includes('b'));
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -274,23 +274,23 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
     await app.close();
   });
 
-  it('stop() and then an error: the item is still tried again, and the job ends behind it', async () => {
+  it('an item that calls stop() and then throws is retried, and the job completes after it', async () => {
     const flaky = new Flaky({ b: 1 });
     const each: Script['each'] = (letter, context) => {
       if (letter === 'b') context.stop();
       return flaky.each(letter);
     };
-    const told = storyOf({ each }, { attempts: 2 });
-    expect((await ran(queues, told)).result).toEqual({ processed: 2, skipped: 0 });
-    expect(lettersOf(told.story)).toBe('ab');
+    const processor = storyOf({ each }, { attempts: 2 });
+    expect((await ran(queues, processor)).result).toEqual({ processed: 2, skipped: 0 });
+    expect(lettersOf(processor.story)).toBe('ab');
   });
 
-  it('R24: a poll that was told to stop tries on without a wait, and loses no item that it took', async () => {
+  it('R24: a polling run that is asked to stop retries its item without a wait and loses no item', async () => {
     const queue = [...'abc'];
     const acked: string[] = [];
     const gate = new Gate();
     const tries: string[] = [];
-    const told = storyOf(
+    const processor = storyOf(
       {
         build: (_, enumerators) =>
           enumerators.poll(async () => queue.shift(), { ack: async (letter) => void acked.push(letter) }),
@@ -303,7 +303,7 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
       },
       { attempts: 3, backoffMs: () => 600_000 },
     );
-    const app = await queues.start({ processors: [told.type] });
+    const app = await queues.start({ processors: [processor.type] });
     await app.queue().add('story', {});
     await gate.reached;
     const closed = app.close();
@@ -311,11 +311,11 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
     gate.open();
     await closed;
     expect([tries.join(''), acked, queue]).toEqual(['abbb', ['a', 'b'], ['c']]);
-    expect(told.story).toEqual(['start', 'a', 'b', 'interrupt shutdown', 'end interrupt']);
+    expect(processor.story).toEqual(['start', 'a', 'b', 'interrupt shutdown', 'end interrupt']);
   });
 
   it('R24: @AroundIteration wraps each try of an item', async () => {
-    const told: string[] = [];
+    const calls: string[] = [];
 
     @Injectable()
     @IterativeProcessor({ queue: 'jobs', name: 'story', itemFailure: { attempts: 3, backoffMs: 0 } })
@@ -329,25 +329,25 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
 
       @AroundIteration()
       async around({ item }: IterationContext<unknown, never, never, string>, next: () => Promise<void>) {
-        told.push(`(${item}`);
+        calls.push(`(${item}`);
         try {
           await next();
-          told.push(`${item})`);
+          calls.push(`${item})`);
         } catch (error) {
-          told.push(`${item}!`);
+          calls.push(`${item}!`);
           throw error;
         }
       }
 
       @EachIteration()
       each(letter: string) {
-        if (letter === 'b' && told.length < 6) fail(letter);
+        if (letter === 'b' && calls.length < 6) fail(letter);
       }
     }
     await ran(queues, { type: Wrapped as never });
-    expect(told).toEqual(['(a', 'a)', '(b', 'b!', '(b', 'b!', '(b', 'b)']);
+    expect(calls).toEqual(['(a', 'a)', '(b', 'b!', '(b', 'b!', '(b', 'b)']);
   });
-  it('R24: the error of one item too many is the cause of the SkipLimitError', async () => {
+  it('R24: SkipLimitError has the error of the first item over the limit as its cause', async () => {
     const seen: unknown[] = [];
     const hook: Script['hook'] = (event, _, detail) => event.startsWith('fail') && seen.push(detail);
     await ran(queues, storyOf({ each: async (letter) => fail(letter), hook }, { then: 'skip', limit: 0 }));
@@ -356,9 +356,9 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
     expect([error.limit, (error.cause as Error).message]).toEqual([0, 'cannot do a']);
   });
 
-  it('R24: the first item, the last and all of them can be skipped', async () => {
-    const told = storyOf({ each: async () => fail('anything') }, { then: 'skip' });
-    const { app, job, result } = await ran(queues, told);
+  it('R24: a job can skip its first item, its last item and all its items', async () => {
+    const processor = storyOf({ each: async () => fail('anything') }, { then: 'skip' });
+    const { app, job, result } = await ran(queues, processor);
     expect(result).toEqual({ processed: 0, skipped: 4 });
     const letters = await app.iterations.deadLetters(job);
     expect(letters.map(({ before, cursor }) => [before, cursor])).toEqual([
@@ -367,7 +367,7 @@ describeQueues('item failures, looked at closely', ['redis'], (queues) => {
       [1, 2],
       [2, 3],
     ]);
-    expect(told.story.slice(-2)).toEqual(['complete', 'end complete']);
+    expect(processor.story.slice(-2)).toEqual(['complete', 'end complete']);
   });
 });
 
@@ -375,7 +375,7 @@ function fail(what: string): never {
   throw new Error(`cannot do ${what}`);
 }
 
-/** The milliseconds between one and the next. */
+/** The milliseconds between consecutive times. */
 function waits(at: readonly number[]): number[] {
   return at.slice(1).map((time, index) => time - (at[index] as number));
 }

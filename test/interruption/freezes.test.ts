@@ -26,7 +26,7 @@ import { Gate, until } from '../support/until.js';
 
 const IDS = [...FROZEN_JOBS.keys()];
 
-describeQueues('freezes', BOTH, (queues) => {
+describeQueues('a frozen worker', BOTH, (queues) => {
   let frozen: WorkerProcess<FreezesConfig> | undefined;
   let release = new Gate();
   afterEach(async () => {
@@ -34,8 +34,8 @@ describeQueues('freezes', BOTH, (queues) => {
     await frozen?.kill();
   });
 
-  /** What the frozen worker said of a job, since it thawed or before. */
-  const told = (id: string, { thawed }: { thawed: boolean }): string[] => {
+  /** The events of a job that the frozen worker printed, before or since it thawed. */
+  const events = (id: string, { thawed }: { thawed: boolean }): string[] => {
     const lines = frozen?.lines ?? [];
     const at = lines.indexOf('> thawed | ');
     return (thawed ? lines.slice(at) : lines.slice(0, at)).flatMap((line) => {
@@ -44,7 +44,7 @@ describeQueues('freezes', BOTH, (queues) => {
     });
   };
 
-  it('R20: frozen at any step while another worker takes over, a run does nothing more: what the other does stands', async () => {
+  it('R20: a run that thaws after a takeover does nothing more, whatever step it was frozen at', async () => {
     release = new Gate();
     const { processor, handled, held } = takingOver(release);
     const adder = await queues.start({ iteration: { workers: false } });
@@ -69,7 +69,7 @@ describeQueues('freezes', BOTH, (queues) => {
     const isSettled = async (id: string) => {
       const [job, state] = await jobOf(other, id);
       if (isOver(state)) return true;
-      return held.has(id) && readCheckpoint(job.progress)?.worker === own; // its beginning is saved
+      return held.has(id) && readCheckpoint(job.progress)?.worker === own; // its first checkpoint is saved
     };
     await until(
       () => `the other worker has taken every job over; it holds ${[...held].join(', ')}`,
@@ -77,7 +77,7 @@ describeQueues('freezes', BOTH, (queues) => {
     );
     const before = await snapshots(other);
     frozen.signal('SIGCONT');
-    const notOver = () => [...IDS, SYNCHRONOUS, CLAIMED].filter((id) => !told(id, { thawed: true }).includes('over'));
+    const notOver = () => [...IDS, SYNCHRONOUS, CLAIMED].filter((id) => !events(id, { thawed: true }).includes('over'));
     await until(
       () => `every run of the frozen worker is over; these are not: ${notOver().join('; ')}`,
       () => notOver().length === 0,
@@ -85,9 +85,9 @@ describeQueues('freezes', BOTH, (queues) => {
 
     for (const id of IDS) {
       const waited = id.startsWith('item that waits');
-      expect([id, ...told(id, { thawed: true })]).toEqual([id, ...(waited ? ['aborted'] : []), 'over']);
+      expect([id, ...events(id, { thawed: true })]).toEqual([id, ...(waited ? ['aborted'] : []), 'over']);
     }
-    const synchronous = told(SYNCHRONOUS, { thawed: true });
+    const synchronous = events(SYNCHRONOUS, { thawed: true });
     expect(synchronous.filter((event) => event === 'item').length).toBeLessThanOrEqual(64);
     expect(synchronous).not.toContain('end');
     expect(await snapshots(other)).toEqual(before);
@@ -101,7 +101,7 @@ describeQueues('freezes', BOTH, (queues) => {
         expect([id, state, job.failedReason]).toEqual([id, 'failed', 'not on this worker']);
       else expect([id, state, job.returnvalue]).toEqual([id, 'completed', by]);
 
-      const first = told(id, { thawed: false }).flatMap((event) =>
+      const first = events(id, { thawed: false }).flatMap((event) =>
         event.startsWith('item ') ? Number(event.slice(5)) : [],
       );
       const second = handled.get(id) ?? [];
@@ -113,7 +113,7 @@ describeQueues('freezes', BOTH, (queues) => {
   });
 });
 
-/** The processor of the worker that takes over; it holds each job that is to be taken over `at an item` there. */
+/** The processor of the worker that takes over. It holds a job at an item when its `meanwhile` is `at an item`. */
 function takingOver(release: Gate) {
   const handled = new Map<string, number[]>();
   const held = new Set<string>();
@@ -153,7 +153,7 @@ function isOver(state: string): boolean {
   return state === 'completed' || state === 'failed';
 }
 
-/** All that BullMQ has of the jobs, but for the note that a run has survived its lost lock (R19). */
+/** All that BullMQ stores of the jobs, except the note that a run survived its lost lock (R19). */
 async function snapshots(app: TestApp): Promise<unknown> {
   return Promise.all(
     [...IDS, SYNCHRONOUS].map(async (id) => {

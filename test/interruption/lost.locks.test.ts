@@ -6,13 +6,13 @@ import { storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
 
-/** So long that a busy machine loses no lock by itself. */
+/** Long enough that a busy machine loses no lock by itself. */
 const WORKER = { lockDuration: 2_400, stalledInterval: 100 };
 
 describeQueues('lost locks', BOTH, (queues) => {
   const workers = recordWorkers();
 
-  it('R20: a stolen lock ends its run: the signal aborts, no hook is called, and nothing counts as a failure', async () => {
+  it('R20: a stolen lock ends the run: the signal aborts, no hook is called, and no failure is counted', async () => {
     const reached = new Gate();
     const { type, story } = storyProcessor({
       each: async (letter, { run, signal }) => {
@@ -32,7 +32,7 @@ describeQueues('lost locks', BOTH, (queues) => {
     expect(await app.iterations.status({ queue: 'jobs', id: job.id as string })).toMatchObject({ run: 2, failures: 0 });
   });
 
-  it('R20: a process that is busy for longer than the lock lasts ends its run, and nothing counts as a failure', async () => {
+  it('R20: a process that blocks for longer than lockDuration ends its run without counting a failure', async () => {
     const { type, story } = storyProcessor({
       each: async (letter, { run }) => {
         if (letter !== 'b' || run > 1) return;
@@ -47,7 +47,7 @@ describeQueues('lost locks', BOTH, (queues) => {
     expect({ attemptsMade, stacktrace: stacktrace ?? [] }).toEqual({ attemptsMade: 1, stacktrace: [] });
   });
 
-  it('R20: a worker that takes a job again keeps its new lock when the run before ends', async () => {
+  it('R20: a worker that takes its own job again keeps the new lock when the previous run ends', async () => {
     const gates = [new Gate(), new Gate()];
     const signals: AbortSignal[] = [];
     const { type, story } = storyProcessor({
@@ -61,22 +61,22 @@ describeQueues('lost locks', BOTH, (queues) => {
     await gates[0]?.reached;
     await stealLock(queues, job.id as string);
     await gates[1]?.reached;
-    await until('the run before knows that its lock is lost', () => signals[0]?.aborted);
+    await until('the previous run knows that its lock is lost', () => signals[0]?.aborted);
     let renewedAt = 0;
     workers[0]?.on('locksRenewed', ({ jobIds }) => {
       if (jobIds.includes(job.id as string)) renewedAt = Date.now();
     });
     gates[0]?.open();
-    await until('the run before has ended', () => story.filter((event) => event === 'c').length === 1);
+    await until('the previous run has ended', () => story.filter((event) => event === 'c').length === 1);
     const endedAt = Date.now();
-    await until('the lock was renewed for longer than it lasts', () => renewedAt > endedAt + WORKER.lockDuration);
+    await until('the lock is renewed for longer than lockDuration', () => renewedAt > endedAt + WORKER.lockDuration);
     gates[1]?.open();
     await app.settled(job);
     expect(story.join(' ')).toBe('start a b resume a b c c d e complete end complete');
   });
 });
 
-/** Another holds the lock for a moment. */
+/** Gives the lock to another token for a moment. */
 async function stealLock({ place, backend }: Queues, id: string): Promise<void> {
   const MOMENT_MS = 300;
   if (backend === 'redis') {

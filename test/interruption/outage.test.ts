@@ -17,7 +17,7 @@ describe.runIf(hasRedisServer())('an unreachable Redis', () => {
     await redis.stop();
   });
 
-  it('R15: does not keep a process from exiting: waiting for a checkpoint is bounded by the deadline', async () => {
+  it('R15: an unreachable Redis does not keep a process from exiting after the shutdown deadline', async () => {
     const queues = new Queues('redis');
     queues.moveTo({ connection: { host: '127.0.0.1', port: redis.port } });
     const [reached, release] = [new Gate(), new Gate()];
@@ -39,7 +39,7 @@ describe.runIf(hasRedisServer())('an unreachable Redis', () => {
     await queues.closeApps();
   });
 
-  it('R1, R15: a job that could not be put back in time after the deadline is never completed instead', async () => {
+  it('R1, R15: a run that cannot put its job back in time does not complete the job instead', async () => {
     const queues = new Queues('redis');
     queues.moveTo({ connection: { host: '127.0.0.1', port: redis.port }, prefix: 'put-back' });
     const admin = new Redis(redis.port, '127.0.0.1');
@@ -55,11 +55,11 @@ describe.runIf(hasRedisServer())('an unreachable Redis', () => {
       },
     });
     const app = await queues.start({ processors: [type], iteration: { shutdown: { deadlineMs: 50 } } });
-    // Two writes put this job back: the second is sent only when the first is answered.
+    // Two writes put this job back. The second is sent only after the answer to the first.
     const deduplication = { id: 'only-one', replace: true };
     const job = await app.queue().add('story', { letters: 'abcd' }, { deduplication });
     await unable.reached;
-    await app.nest.get(WorkerRegistrar).onModuleDestroy(); // longer than a run may take to be put back
+    await app.nest.get(WorkerRegistrar).onModuleDestroy(); // lasts longer than a run may take to put its job back
     await admin.client('UNPAUSE');
     await queues.closeApps();
     script.each = undefined;

@@ -13,9 +13,9 @@ import { Gate, until } from '../support/until.js';
 const SHORT = { lockDuration: 8_000, stalledInterval: 500 };
 const LONG = { lockDuration: 2_000, stalledInterval: 200 };
 
-/** What has become of the jobs, whatever they were at; one fails once, by itself. */
+/** The expected outcome of the jobs, whichever step they were at. One job fails once by itself. */
 function expected({ long }: { long: boolean }): object {
-  // A run that lost its lock repeats what it had not saved, and `complete`.
+  // A run that lost its lock repeats its unsaved items, and `complete`.
   const allLetters = new RegExp(`^${[...LETTERS].map((letter) => `(?=.*${letter})`).join('')}`);
   const outcome = {
     state: 'completed',
@@ -30,7 +30,7 @@ function expected({ long }: { long: boolean }): object {
   return { ...outcomes, fail, idle: { ...outcome, letters: 'abcde', completes: 1 } };
 }
 
-/** An outage is no flood of errors in the log. */
+/** An outage must not flood the log with errors. */
 function errorsIn({ logs }: Queues): number {
   return logs.filter((line) => line.startsWith('error')).length;
 }
@@ -50,7 +50,7 @@ describe.runIf(hasRedisServer())('outages of Redis', () => {
   });
 
   const OUTAGES: Readonly<Record<string, { begin(): Promise<void> | void; end(): Promise<void> | void }>> = {
-    'stopped and started again': { begin: () => redis.stop(), end: () => redis.start() },
+    stopped: { begin: () => redis.stop(), end: () => redis.start() },
     'cut off': { begin: () => network.cut(), end: () => network.restore() },
     silent: { begin: () => network.silence(), end: () => network.speak() },
     'out of memory': {
@@ -65,7 +65,8 @@ describe.runIf(hasRedisServer())('outages of Redis', () => {
 
   for (const [what, outage] of Object.entries(OUTAGES)) {
     for (const long of [false, true]) {
-      it(`R21: ${what}, for ${long ? 'longer' : 'less'} than a lock lasts: nothing is lost or fails, and work resumes`, async () => {
+      const duration = long ? 'longer' : 'less';
+      it(`R21: jobs resume and lose nothing after Redis was ${what} for ${duration} than a lock lasts`, async () => {
         queues = new Queues('redis');
         queues.moveTo({
           connection: { host: '127.0.0.1', port: network.port, retryStrategy: () => 100 },
@@ -94,7 +95,8 @@ describe('outages of PostgreSQL', () => {
   const restart = { begin: () => postgres.stop(), end: () => postgres.start() };
 
   for (const long of [false, true]) {
-    it(`R21: as the queue, stopped for ${long ? 'longer' : 'less'} than a lock lasts: nothing is lost or fails, and work resumes`, async () => {
+    const duration = long ? 'longer' : 'less';
+    it(`R21: jobs resume and lose nothing after PostgreSQL was stopped for ${duration} than a lock lasts`, async () => {
       setDefaultBackendFactory(createPostgresBackend as never);
       queues = new Queues('postgres');
       const schema = `stopped_${long}`;
@@ -105,7 +107,7 @@ describe('outages of PostgreSQL', () => {
     });
   }
 
-  it('R21: a worker that starts while its queue is away works when it is back', async () => {
+  it('R21: a worker that starts while PostgreSQL is down handles jobs when it is up again', async () => {
     setDefaultBackendFactory(createPostgresBackend as never);
     queues = new Queues('postgres');
     queues.moveTo({ connection: { connectionString: postgres.url, schema: 'away', max: 4, migrate: true } });
@@ -118,7 +120,7 @@ describe('outages of PostgreSQL', () => {
     expect(story.join(' ')).toBe('start a b c d e complete end complete');
   });
 
-  it('R21: a completion whose connection is ended by an operator is told again, and is no failure', async () => {
+  it('R21: a completion whose connection is terminated is sent again and does not count as a failure', async () => {
     setDefaultBackendFactory(createPostgresBackend as never);
     queues = new Queues('postgres');
     queues.moveTo({ connection: { connectionString: postgres.url, schema: 'ended', max: 4, migrate: true } });
@@ -134,7 +136,7 @@ describe('outages of PostgreSQL', () => {
     const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                   WHERE query LIKE '%move_to_completed%' AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()`;
     await until(
-      'the completion is under way, and its connection is ended',
+      'the connection of the completion in progress is terminated',
       async () => (await admin.query(end)).rowCount,
     );
     await blocker.query('ROLLBACK');
@@ -145,7 +147,7 @@ describe('outages of PostgreSQL', () => {
     expect(story.filter((event) => event === 'complete').length).toBe(1);
   });
 
-  it('R22, R23: under a source and under a handler, a job with attempts goes on at its cursor', async () => {
+  it('R22, R23: a job with attempts resumes at its cursor after its source or handler lost PostgreSQL', async () => {
     const pool = new pg.Pool({ connectionString: postgres.url });
     pool.on('error', () => {}); // idle connections end with the server
     await pool.query('CREATE TABLE thing AS SELECT id FROM generate_series(1, 60) AS id');
@@ -180,7 +182,7 @@ describe('outages of PostgreSQL', () => {
     await inHandler.reached;
     await postgres.stop();
     begun.open();
-    await until('both have failed', async () =>
+    await until('both jobs have failed', async () =>
       (await Promise.all(jobs.map(({ id }) => app.iterations.status({ queue: 'jobs', id: id as string })))).every(
         (status) => status?.failures,
       ),

@@ -1,4 +1,4 @@
-// Packs the library and uses it as strangers do: ESM and CommonJS, Nest 12 and 11, no optional peer installed.
+// Packs the library and installs it in new projects: ESM and CommonJS, Nest 12 and 11, without optional peers.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ try {
     const redis = process.env.REDIS_URL ? undefined : await startRedis();
     try {
       const nest12 = { nest: ours['@nestjs/core'], bullmq: ours['@nestjs/bullmq'] };
-      // Two lanes: an install waits for the network, a type check for the processor.
+      // Two at a time: an install waits for the network, a type check for the processor.
       await Promise.all([
         inTurn([
           () => checkProject({ name: 'ESM, Nest 12', type: 'module', ...nest12 }, tarball, redis),
@@ -81,23 +81,23 @@ async function packTarball() {
 async function checkPackage(tarball) {
   const unpacked = join(work, 'package');
   await run('tar', ['-xzf', tarball, '-C', work]);
-  await check('source maps carry their sources, which are not in the package', () => {
+  await check('source maps contain their sources, which are not in the package', () => {
     const maps = filesOf(unpacked).filter((path) => path.endsWith('.map'));
     none('has no sources', maps, (path) => !readJson(join(unpacked, path)).sourcesContent?.every(Boolean));
   });
-  await check('publint has nothing to say', async () => {
+  await check('publint reports nothing', async () => {
     const said = await run(bin('publint'), ['run', tarball, '--strict']);
     if (/\b(Suggestions|Warnings|Errors):/.test(said)) throw new Error(said);
   });
-  await check('attw finds the types right (esm-only)', () =>
+  await check('attw accepts the types (esm-only)', () =>
     run(bin('attw'), [tarball, '--profile', 'esm-only', '--no-emoji', '--no-color', '--format', 'ascii']),
   );
-  await check('no "any" in the public declarations', () => {
+  await check('the public declarations contain no "any"', () => {
     none('', anysOf(unpacked), () => true);
   });
 }
 
-/** One empty project that installs the tarball, compiles a small application with it, and runs a job to its end. */
+/** Installs the tarball in an empty project, compiles a small application with it, and runs a job to its end. */
 async function checkProject({ name, type, nest, bullmq }, tarball, redis) {
   const project = join(work, name.toLowerCase().replace(/\W+/g, '-'));
   mkdirSync(project);
@@ -120,37 +120,37 @@ async function checkProject({ name, type, nest, bullmq }, tarball, redis) {
   const env = { ...process.env, REDIS_URL: process.env.REDIS_URL || redis?.url, NODE_PATH: '' };
   const node = (file) => run(process.execPath, [file], { cwd: project, env, timeout: 60_000 });
 
-  const installed = await check(`${name}: installs, its peers agreeing`, () =>
+  const installed = await check(`${name}: the package installs with matching peers`, () =>
     run('npm', ['install', '--strict-peer-deps', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], {
       cwd: project,
     }),
   );
   if (!installed) return;
-  await check(`${name}: no optional peer came along`, () => {
+  await check(`${name}: the install adds no optional peer`, () => {
     none('is installed', OPTIONAL_PEERS, (peer) => existsSync(join(project, 'node_modules', peer)));
   });
-  const compiled = await check(`${name}: compiles with skipLibCheck false`, () =>
+  const compiled = await check(`${name}: the application compiles with skipLibCheck false`, () =>
     run(bin('tsc'), ['-p', 'tsconfig.json'], { cwd: project }),
   );
   if (!compiled) return;
-  await check(`${name}: runs a job to its end`, () => node('out/run-job.js'));
-  await check(`${name}: R14: a job goes back before what its handler uses is closed`, () => node('out/shutdown.js'));
-  await check(`${name}: a source whose package is missing says so`, () => node('out/missing-packages.js'));
-  await check(`${name}: require('nestjs-iteration') gives the library and its types`, () => node('out/require.cjs'));
-  await check(`${name}: importing it loads no optional peer that is installed`, () => {
+  await check(`${name}: a job runs to its end`, () => node('out/run-job.js'));
+  await check(`${name}: R14: a job is put back before its dependencies close`, () => node('out/shutdown.js'));
+  await check(`${name}: a source names its missing package`, () => node('out/missing-packages.js'));
+  await check(`${name}: require('nestjs-iteration') returns the library and its types`, () => node('out/require.cjs'));
+  await check(`${name}: importing the library loads no installed optional peer`, () => {
     for (const peer of OPTIONAL_PEERS) installTrap(join(project, 'node_modules', peer));
     return node('out/import-only.js');
   });
 }
 
-/** A package that tells when it is loaded. */
+/** Installs a package that records when it is loaded. */
 function installTrap(folder) {
   mkdirSync(folder, { recursive: true });
   writeJson(join(folder, 'package.json'), { name: 'trap', version: '0.0.0', main: 'index.js' });
   writeFileSync(join(folder, 'index.js'), '(globalThis.loaded ??= []).push(__dirname);\n');
 }
 
-/** Where an `any` stands in what a user's compiler sees. */
+/** The places of `any` in the declarations that a user's compiler reads. */
 function anysOf(packageFolder) {
   const entries = Object.values(manifest.exports).flatMap((entry) => entry.types ?? []);
   const seen = new Set(entries.map((entry) => posix.normalize(entry)));

@@ -19,31 +19,31 @@ import {
 import { nameLockTokens } from '../support/lock-tokens.js';
 import { recordRunning } from './saves.js';
 
-/** What the process is told by its test. */
+/** The configuration that the test gives the process. */
 export interface CrashConfig {
   readonly place: object;
   readonly postgresQueue: boolean;
   readonly queue: string;
   readonly iteration: IterationOptions;
-  /** The process ends itself so long after the first run in it has begun. */
+  /** The process kills itself this long after its first run has begun. */
   readonly livesMs?: number;
 }
 
 type Death = 'kill' | 'exit' | 'throw';
 type Place = 'build' | 'resume' | 'fetch' | 'complete';
 
-/** The data of a job: what it goes over, and where its process dies. */
+/** The data of a job: its items, and where its process dies. */
 export interface CrashData {
   /** `pages`: of four items. `nested`: three batches of two items each. */
   readonly source?: 'items' | 'pages' | 'nested';
   readonly items: number;
-  /** Of each handler; 0: synchronous. */
+  /** Duration of each handler; 0: synchronous. */
   readonly itemMs?: number;
-  /** By item. */
+  /** How an item kills the process, by item. */
   readonly killers?: Readonly<Record<number, Death>>;
-  /** The killers kill up to this run. Default: for ever. */
+  /** The killers kill up to this run. Default: always. */
   readonly untilRun?: number;
-  /** Where its first starts die. */
+  /** Where each of the first starts dies. */
   readonly dieIn?: readonly Place[];
 }
 
@@ -69,7 +69,7 @@ function dieIn(place: Place, { data, job }: { data: CrashData; job: { attemptsSt
 
 let isMortal = config.livesMs !== undefined;
 
-/** By a timer of its own: on any machine it fires before the longer one that a run under suspicion waits for (R19). */
+/** Starts the timer of the kill: it fires before the longer timer that a suspect item waits for (R19). */
 function beginToLive(): void {
   if (!isMortal) return;
   isMortal = false;
@@ -78,7 +78,7 @@ function beginToLive(): void {
 
 const running = recordRunning();
 
-/** Whether the run of a job watches its items one by one (R19). */
+/** Whether the run of a job is in careful mode (R19). */
 function modeOf({ job }: { job: { id?: string } }): 'careful' | 'trusted' {
   return running.get(job.id as string) === 'careful item' ? 'careful' : 'trusted';
 }
@@ -132,17 +132,17 @@ class Crashing {
       }
     }
     if (itemMs > 0) return this.#handle(item, context);
-    this.#tell(item, context);
+    this.#report(item, context);
   }
 
   async #handle(item: number | readonly number[], context: IterationContext<CrashData>): Promise<void> {
     const { data, job, run } = context;
     say(`begins ${job.id} ${item} ${run}`);
     await new Promise((resolve) => setTimeout(resolve, data.itemMs ?? 1));
-    this.#tell(item, context);
+    this.#report(item, context);
   }
 
-  #tell(item: number | readonly number[], context: IterationContext<CrashData>): void {
+  #report(item: number | readonly number[], context: IterationContext<CrashData>): void {
     say(`item ${context.job.id} ${item} ${context.run} ${modeOf(context)}`);
   }
 

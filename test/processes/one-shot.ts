@@ -1,4 +1,4 @@
-/** Started by tests as a process of its own: completes one job, closes its application, and says what is left open. */
+/** A program that tests start: completes one job, closes its application, and prints what is still open. */
 import 'reflect-metadata';
 import { BullModule, getQueueToken } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';

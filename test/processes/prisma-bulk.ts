@@ -16,7 +16,7 @@ import {
 import { nameLockTokens } from '../support/lock-tokens.js';
 import { type Prisma, PrismaClient } from '../support/prisma/generated/client.js';
 
-/** What the process is told by its test. */
+/** The configuration that the test gives the process. */
 export interface PrismaBulkConfig {
   readonly place: object;
   readonly databaseUrl: string;
@@ -44,7 +44,7 @@ class PrismaService extends PrismaClient implements OnModuleDestroy {
 @Module({ providers: [PrismaService], exports: [PrismaService] })
 class PrismaModule {}
 
-/** Touches every entry that is not done, and takes it out of its own `where` in the same statement. */
+/** Touches every entry that is not done. The same statement marks it done, so that the `where` excludes it. */
 @IterativeProcessor({ queue: 'jobs', name: 'bulk' })
 class TouchEntries {
   constructor(

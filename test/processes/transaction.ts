@@ -1,4 +1,4 @@
-/** Started by tests as a process of its own: saves in a transaction, and commits when it is told to. */
+/** A program that tests start: saves in a transaction, and commits after SIGUSR2. */
 import { once } from 'node:events';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { DataSource } from 'typeorm';
@@ -20,8 +20,8 @@ export interface TransactionProcessConfig {
 
 const config = JSON.parse(process.argv[2] as string) as TransactionProcessConfig;
 
-const told = once(process, 'SIGUSR2');
-/** A signal's listener alone keeps no process alive. */
+const commitSignal = once(process, 'SIGUSR2');
+/** Keeps the process alive, which the listener of a signal does not. */
 const alive = setInterval(() => {}, 60_000);
 
 function say(line: string): void {
@@ -32,7 +32,7 @@ async function main<Transaction>(host: TransactionHost<Transaction>, execute: (t
   const committing = host.run(async (transaction) => {
     await execute(transaction);
     say(`saved ${await host.save(transaction, config)}`);
-    await told;
+    await commitSignal;
   });
   say(
     await committing.then(

@@ -16,7 +16,7 @@ import {
 } from '../../lib/index.js';
 import { nameLockTokens } from '../support/lock-tokens.js';
 
-/** What the process is told by its test or bench. */
+/** The configuration that the test or bench gives the process. */
 export interface TypeOrmBulkConfig {
   readonly place: object;
   readonly databaseUrl: string;
@@ -43,7 +43,7 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Touches every entry that is not done, and takes it out of its own where in the same statement. */
+/** Touches every entry that is not done. The same statement marks it done, so that the query excludes it. */
 @IterativeProcessor({ queue: 'jobs', name: 'bulk' })
 class TouchEntries {
   constructor(

@@ -1,11 +1,11 @@
 import type { IterationOptions } from '../../lib/index.js';
 
-/** What a worker process is told by its test. */
+/** The configuration that the test gives a worker process. */
 export interface WorkerConfig {
   readonly place: object;
   readonly postgresQueue?: boolean;
   readonly databaseUrl?: string;
-  /** Where the database, or whatever handlers use, stands among the modules. */
+  /** Where the module of the database, or of another dependency of the handlers, is registered. */
   readonly variant?:
     | 'plain'
     | 'typeorm first'
@@ -16,20 +16,20 @@ export interface WorkerConfig {
     | 'adds'
     | 'two modules';
   readonly items?: number;
-  /** Of each handler; 0: synchronous and empty. */
+  /** Duration of each handler; 0: synchronous and empty. */
   readonly itemMs?: number;
   readonly iteration?: IterationOptions;
   readonly shutdownHooks?: boolean;
   readonly slowBootstrapMs?: number;
   readonly closeAtBootstrap?: boolean;
-  /** The handler of the third item never returns, and the application is closed then. */
+  /** The handler of the third item closes the application and never returns. */
   readonly hangs?: boolean;
   readonly crashAt?: 'build' | 'floating rejection';
-  /** Each job waits at this item until the process is sent SIGCONT. */
+  /** Each job waits at this item until the process gets SIGCONT. */
   readonly waitAt?: number;
-  /** Its checkpoints are said, and with each item its time. */
+  /** Prints its checkpoints, and the time of each item. */
   readonly saysSaves?: boolean;
-  /** Nothing is said of single items. */
+  /** Prints nothing about single items. */
   readonly quiet?: boolean;
 }
 

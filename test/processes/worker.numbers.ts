@@ -12,11 +12,11 @@ import { config, say } from './worker.config.js';
 
 const { items = 1_000, itemMs = 10 } = config;
 
-/** With {@link WorkerConfig.waitAt}. */
-const toldToGoOn = new Gate();
-process.once('SIGCONT', () => toldToGoOn.open());
+/** Opens at SIGCONT, for {@link WorkerConfig.waitAt}. */
+const continued = new Gate();
+process.once('SIGCONT', () => continued.open());
 
-/** The application, once it is there. */
+/** The application, once it is created. */
 export const running: { close?: () => Promise<void> } = {};
 
 export type Modules = DynamicModule['imports'] & object;
@@ -51,7 +51,7 @@ export abstract class Numbers {
       void running.close?.().then(() => say('closed'));
       await new Promise(() => {});
     }
-    if (item === config.waitAt) await toldToGoOn.wait();
+    if (item === config.waitAt) await continued.wait();
     await new Promise((resolve) => setTimeout(resolve, itemMs));
     await this.use(context);
     const at = config.saysSaves ? ` ${Date.now()}` : '';

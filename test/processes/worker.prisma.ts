@@ -5,7 +5,7 @@ import { PrismaClient } from '../support/prisma/generated/client.js';
 import { config, say } from './worker.config.js';
 import { type Modules, Numbers, numbersModule } from './worker.numbers.js';
 
-/** As a Prisma service usually is: gone in the first phase of the shutdown. */
+/** A usual Prisma service: it disconnects in the first phase of the shutdown. */
 @Injectable()
 class PrismaService extends PrismaClient implements OnModuleInit, OnModuleDestroy {
   constructor() {

@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { createPostgresBackend, type Queue, setDefaultBackendFactory } from 'bullmq';
 import { EnumeratorBuilder, IterationModule, IterativeProcessor } from '../../lib/index.js';
 import { nameLockTokens } from '../support/lock-tokens.js';
-import { tellSaves } from './saves.js';
+import { reportSaves } from './saves.js';
 import { config, say } from './worker.config.js';
 import { type Modules, Numbers, numbersModule, running } from './worker.numbers.js';
 
@@ -40,7 +40,7 @@ class SlowBootstrap implements OnApplicationBootstrap {
 @Module({ providers: [SlowBootstrap] })
 class SlowModule {}
 
-/** TypeORM and Prisma are loaded where they are used: most workers need neither, and start the sooner. */
+/** Loads TypeORM and Prisma only where they are used: most workers need neither, and start sooner. */
 async function modules(): Promise<Modules> {
   switch (config.variant) {
     case undefined:
@@ -64,7 +64,7 @@ async function modules(): Promise<Modules> {
 }
 
 nameLockTokens();
-if (config.saysSaves) tellSaves(say);
+if (config.saysSaves) reportSaves(say);
 const imports = await modules();
 if (config.postgresQueue) setDefaultBackendFactory(createPostgresBackend as never);
 

@@ -32,40 +32,40 @@ async function exportsOf<Exports>(module: string | undefined): Promise<Exports> 
 }
 
 describe('README.md', () => {
-  it('has no block that is not TypeScript, a command, a diagram or a log', () => {
+  it('every code block is TypeScript, a command, a diagram or a log', () => {
     const others = blocks.filter(({ language }) => !['ts', 'sh', 'mermaid', 'text'].includes(language));
     expect(others).toEqual([]);
   });
 
-  it('names the file of each snippet of ours, once', () => {
+  it('every snippet but the first names a file of its own', () => {
     const [, ...ours] = snippets.map(({ module }) => module);
     expect(ours.filter((module) => module.startsWith('line-'))).toEqual([]);
     expect(new Set(ours).size).toBe(ours.length);
   });
 
-  it('has surroundings only for what its snippets import and do not show', () => {
+  it('SURROUNDINGS holds only files that the snippets import and do not show', () => {
     const isImported = (file: string) => snippets.some(({ text }) => text.includes(`from './${file}.js'`));
     const isShown = (file: string) => snippets.some(({ module }) => module === file);
     expect(Object.keys(SURROUNDINGS).filter((file) => isShown(file) || !isImported(file))).toEqual([]);
   });
 
-  it('has only snippets that compile as they stand, as strictly as the library', () => {
+  it('every snippet compiles unchanged, under the compiler options of the library', () => {
     expect(compiled.errors).toBe('');
   });
 
-  it('names only scripts that package.json has', () => {
+  it('package.json has every npm script that the README names', () => {
     const named = [...readme.matchAll(/\bnpm (?:run ([\w:-]+)|test)/g)].map(([, script = 'test']) => script);
     expect(named.filter((script) => !manifest.scripts[script])).toEqual([]);
     expect(named).not.toEqual([]);
   });
 
-  it('lists each section in its contents, in order', () => {
+  it('the contents list every section, in order', () => {
     const sections = [...prose.matchAll(/^## (.*)$/gm)].map(([, section]) => section);
     const listed = [...prose.matchAll(/^- \[(.*)\]\(#.*\)$/gm)].map(([, section]) => section);
     expect(['Contents', ...listed]).toEqual(sections);
   });
 
-  it('says under Troubleshooting what each error class means', () => {
+  it('Troubleshooting explains every error class', () => {
     const explained = tableUnder(readme, 'Troubleshooting').map(({ error }) => error);
     expect(explained.toSorted()).toEqual(
       Object.keys(errors)
@@ -74,10 +74,10 @@ describe('README.md', () => {
     );
   });
 
-  it('quotes only warnings that the library logs', () => {
+  it('the library logs every warning that the README quotes', () => {
     const files = readdirSync(new URL('../../lib/', import.meta.url), { recursive: true, encoding: 'utf8' });
     const code = files.filter((path) => path.endsWith('.ts')).map((path) => documentOf(`lib/${path}`));
-    const texts = code.join('\n').replace(/['`] \+\s+['`]/g, ''); // a text of several lines
+    const texts = code.join('\n').replace(/['`] \+\s+['`]/g, ''); // joins a text of several lines
     const quoted = tableUnder(readme, 'Warnings in the log').map(({ warning = '' }) => warning.replaceAll('`', ''));
     const isLogged = (quote: string) => quote.split('…').every((part) => texts.includes(part.trim()));
     expect(quoted).not.toEqual([]);
@@ -91,7 +91,7 @@ interface Named {
   readonly plan: string;
 }
 
-/** A log without its figures. */
+/** The lines of a log, with each number replaced by 0. */
 const shapeOf = (lines: readonly string[]) => lines.map((line) => line.replace(/[\d.]+/g, '0'));
 
 describeQueues('the first snippet of README.md', ['redis'], (queues) => {
@@ -101,7 +101,7 @@ describeQueues('the first snippet of README.md', ['redis'], (queues) => {
   });
   afterAll(() => database.drop());
 
-  it('notifies each user of the plan once and in order, though a shutdown interrupts it', async () => {
+  it('the job notifies each user once, in order, across a shutdown', async () => {
     const { NotifyUsers } = await exportsOf<{ NotifyUsers: Type<{ notify(user: Named): Promise<void> }> }>(
       firstOfOurs?.module,
     );
@@ -109,7 +109,7 @@ describeQueues('the first snippet of README.md', ['redis'], (queues) => {
     const { User } = await exportsOf<{ User: Type<Named> }>('user.entity');
     const notified: string[] = [];
     const hold = new Hold('Cleo');
-    /** The README's own processor, whose third item ends when its run has been interrupted. */
+    /** The README's own processor, whose third item ends only after its run was interrupted. */
     class Held extends NotifyUsers {
       override async notify(user: Named, context?: unknown) {
         await super.notify(user);
@@ -160,7 +160,7 @@ describeQueues('the first snippet of README.md', ['redis'], (queues) => {
 describeQueues('the CSV of README.md', ['redis'], (queues) => {
   const fileOf = temporaryFiles();
 
-  it('imports each order once, and returns the sum of its state', async () => {
+  it('the job imports each order once, and returns the sum in its state', async () => {
     const { ImportOrders } = await exportsOf<{ ImportOrders: Type }>('import-orders');
     const { Orders } = await exportsOf<{ Orders: Type }>('orders');
     const upserted: unknown[] = [];

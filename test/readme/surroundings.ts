@@ -1,4 +1,4 @@
-/** The files that the snippets of the README import and do not show, by their names. */
+/** Files that the snippets of the README import and do not show, by name. */
 export const SURROUNDINGS: Readonly<Record<string, string>> = {
   mailer: `
     export class Mailer { async notify(_user: { name: string }): Promise<void> {} }

@@ -21,7 +21,7 @@ const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_121);
 const build = enumeratorBuilder();
 
-/** Random numbers that come again with their seed. */
+/** Random numbers that repeat with their seed. */
 class Dice {
   constructor(private state: number) {}
 
@@ -31,14 +31,14 @@ class Dice {
   }
 }
 
-/** What was opened, and closed how often. */
+/** Counts the readers that were opened and closed. */
 class Book {
   opened = 0;
   closed = 0;
   closedAgain = 0;
 }
 
-/** A list in pages of random length, at once or later, ahead or not; it keeps book of its readers. */
+/** A list in pages of random length, read at once or later, ahead or not. It counts its readers. */
 class Listed implements Source<string, number> {
   constructor(
     private readonly items: readonly string[],
@@ -88,11 +88,11 @@ interface Run {
 interface Stop {
   readonly afterItems: number;
   readonly afterTurns: number | undefined;
-  /** Whether the handler is asynchronous, so that the page ahead comes. */
+  /** Whether the handler is asynchronous, so that the next page is read ahead. */
   readonly waits: boolean;
 }
 
-/** One run as a worker does it; it is asked to stop by the handler of an item, and perhaps at any moment. */
+/** One run as in a worker. The handler of an item asks it to stop, or a request comes at any moment. */
 async function runOnce(
   enumerator: EnumeratorLike<unknown>,
   from: { readonly cursor: Cursor; readonly processed: number },
@@ -123,7 +123,7 @@ async function runOnce(
   return { seen, end, progress };
 }
 
-/** Run after run until the job is complete. */
+/** Starts one run after another until the job is complete. */
 async function job(
   make: (at: At) => EnumeratorLike<unknown>,
   dice: Dice,
@@ -151,7 +151,7 @@ async function job(
 
 type Level = (items: readonly string[], at: At) => EnumeratorLike<string>;
 
-/** Kinds of sources beside those of {@link KINDS}: they count what is opened, pause, or wait. */
+/** Kinds of sources in addition to {@link KINDS}: they count their readers, pause, or wait. */
 function levels(dice: Dice, book: Book): Record<string, Level> {
   const listed = (items: readonly string[], { cursor }: At, ahead: boolean, later = false) =>
     new SourceEnumerator(new Listed(items, { ahead, later, dice, book }), cursor as number | null);
@@ -176,8 +176,8 @@ function levels(dice: Dice, book: Book): Record<string, Level> {
 
 const EXTRA = ['ahead', 'not ahead', 'later', 'pausing', 'pausing take', 'pausing nested'];
 
-describe('sources of sources in a run that is stopped at any moment', () => {
-  it(`R1: give each item once, in order, and close what they opened, in ${CASES} random compositions`, async () => {
+describe('composed sources in a run that is stopped at any moment', () => {
+  it(`R1: composed sources give each item once, in order, and close their readers, in ${CASES} cases`, async () => {
     const tried = { cases: 0, runs: 0, items: 0, throttled: 0, opened: 0 };
     const cases = fc.record({
       seed: fc.integer({ min: 1, max: 2 ** 30 }),
@@ -224,12 +224,12 @@ describe('sources of sources in a run that is stopped at any moment', () => {
     console.log(`compositions in runs: ${JSON.stringify(tried)}`);
   });
 
-  it(`R1: poll, and what is made of it, loses nothing without ack, and acknowledges all with it, in ${CASES} random jobs`, async () => {
+  it(`R1: poll and sources composed of it lose no item and acknowledge each one, in ${CASES} random jobs`, async () => {
     const cases = fc.record({
       seed: fc.integer({ min: 1, max: 2 ** 30 }),
       length: fc.integer({ min: 0, max: 12 }),
       acks: fc.boolean(),
-      made: fc.constantFrom('poll', 'take', 'throttle', 'nested', 'all', 'behind others'),
+      made: fc.constantFrom('poll', 'take', 'throttle', 'nested', 'all', 'after others'),
     });
     const property = fc.asyncProperty(cases, async ({ seed, length, acks, made }) => {
       const dice = new Dice(seed);
@@ -245,7 +245,7 @@ describe('sources of sources in a run that is stopped at any moment', () => {
       const nested = (at: At, inner: () => EnumeratorLike<unknown>) =>
         build.nested([(outer: At) => build.times(2, outer), () => inner()], at);
       const make = (at: At): EnumeratorLike<unknown> => {
-        if (made === 'behind others') {
+        if (made === 'after others') {
           const inner = (name: string, inner: At) => (name === 'queue' ? poll() : build.array<unknown>(others, inner));
           return build.nested([(outer: At) => build.array(['others', 'queue'], outer), inner], at);
         }
@@ -261,7 +261,7 @@ describe('sources of sources in a run that is stopped at any moment', () => {
       };
       const { seen } = await job(make, dice);
       const taken = Array.from({ length }, (_, index) => index);
-      expect(seen).toEqual(made === 'behind others' ? [...others, ...taken] : taken);
+      expect(seen).toEqual(made === 'after others' ? [...others, ...taken] : taken);
       expect(acked).toEqual(acks ? taken : []);
     });
     await fc.assert(property, { numRuns: CASES, seed: SEED, endOnFailure: false });

@@ -6,8 +6,8 @@ import { processorTime } from '../support/processor-time.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 
-describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
-  it('throttle ends the run, uses up no attempt, and goes on where it was after retryInMs', async () => {
+describeQueues('composed sources in a job', BOTH, (queues) => {
+  it('throttle ends the run, uses no attempt, and resumes after retryInMs where it stopped', async () => {
     const asked: number[] = [];
     const { type, story } = storyProcessor({
       build: ({ cursor }, enumerators) =>
@@ -29,7 +29,7 @@ describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
     expect([lastInterruption, interruptions]).toEqual([{ reason: 'throttle', retryInMs: 300 }, 1]);
   });
 
-  it('throttle may end a run before its first item, and nothing is fetched then', async () => {
+  it('throttle can end a run before its first item and before its source fetches anything', async () => {
     let times = 0;
     let fetched = 0;
     const { type, story } = storyProcessor({
@@ -54,7 +54,7 @@ describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
     expect(fetched).toBe(1);
   });
 
-  it('R2: poll acknowledges what is finished, also the item at which the run is stopped, and no other', async () => {
+  it('R2: poll acknowledges only finished items, including the item in progress at a stop', async () => {
     const queue = [...'abc'];
     const acked: string[] = [];
     const hold = new Hold('b');
@@ -79,7 +79,7 @@ describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
     expect(acked).toEqual(['a', 'b']);
   });
 
-  it('poll with idleMs waits for more, maxRuntimeMs ends its run although nothing comes, and the next run goes on', async () => {
+  it('maxRuntimeMs ends a run of poll that waits idleMs for items, and the next run continues', async () => {
     const queue = ['a'];
     const { type, story } = storyProcessor(
       {
@@ -101,7 +101,7 @@ describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
     ]);
   });
 
-  it('poll that waits is stopped at once, and takes nothing from then on', async () => {
+  it('an idle poll stops at once and takes no item afterwards', async () => {
     const asked = new Gate();
     let closed = false;
     const { type, story } = storyProcessor({
@@ -124,7 +124,7 @@ describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
     expect(await control.queue().getJobState(job.id as string)).toBe('waiting');
   });
 
-  it('R1: poll within nested loses nothing at a stop: nothing is taken that is not handled', async () => {
+  it('R1: poll within nested handles every item that it takes when the run stops', async () => {
     const queue = [...'abcdef'];
     const hold = new Hold('b');
     const { type, story } = storyProcessor({
@@ -144,7 +144,7 @@ describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
     expect(story.filter((line) => line.length === 1)).toEqual([...'abcdef']);
   });
 
-  it('take counts over all runs of the job, also of a generator that cannot count', async () => {
+  it('take counts the items of all runs of a job, also when its source is a generator', async () => {
     const hold = new Hold('b');
     function* letters({ cursor }: At): Generator<readonly [string, number]> {
       for (let index = ((cursor as number | null) ?? -1) + 1; ; index++) yield ['abcdefgh'[index] as string, index];
@@ -162,7 +162,7 @@ describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
     expect(story.filter((line) => line.length === 1)).toEqual([...'abcd']);
   });
 
-  it('R1: nested is interrupted within an outer item and goes on within it', async () => {
+  it('R1: nested resumes within the outer item at which it was interrupted', async () => {
     const hold = new Hold('b2');
     const { type, story } = storyProcessor({
       build: ({ cursor }, enumerators) =>
@@ -193,7 +193,7 @@ describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
     ]);
   });
 
-  it('R13: nested over outer items without any inner ones lets the event loop turn, is checkpointed, and goes on there', async () => {
+  it('R13: nested over empty inner levels yields to the event loop, saves checkpoints, and resumes there', async () => {
     const { type, story } = storyProcessor(
       {
         build: ({ cursor }, enumerators) =>
@@ -215,7 +215,7 @@ describeQueues('sources that are made of others, in a job', BOTH, (queues) => {
     expect(stopped).toBeGreaterThanOrEqual(before);
 
     const second = await queues.start({ processors: [type] });
-    await until('it goes on', async () => (await cursorOf(second)) > stopped);
+    await until('the second run moves the cursor', async () => (await cursorOf(second)) > stopped);
     expect(story).toEqual(['start', 'interrupt shutdown', 'end interrupt', 'resume']);
   });
 });

@@ -9,13 +9,13 @@ import { until } from '../support/until.js';
 
 const ITEM_MS = 100;
 const IN_FLIGHT = 50;
-/** `KILLS=20` of each; some are enough for each day. */
+/** Kills on each backend. `KILLS=20` sets another number; the default is enough for every day. */
 const KILLS: Record<Backend, number> = {
   redis: Number(process.env.KILLS ?? 8),
   postgres: Number(process.env.KILLS ?? 3),
 };
 const ITEMS: Record<Backend, number> = { redis: KILLS.redis * 600, postgres: KILLS.postgres * 600 };
-/** Of it a run spends the first second one item at a time (R19). */
+/** The longest life of a run. It spends the first second one item at a time (R19). */
 const LIFE_MS = 2_000;
 
 /** By time on Redis, by count on PostgreSQL. */
@@ -43,7 +43,7 @@ describe('kills with items in flight', () => {
   });
 
   it.each(reachable)(
-    `R26: killed again and again at random with ${IN_FLIGHT} items in flight, nothing is lost, and at most a checkpoint interval and ${IN_FLIGHT} items are repeated (%s)`,
+    `R26: random kills with ${IN_FLIGHT} items in flight lose no item and repeat a bounded number (%s)`,
     async (backend) => {
       const { queues, app } = places.get(backend) as { queues: Queues; app: TestApp };
       const checkpoint = CHECKPOINTS[backend];
@@ -76,15 +76,15 @@ describe('kills with items in flight', () => {
       expect(await app.iterations.status(job)).toMatchObject({ processed: ITEMS[backend], failures: 0, skipped: 0 });
       for (const index of runs.slice(1).keys()) {
         const items = handled[index + 1] as number[];
-        if (items.length === 0) continue; // killed before its first
-        // It begins behind the last checkpoint, or behind one of which its killed worker did not get the answer...
+        if (items.length === 0) continue; // killed before its first item
+        // It begins after the last checkpoint, or after one whose answer its killed worker did not get...
         const killed = runs.slice(0, index + 1).flat();
         const last = killed.findLast(({ type }) => type === 'saved');
         const unanswered = killed.slice(killed.lastIndexOf(last as RunEvent)).filter(({ type }) => type === 'saving');
         const starts = [last as RunEvent, ...unanswered].map(({ item }) => item + 1);
         expect(starts).toContain(Math.min(...items));
       }
-      // ... and those came when they were due: whatever the machine does, a few items later at most.
+      // ... and each was sent when it was due: a few items later at most, however slow the machine is.
       const overdue = runs.map((run) => itemsAfterDue(run, checkpoint));
       const repeats = handled.slice(1).map((run, index) => repeatedBy(run, handled.slice(0, index + 1)));
       console.log(
@@ -98,7 +98,7 @@ describe('kills with items in flight', () => {
 
 interface RunEvent {
   readonly type: 'item' | 'saving' | 'saved';
-  /** Or the cursor. */
+  /** The item, or the cursor of the checkpoint. */
   readonly item: number;
   readonly at: number;
 }
@@ -110,7 +110,7 @@ function eventsOf(lines: readonly string[]): RunEvent[] {
   });
 }
 
-/** How many items were finished at most when a checkpoint was due, the one before was answered, and it had not been sent. */
+/** The most items that finished while a checkpoint was due, not yet sent, and the previous one was answered. */
 function itemsAfterDue(
   run: readonly RunEvent[],
   { everyMs = 1_000, everyItems = Infinity }: CheckpointOptions,
@@ -127,7 +127,7 @@ function itemsAfterDue(
   return most;
 }
 
-/** How many of the items that were handled before a run handles again. */
+/** How many of the items that were handled before are handled again by a run. */
 function repeatedBy(run: readonly number[], before: readonly (readonly number[])[]): number {
   const start = Math.min(...run);
   return new Set(before.flat().filter((item) => item >= start)).size;

@@ -22,13 +22,13 @@ import { Gate, until } from '../support/until.js';
 
 type Context = IterationContext<Data>;
 
-/** A story's handler that keeps book of what begins, and holds some letters until they are let go. */
+/** A story's handler that records which letters begin, and holds some letters until they are released. */
 class Flight {
-  /** What began, run by run. */
+  /** The letters that began, by run. */
   readonly runs: string[] = [];
-  /** Most handlers that were at work at a time. */
+  /** The most handlers that were at work at the same time. */
   most = 0;
-  /** Most items that had begun beyond the position. */
+  /** The most items that had begun after the position. */
   beyond = 0;
   #atWork = 0;
   #processedBefore = 0;
@@ -55,7 +55,7 @@ class Flight {
     }
   };
 
-  /** Resolves when all of them are held. */
+  /** Resolves when all these letters are held. */
   async holds(letters: string): Promise<void> {
     for (const letter of letters) await this.#gates.get(letter)?.reached;
   }
@@ -65,11 +65,11 @@ class Flight {
   }
 }
 
-function told(script: Script, itemConcurrency: number, options: Partial<ProcessorOptions> = {}): StoryProcessor {
+function storyOf(script: Script, itemConcurrency: number, options: Partial<ProcessorOptions> = {}): StoryProcessor {
   return storyProcessor(script, { itemConcurrency, checkpoint: { everyItems: 1 }, ...options });
 }
 
-/** The letters that were handled, in the order in which they were done. */
+/** The letters that were handled, in the order in which they finished. */
 const done = ({ story }: StoryProcessor) => story.filter((event) => event.length === 1).join('');
 
 const sorted = (letters: string) => [...letters].sort().join('');
@@ -94,12 +94,12 @@ function fail(what: string): never {
 }
 
 describeQueues('items in flight', BOTH, (queues) => {
-  it('R26: so many handlers are in flight, never more, and items begin in the order of the source', async () => {
+  it('R26: at most itemConcurrency handlers are in flight, and items begin in the order of the source', async () => {
     const letters = 'abcdefghijklmnopqrstuvwxyz';
     const flight = new Flight('a', async (letter) => {
       for (let turns = (letter.charCodeAt(0) * 7) % 5; turns > 0; turns--) await new Promise(setImmediate);
     });
-    const story = told({ each: flight.each }, 4);
+    const story = storyOf({ each: flight.each }, 4);
     const { app, job } = await started(queues, story, { letters });
     await until('four have begun', () => flight.most === 4);
     await until('all but the first are done', () => done(story).length === 3);
@@ -113,9 +113,9 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(hooks(story)).toEqual(['start', 'complete', 'end complete']);
   });
 
-  it('R26: the checkpoint stays below an item that is held while later ones are done, and none begins further away', async () => {
+  it('R26: the checkpoint stays before an unfinished item, and items begin at most itemConcurrency ahead', async () => {
     const flight = new Flight('c');
-    const story = told({ each: flight.each }, 4);
+    const story = storyOf({ each: flight.each }, 4);
     const { app, job } = await started(queues, story);
     await until('all but the held one are done', () => done(story) === 'abdef');
     await until('b is saved', async () => (await app.iterations.status(job)).cursor === 1);
@@ -128,14 +128,14 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(flight.runs).toEqual(['abcdefgh']);
   });
 
-  // A source knows nothing of the backend.
+  // Sources do not depend on the backend.
   it.each(queues.backend === 'redis' ? (Object.keys(KINDS) as Kind[]) : (['array', 'async generator'] as const))(
-    'R1, R26: stopped at several positions of a source (%s), those in flight finish and the next run handles exactly the rest',
+    'R1, R26: a stopped run over %s finishes its items in flight, and the next run handles the rest',
     async (kind) => {
       const letters = 'abcdefghijklmn';
       let at = '';
       const flight = new Flight('', (letter, context) => (letter < at ? undefined : interrupted(context)));
-      const story = told(
+      const story = storyOf(
         { build: ({ cursor }, enumerators) => KINDS[kind](enumerators, [...letters], { cursor }), each: flight.each },
         3,
       );
@@ -158,12 +158,12 @@ describeQueues('items in flight', BOTH, (queues) => {
     },
   );
 
-  it('R15, R26: past the shutdown deadline the job goes back with the cursor below the item in flight, and the rest is handled', async () => {
+  it('R15, R26: the shutdown deadline puts the job back with its cursor before the item in flight', async () => {
     let aborted = false;
     const flight = new Flight('b', (_, { signal }) => {
       aborted = signal.aborted;
     });
-    const story = told({ each: flight.each }, 3);
+    const story = storyOf({ each: flight.each }, 3);
     const { app, job } = await started(queues, story, { iteration: { shutdown: { deadlineMs: 100 } } });
     await until('all but the held one are done', () => done(story) === 'acd');
     await app.close();
@@ -177,7 +177,7 @@ describeQueues('items in flight', BOTH, (queues) => {
     });
 
     flight.release('b');
-    await until('the one that outlived it has seen the signal', () => aborted);
+    await until('the handler that outlived the deadline has seen the signal', () => aborted);
     story.story.length = 0;
     const resumed = await queues.start({ processors: [story.type] });
     const { returnvalue } = await resumed.settled(job);
@@ -185,11 +185,11 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(returnvalue).toEqual({ processed: 8, skipped: 0 });
   });
 
-  it('R1, R22: an error repeats what had been done in flight behind it, n - 1 at most, and the retry begins with the failed item', async () => {
+  it('R1, R22: a retry starts with the failed item and repeats at most n - 1 items finished after it', async () => {
     const flight = new Flight('b', (letter, { run }) => letter === 'b' && run === 1 && fail(letter));
-    const story = told({ each: flight.each }, 4);
+    const story = storyOf({ each: flight.each }, 4);
     const { app, job } = await started(queues, story, { attempts: 2 });
-    await until('three are done beyond it', () => done(story) === 'acde');
+    await until('three later items are done', () => done(story) === 'acde');
     flight.release('b');
     const { returnvalue, stacktrace } = await app.settled(job);
 
@@ -199,11 +199,11 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect([returnvalue, stacktrace?.length]).toEqual([{ processed: 8, skipped: 0 }, 1]);
   });
 
-  it("R22: the error of the oldest failed item is the job's, also when a younger one failed before it", async () => {
+  it('R22: a job fails with the error of the earliest item in source order, whichever failed first', async () => {
     const flight = new Flight('bcd', (letter) => 'bc'.includes(letter) && fail(letter));
     const failed: unknown[] = [];
     const hook: Script['hook'] = (event, { item }) => event.startsWith('fail') && failed.push(item);
-    const story = told({ each: flight.each, hook }, 3);
+    const story = storyOf({ each: flight.each, hook }, 3);
     const { app, job } = await started(queues, story);
     await flight.holds('bcd');
     flight.release('c');
@@ -220,14 +220,14 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', cursor: 0, processed: 1, failures: 1 });
   });
 
-  it('R23: attempts limits failures without progress, and an item that always fails ends the job after so many tries', async () => {
+  it('R23: attempts limits failures without progress, so an item that always fails ends the job', async () => {
     const failures = new Map<string, number>();
     const flight = new Flight('', (letter) => {
       const count = (failures.get(letter) ?? 0) + 1;
       failures.set(letter, count);
       if (letter === 'g' || count <= 2) fail(`${letter}, ${count}`);
     });
-    const story = told({ each: flight.each }, 3);
+    const story = storyOf({ each: flight.each }, 3);
     const { app, job } = await started(queues, story, { attempts: 3 });
     const { failedReason } = await app.settled(job);
 
@@ -238,15 +238,15 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ cursor: 5, processed: 6, failures: 3 });
   });
 
-  it('R24: tries in place take the slot of their item only, and are no failure of the job', async () => {
+  it('R24: an item that is retried in place uses one slot only and is not a failure of the job', async () => {
     const tries: string[] = [];
     const flight = new Flight('', async (letter) => {
       if (letter !== 'b') return;
       tries.push(done(story));
-      if (tries.length === 2) await until('others have gone on', () => done(story) === 'acd');
+      if (tries.length === 2) await until('the other items are done', () => done(story) === 'acd');
       if (tries.length < 3) fail(letter);
     });
-    const story = told({ each: flight.each }, 3, { itemFailure: { attempts: 3, backoffMs: 0 } });
+    const story = storyOf({ each: flight.each }, 3, { itemFailure: { attempts: 3, backoffMs: 0 } });
     const { app, job } = await started(queues, story);
     const { returnvalue, attemptsMade, stacktrace } = await app.settled(job);
 
@@ -256,9 +256,9 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect([returnvalue, attemptsMade, stacktrace]).toEqual([{ processed: 8, skipped: 0 }, 1, []]);
   });
 
-  it('R14, R24: a shutdown ends the wait for a further try, also when the source has ended, and its item is the next', async () => {
+  it('R14, R24: a shutdown ends the wait for the next try, and the next run starts with that item', async () => {
     const flight = new Flight('', (letter, { run }) => letter === 'b' && run === 1 && fail(letter));
-    const story = told({ each: flight.each }, 4, { itemFailure: { attempts: 2, backoffMs: () => 600_000 } });
+    const story = storyOf({ each: flight.each }, 4, { itemFailure: { attempts: 2, backoffMs: () => 600_000 } });
     const { app, job } = await started(queues, story, { letters: 'abc' });
     await until('the others are done', () => done(story) === 'ac');
     await app.close();
@@ -269,9 +269,9 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect([returnvalue, attemptsMade]).toEqual([{ processed: 3, skipped: 0 }, 1]);
   });
 
-  it('R24: exactly those that failed become dead letters, once and in order, whichever failed first', async () => {
+  it('R24: exactly the failed items become dead letters, once and in order, whichever failed first', async () => {
     const flight = new Flight('bef', (letter) => 'bdgh'.includes(letter) && fail(letter));
-    const story = told({ each: flight.each }, 4, { itemFailure: { then: 'skip' } });
+    const story = storyOf({ each: flight.each }, 4, { itemFailure: { then: 'skip' } });
     const { app, job } = await started(queues, story);
     await until('all but the held one are done', () => done(story) === 'ac');
     await app.iterations.status(job);
@@ -298,12 +298,12 @@ describeQueues('items in flight', BOTH, (queues) => {
 
   it.each([
     ['when refuses', { when: (error: unknown) => !(error as Error).message.endsWith('c') }, 'cannot do c'],
-    ['is past the limit', { limit: 1 }, 'The job has skipped 1 item'],
+    ['exceeds the limit', { limit: 1 }, 'The job has skipped 1 item'],
   ])(
-    'R24: an error that %s fails the job behind what was skipped before, and what failed behind it is not skipped',
+    'R24: an error that %s fails the job, keeps earlier skips and skips nothing after it',
     async (_, options, reason) => {
       const flight = new Flight('b', (letter) => 'bcd'.includes(letter) && fail(letter));
-      const story = told({ each: flight.each }, 4, { itemFailure: { then: 'skip', ...options } });
+      const story = storyOf({ each: flight.each }, 4, { itemFailure: { then: 'skip', ...options } });
       const { app, job } = await started(queues, story);
       await flight.holds('b');
       flight.release('b');
@@ -315,7 +315,7 @@ describeQueues('items in flight', BOTH, (queues) => {
     },
   );
 
-  it('R24: a batch that fails is halved in its turn while others are in flight, and only the guilty record is skipped', async () => {
+  it('R24: a failed batch is halved while others are in flight, and only the bad record is skipped', async () => {
     const calls: string[] = [];
     const [first, last] = [new Gate(), new Gate()];
     const each = async (rows: unknown) => {
@@ -327,7 +327,7 @@ describeQueues('items in flight', BOTH, (queues) => {
       if (call.split(',').includes('6')) fail(call);
     };
     const csv = Buffer.from(numbers(12));
-    const story = told(
+    const story = storyOf(
       { build: ({ cursor }, enumerators) => enumerators.csv.batches(csv, { cursor, batchSize: 4 }), each },
       3,
       { itemFailure: { then: 'skip' } },
@@ -348,16 +348,16 @@ describeQueues('items in flight', BOTH, (queues) => {
   });
 
   it.each([false, true])(
-    'stop({ silent: %s }) lets what has begun finish; nothing more begins, and the job completes',
+    'stop({ silent: %s }) starts no further item, lets items in flight finish and completes the job',
     async (silent) => {
       const flight = new Flight('abc', (letter, context) => letter === 'b' && context.stop({ silent }));
-      const story = told({ each: flight.each }, 3);
+      const story = storyOf({ each: flight.each }, 3);
       const { app, job } = await started(queues, story);
       await flight.holds('abc');
       flight.release('b');
       await until('b is done', () => done(story) === 'b');
       flight.release('a');
-      await until('the position is behind b', async () => (await app.iterations.status(job)).cursor === 1);
+      await until('the checkpoint is after b', async () => (await app.iterations.status(job)).cursor === 1);
       expect(hooks(story)).toEqual(['start']);
       flight.release('c');
       const { returnvalue } = await app.settled(job);
@@ -368,12 +368,12 @@ describeQueues('items in flight', BOTH, (queues) => {
     },
   );
 
-  it('stop(): an older item that fails is one failure of the job, and the next run stops at the same item', async () => {
+  it('an earlier item that fails after stop() fails the attempt, and the next run stops at the same item', async () => {
     const flight = new Flight('abc', (letter, context) => {
       if (letter === 'a' && context.run === 1) fail(letter);
       if (letter === 'b') context.stop();
     });
-    const story = told({ each: flight.each }, 3);
+    const story = storyOf({ each: flight.each }, 3);
     const { app, job } = await started(queues, story, { attempts: 2 });
     await flight.holds('abc');
     flight.release('b');
@@ -386,12 +386,12 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(returnvalue).toEqual({ processed: flight.runs[1]?.length, skipped: 0 });
   });
 
-  it('stop(): a younger item that fails is only warned of', async () => {
+  it('a later item that fails after stop() only causes a warning', async () => {
     const flight = new Flight('abc', (letter, context) => {
       if (letter === 'b') context.stop();
       if (letter === 'c') fail(letter);
     });
-    const story = told({ each: flight.each }, 3, { itemFailure: { then: 'skip' } });
+    const story = storyOf({ each: flight.each }, 3, { itemFailure: { then: 'skip' } });
     const { app, job } = await started(queues, story);
     await flight.holds('abc');
     flight.release('c');
@@ -406,9 +406,9 @@ describeQueues('items in flight', BOTH, (queues) => {
     );
   });
 
-  it('retryIn(): those in flight finish, nothing more begins, and the next run handles exactly the rest', async () => {
+  it('retryIn() lets items in flight finish, starts no further item, and the next run handles the rest', async () => {
     const flight = new Flight('abc', (letter, context) => letter === 'b' && context.retryIn(0));
-    const story = told({ each: flight.each }, 3);
+    const story = storyOf({ each: flight.each }, 3);
     const { app, job } = await started(queues, story);
     await flight.holds('abc');
     flight.release('b');
@@ -423,19 +423,19 @@ describeQueues('items in flight', BOTH, (queues) => {
   it.each<[string, (job: Job) => Promise<void>]>([
     ['RateLimitError', () => Promise.reject(new RateLimitError())],
     [
-      'DelayedError, after job.moveToDelayed,',
+      'DelayedError after job.moveToDelayed',
       async (job) => {
         await job.moveToDelayed(Date.now() + 20, job.token);
         throw new DelayedError();
       },
     ],
   ])(
-    'R22: a %s takes effect when those in flight have finished, is no failure, and its item is the next',
+    'R22: %s ends the run after its items in flight, without a failure',
     async (_, end) => {
       const flight = new Flight('abc', (letter, { job, run }) =>
         letter === 'b' && run === 1 ? end(job as Job) : undefined,
       );
-      const story = told({ each: flight.each }, 3, { itemFailure: { attempts: 3, then: 'skip' } });
+      const story = storyOf({ each: flight.each }, 3, { itemFailure: { attempts: 3, then: 'skip' } });
       const iteration = { worker: { limiter: { max: 100, duration: 20 } } };
       const { app, job } = await started(queues, story, { iteration });
       await flight.holds('abc');
@@ -451,11 +451,11 @@ describeQueues('items in flight', BOTH, (queues) => {
     },
   );
 
-  it('R22: an UnrecoverableError fails the job at once, when those in flight have finished', async () => {
+  it('R22: UnrecoverableError fails the job without a retry once the items in flight have finished', async () => {
     const flight = new Flight('ac', (letter) => {
       if (letter === 'b') throw new UnrecoverableError('never again');
     });
-    const story = told({ each: flight.each }, 3, { itemFailure: { attempts: 3, then: 'skip' } });
+    const story = storyOf({ each: flight.each }, 3, { itemFailure: { attempts: 3, then: 'skip' } });
     const { app, job } = await started(queues, story, { attempts: 5 });
     await flight.holds('ac');
     flight.release('ca');
@@ -465,7 +465,7 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', cursor: 0, processed: 1 });
   });
 
-  it('R3: maxRuntimeMs starts with the first item that is finished, and then soon lets those in flight finish', async () => {
+  it('R3: maxRuntimeMs starts when the first item is finished, and then lets the items in flight finish', async () => {
     const flight = new Flight('a');
     async function* source({ cursor }: At) {
       for (let index = ((cursor as number | null) ?? -1) + 1; index < 8; index++) {
@@ -474,7 +474,7 @@ describeQueues('items in flight', BOTH, (queues) => {
         yield ['abcdefgh'[index] as string, index] as const;
       }
     }
-    const story = told({ build: source, each: flight.each }, 3, { maxRuntimeMs: 1 });
+    const story = storyOf({ build: source, each: flight.each }, 3, { maxRuntimeMs: 1 });
     const { app, job } = await started(queues, story);
     await until('all but the first are done', () => done(story) === 'bc');
     expect(hooks(story)).toEqual(['start']);
@@ -486,7 +486,7 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(returnvalue).toEqual({ processed: 8, skipped: 0 });
   });
 
-  it('context.item is the own one of each handler, also in @AroundIteration; state is shared, and saved', async () => {
+  it('each handler and @AroundIteration call has its own context.item; all share one saved state', async () => {
     const gates = [new Gate(), new Gate()];
     const seen: string[] = [];
     type Counted = IterationContext<unknown, never, { count: number } | null, string>;
@@ -527,11 +527,11 @@ describeQueues('items in flight', BOTH, (queues) => {
     ['an async generator', true],
     ['a generator', false],
   ])(
-    'a user’s source (%s) goes on while items are in flight, and its finally runs before the job goes back',
+    '%s continues while items are in flight, and its finally block runs before the job is put back',
     async (_, later) => {
       const seen: string[] = [];
       const flight = new Flight('', async (letter, context) => {
-        if (letter === 'a') await until('the source has gone on', () => seen.includes('made c'));
+        if (letter === 'a') await until('the source has yielded c', () => seen.includes('made c'));
         if (letter === 'c' && context.run === 1) context.retryIn(0);
         if (letter === 'e' && context.run === 2) fail(letter);
       });
@@ -548,7 +548,7 @@ describeQueues('items in flight', BOTH, (queues) => {
       async function* generateLater(at: At) {
         yield* generate(at);
       }
-      const story = told(
+      const story = storyOf(
         {
           build: (at) => (later ? generateLater(at) : generate(at)),
           each: flight.each,
@@ -567,7 +567,7 @@ describeQueues('items in flight', BOTH, (queues) => {
     },
   );
 
-  it('poll: nothing is acknowledged before everything older is finished, then all in order; a stop loses nothing', async () => {
+  it('poll acknowledges an item only after all earlier items are finished, and a stop loses no item', async () => {
     const queue = [...'abcdefgh'];
     const acked: string[] = [];
     const ack = async (letter: unknown) => void acked.push(letter as string);
@@ -578,9 +578,9 @@ describeQueues('items in flight', BOTH, (queues) => {
       build: (_, enumerators) => enumerators.poll(async () => queue.shift(), { ack }),
       each: flight.each,
     };
-    const story = told(script, 3);
+    const story = storyOf(script, 3);
     const { app, job } = await started(queues, story);
-    await until('those behind the first are done', () => done(story) === 'bc');
+    await until('the items after the first are done', () => done(story) === 'bc');
     expect([acked, (await app.iterations.status(job)).processed]).toEqual([[], 0]);
     flight.release('a');
     await flight.holds('f');
@@ -600,14 +600,14 @@ describeQueues('items in flight', BOTH, (queues) => {
     ]);
   });
 
-  it('poll without ack: what was taken when the run is stopped is handled, once', async () => {
+  it('poll without ack handles every taken item once when the run is stopped', async () => {
     const queue = [...'abcdefgh'];
     const flight = new Flight('', (letter, context) => (letter < 'c' ? undefined : interrupted(context)));
     const script: Script = {
       build: (_, enumerators) => enumerators.poll(async () => queue.shift()),
       each: flight.each,
     };
-    const story = told(script, 3);
+    const story = storyOf(script, 3);
     const { app, job } = await started(queues, story);
     await until('c, d and e are in flight', () => flight.runs[0] === 'abcde');
     await app.close();
@@ -620,14 +620,14 @@ describeQueues('items in flight', BOTH, (queues) => {
   });
 
   it.each([
-    ['an item that fails ends the run', () => fail('b'), 'failed'],
+    ['a failed item ends the run', () => fail('b'), 'failed'],
     ['stop() ends the job', ({ stop }: Context) => stop(), 'completed'],
-  ])('poll: %s also while its queue has nothing more to give', async (_, end, state) => {
+  ])('%s while an idle poll waits for items', async (_, end, state) => {
     const queue = [...'ab'];
     const flight = new Flight('b', (letter, context) => letter === 'b' && end(context));
     const build: Script['build'] = (_at, enumerators) =>
       enumerators.poll(async () => queue.shift(), { idleMs: 2 ** 31 - 1 });
-    const story = told({ build, each: flight.each }, 3);
+    const story = storyOf({ build, each: flight.each }, 3);
     const { app, job } = await started(queues, story);
     await flight.holds('b');
     flight.release('b');
@@ -635,13 +635,13 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ state, processed: state === 'failed' ? 1 : 2 });
   });
 
-  it('throttle: those in flight finish, and the job goes on behind them', async () => {
+  it('throttle lets the items in flight finish, and the job resumes after them', async () => {
     const flight = new Flight('ac');
     let pauses = 1;
     const when = () => flight.runs[0]?.length === 4 && pauses-- > 0;
     const build: Script['build'] = ({ cursor, data }, enumerators) =>
       enumerators.throttle(enumerators.array([...(data.letters as string)], { cursor }), { when, retryInMs: 0 });
-    const story = told({ build, each: flight.each }, 4);
+    const story = storyOf({ build, each: flight.each }, 4);
     const { app, job } = await started(queues, story);
     await until('the source pauses', () => pauses === 0);
     flight.release('ac');
@@ -651,7 +651,7 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(hooks(story).slice(1, 4)).toEqual(['interrupt throttle', 'end interrupt', 'resume']);
   });
 
-  it('nested: the cursor stays with the oldest item in flight, past empty inner levels and those that are null', async () => {
+  it('nested keeps its cursor before the first unfinished item, across empty and null inner levels', async () => {
     const inner: Record<string, string | null> = { v: 'ab', w: '', x: null, y: 'cd', z: '' };
     const build: Script['build'] = ({ cursor }, enumerators) =>
       enumerators.nested<string>(
@@ -662,7 +662,7 @@ describeQueues('items in flight', BOTH, (queues) => {
         { cursor },
       );
     const flight = new Flight('b');
-    const story = told({ build, each: flight.each }, 6);
+    const story = storyOf({ build, each: flight.each }, 6);
     const { app, job } = await started(queues, story, { iteration: { shutdown: { deadlineMs: 50 } } });
     await until('the others are done', () => done(story) === 'acd');
     const held = await until('a is saved', async () => {
@@ -678,7 +678,7 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(await next.iterations.status(job)).toMatchObject({ processed: 4, state: 'completed' });
   });
 
-  it('nested: the cursor moves past empty inner levels once the items before them are finished', async () => {
+  it('nested moves its cursor past empty inner levels once all earlier items are finished', async () => {
     const entered: string[] = [];
     const inner = (outer: string, at: At, enumerators: EnumeratorBuilder) => {
       entered.push(outer);
@@ -697,7 +697,7 @@ describeQueues('items in flight', BOTH, (queues) => {
         { cursor },
       );
     const flight = new Flight('a');
-    const story = told({ build, each: flight.each }, 6);
+    const story = storyOf({ build, each: flight.each }, 6);
     const { app, job } = await started(queues, story);
     await until('the source pauses', () => done(story) === 'b' && entered.at(-1) === 'x');
     expect((await app.iterations.status(job)).cursor).toBeNull();
@@ -706,27 +706,27 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ cursor: { outer: { at: 2 } }, processed: 2 });
   });
 
-  it('take: over all runs exactly so many items are finished, though some were in flight at an error', async () => {
+  it('take finishes exactly its number of items over all runs, also when an error repeats some items', async () => {
     const flight = new Flight('', async (letter, { run }) => {
       if (letter !== 'c' || run > 1) return;
-      await until('two are done beyond it', () => done(story) === 'abde');
+      await until('two later items are done', () => done(story) === 'abde');
       fail(letter);
     });
     const build: Script['build'] = ({ cursor }, enumerators) =>
       enumerators.take(enumerators.array([...'abcdefgh'], { cursor }), 6);
-    const story = told({ build, each: flight.each }, 3);
+    const story = storyOf({ build, each: flight.each }, 3);
     const { app, job } = await started(queues, story, { attempts: 2 });
     expect((await app.settled(job)).returnvalue).toEqual({ processed: 6, skipped: 0 });
     expect(flight.runs).toEqual(['abcde', 'cdef']);
   });
 
-  it('R2: each item in flight keeps its own cursor, though its generator yields one object again and again', async () => {
+  it('R2: each item in flight keeps its own cursor when the generator reuses one cursor object', async () => {
     const flight = new Flight('c');
     function* generate(cursor: { at: number } | null): Generator<readonly [string, { at: number }]> {
       const shared = { at: cursor?.at ?? -1 };
       while (shared.at < 7) yield ['abcdefgh'[++shared.at] as string, shared];
     }
-    const story = told({ build: ({ cursor }) => generate(cursor as { at: number } | null), each: flight.each }, 4);
+    const story = storyOf({ build: ({ cursor }) => generate(cursor as { at: number } | null), each: flight.each }, 4);
     const { app, job } = await started(queues, story, { iteration: { shutdown: { deadlineMs: 50 } } });
     await until('all but the held one are done', () => done(story) === 'abdef');
     await app.close();
@@ -737,9 +737,9 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(await next.iterations.status(job)).toMatchObject({ cursor: { at: 7 }, processed: 8 });
   });
 
-  it('R12: an empty source completes at once, with its hooks; a builder that returns null without', async () => {
+  it('R12: an empty source completes with hooks, and a builder that returns null completes without', async () => {
     const script: Script = {};
-    const story = told(script, 5);
+    const story = storyOf(script, 5);
     const { app, job } = await started(queues, story, { letters: '' });
     expect((await app.settled(job)).returnvalue).toEqual({ processed: 0, skipped: 0 });
     script.build = () => null;
@@ -748,14 +748,14 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(story.story).toEqual(['start', 'complete', 'end complete']);
   });
 
-  it('R13: a synchronous handler lets the event loop turn, and sees a stop', async () => {
+  it('R13: a synchronous handler yields to the event loop and stops at a shutdown', async () => {
     let ticks = 0;
     let last = -1;
     let timer: NodeJS.Timeout | undefined;
     const build: Script['build'] = ({ cursor }, enumerators) => enumerators.times(3e6, { cursor });
     const each = (item: unknown) => {
       timer ??= setInterval(() => ticks++, 1);
-      if (item !== ++last) fail(`${item} behind ${last}`);
+      if (item !== ++last) fail(`${item} after ${last}`);
     };
     const story = storyProcessor({ build, each }, { itemConcurrency: 10 });
     const { app, job } = await started(queues, story);
@@ -767,7 +767,7 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect([cursor, processed, lastInterruption]).toEqual([last, last + 1, { reason: 'shutdown' }]);
   });
 
-  it('R25, R26: transactions with itemConcurrency are refused at start-up, also when that is of forRoot', async () => {
+  it('R25, R26: start-up refuses transactions with itemConcurrency, also when forRoot sets it', async () => {
     const host = Object.fromEntries(
       ['run', 'claim', 'save', 'read', 'remove', 'isTransient'].map((name) => [name, () => fail(name)]),
     );
@@ -790,7 +790,7 @@ describeQueues('items in flight', BOTH, (queues) => {
       for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
       if (job.id === 'first' && run === 1 && 'acefh'.includes(letter)) fail(letter);
     });
-    const story = told({ each: flight.each }, 3, { itemFailure: { then: 'skip' } });
+    const story = storyOf({ each: flight.each }, 3, { itemFailure: { then: 'skip' } });
     const { app, job } = await started(queues, story, { jobId: 'first' });
     await app.settled(job);
     expect(flight.most).toBe(3);
@@ -803,9 +803,9 @@ describeQueues('items in flight', BOTH, (queues) => {
   });
 
   it.each([
-    ['what the source throws', false],
-    ['the error of an item in flight, and not what the source throws,', true],
-  ])('R22: %s fails the job when those in flight have finished', async (_, itemFails) => {
+    ['an error of the source', false],
+    ['the error of an item in flight, not that of the source,', true],
+  ])('R22: %s fails the attempt once all items in flight have finished', async (_, itemFails) => {
     const broken = new Gate();
     const flight = new Flight('bc', (letter, { run }) => {
       if (letter === 'b' && run === 1 && itemFails) fail(letter);
@@ -820,7 +820,7 @@ describeQueues('items in flight', BOTH, (queues) => {
         yield ['abcde'[index] as string, index] as const;
       }
     }
-    const story = told({ build: source, each: flight.each }, 4);
+    const story = storyOf({ build: source, each: flight.each }, 4);
     const { app, job } = await started(queues, story, { attempts: 2 });
     await Promise.all([flight.holds('bc'), broken.wait()]);
     await app.iterations.status(job);
@@ -833,9 +833,9 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect(returnvalue).toEqual({ processed: 5, skipped: 0 });
   });
 
-  it('R19, R26: after a run that ended without a word, items are handled one at a time', async () => {
+  it('R19, R26: items are handled one at a time after a run that died without reporting an outcome', async () => {
     const flight = new Flight('c');
-    const story = told({ each: flight.each }, 4);
+    const story = storyOf({ each: flight.each }, 4);
     const producer = await queues.start({ iteration: { workers: false } });
     const job = await producer.queue().add('story', { letters: 'abcdefgh' });
     const died = {
@@ -857,14 +857,14 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect([flight.runs, flight.most, done(story)]).toEqual([['cdefgh'], 1, 'cdefgh']);
   });
 
-  it('R20: once the lock is lost no further item begins, and nothing of the run counts', async () => {
-    const lockDuration = 2_400; // so long that a busy machine loses no lock by itself
+  it('R20: a run that loses its lock starts no further item, and the next run repeats its items', async () => {
+    const lockDuration = 2_400; // long enough that a busy machine loses no lock by itself
     const flight = new Flight('', (letter, { run }) => {
       if (letter !== 'b' || run > 1) return;
       const since = Date.now();
       while (Date.now() < since + lockDuration + 50); // nobody renews the lock meanwhile
     });
-    const story = told({ each: flight.each }, 4, { checkpoint: { everyMs: 60_000 } });
+    const story = storyOf({ each: flight.each }, 4, { checkpoint: { everyMs: 60_000 } });
     const { app, job } = await started(queues, story, {
       iteration: { worker: { lockDuration, stalledInterval: 100 } },
     });
@@ -875,14 +875,14 @@ describeQueues('items in flight', BOTH, (queues) => {
     expect([attemptsMade, stacktrace ?? []]).toEqual([1, []]);
   });
 
-  it('R8: a cursor that JSON would change is refused, of the first item before any begins, else at its checkpoint', async () => {
+  it('R8: a cursor that JSON would change fails the job, before the first item or at its checkpoint', async () => {
     const cases: [unknown[], string, string[], Json][] = [
       [[new Date(0), 1], 'cursor is a Date', [], null],
       [[0, 1, Number.NaN, 3], 'cursor is NaN', ['abcd'], 1],
     ];
     for (const [cursors, reason, runs, cursor] of cases) {
       const flight = new Flight('');
-      const story = told({ build: () => cursors.map((made, index) => ['abcd'[index], made]), each: flight.each }, 4);
+      const story = storyOf({ build: () => cursors.map((made, index) => ['abcd'[index], made]), each: flight.each }, 4);
       const { app, job } = await started(queues, story);
       const { failedReason } = await app.settled(job);
       expect([failedReason?.includes(reason), flight.runs]).toEqual([true, runs]);

@@ -3,7 +3,7 @@ import { BOTH, describeQueues } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 
 describeQueues('iterating and resuming', BOTH, (queues) => {
-  it('R1: interrupted after every position and resumed, handles every item once, in order', async () => {
+  it('R1: a job that is interrupted after every item handles each item once, in order', async () => {
     const letters = 'abcdef';
     const { type, story, script } = storyProcessor();
     const producer = await queues.start({ iteration: { workers: false } });
@@ -22,7 +22,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(done.returnvalue).toEqual({ processed: 6, skipped: 0 });
   });
 
-  it('R2: the cursor moves only after the handler of that item succeeded', async () => {
+  it('R2: the cursor moves only after the handler of its item has succeeded', async () => {
     const cursors: unknown[] = [];
     const { type } = storyProcessor({
       each: async (_letter, context) => {
@@ -37,7 +37,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(cursors).toEqual([null, null, 0, 0, 1, 1]);
   });
 
-  it('R2: an item whose handler failed is handled again, and none before it', async () => {
+  it('R2: a retry starts with the failed item and repeats no earlier item', async () => {
     let failures = 1;
     const { type, story } = storyProcessor({
       each: (letter) => {
@@ -50,7 +50,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(story).toEqual(['start', 'a', 'b', 'end retry', 'resume', 'c', 'd', 'e', 'complete', 'end complete']);
   });
 
-  it('R3: maxRuntimeMs alone never ends a run before its first item is finished, and then soon', async () => {
+  it('R3: maxRuntimeMs never ends a run before its first item is finished, and ends it soon after', async () => {
     const { type, story } = storyProcessor(
       { each: () => new Promise((resolve) => setTimeout(resolve, 5)) },
       { maxRuntimeMs: 1, checkpoint: { everyMs: 600_000 } },
@@ -62,7 +62,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(story).toEqual(['start', 'a', 'b', ...cut, 'c', 'complete', 'end complete']);
   });
 
-  it('R6: after maxRuntimeMs a job goes behind the others, after a shutdown it is the next on Redis', async () => {
+  it('R6: a job goes to the end of the queue after maxRuntimeMs, and on Redis to its head at a shutdown', async () => {
     const order: string[] = [];
     const { type, script } = storyProcessor({}, { maxRuntimeMs: 1 });
     script.each = async (letter) => {
@@ -93,7 +93,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(order).toEqual(queues.backend === 'redis' ? ['a', 'b', 'x', 'y'] : ['a', 'x', 'y', 'b']);
   });
 
-  it('R7: at the end of a run come checkpoint, hooks, and then the job settles, once', async () => {
+  it('R7: a run saves its checkpoint, calls its hooks, and then settles the job, once', async () => {
     const seen: string[] = [];
     const hold = new Hold('b');
     const { type } = storyProcessor({
@@ -121,7 +121,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     ]);
   });
 
-  it('R7: a hook that throws is logged and keeps no job from settling', async () => {
+  it('R7: an interrupt or end hook that throws is logged, and the job still settles', async () => {
     const hold = new Hold('b');
     const { type, story } = storyProcessor({
       each: hold.each,
@@ -176,7 +176,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(story).toEqual(expected);
   });
 
-  it('R12: an empty source completes at once, with its hooks', async () => {
+  it('R12: a job with an empty source calls its hooks and completes at once', async () => {
     const { type, story } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', { letters: '' }));
@@ -185,7 +185,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(story).toEqual(['start', 'complete', 'end complete']);
   });
 
-  it('R12: a builder that returns null says "nothing to do": the job completes without hooks', async () => {
+  it('R12: a job whose builder returns null completes without calling hooks', async () => {
     const { type, story } = storyProcessor({ build: () => null });
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
@@ -194,7 +194,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(story).toEqual([]);
   });
 
-  it('R12, R23: a job that came to nothing in a later run starts anew when it is retried by hand', async () => {
+  it('R12, R23: a retried job starts from the beginning if its builder returned null in a later run', async () => {
     let nothing = false;
     const { type, story } = storyProcessor({
       build: ({ cursor }, enumerators) => (nothing ? null : enumerators.array(['a', 'b'], { cursor: cursor as null })),
@@ -213,7 +213,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(story.slice(4)).toEqual(['start', 'a', 'interrupt retryIn', 'end interrupt']);
   });
 
-  it('R1: whatever can be awaited is awaited before the item counts as finished', async () => {
+  it('R1: a run awaits any thenable that a handler returns before the item counts as finished', async () => {
     const finished: string[] = [];
     const { type } = storyProcessor({
       each: (letter) =>
@@ -230,7 +230,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(finished).toEqual(['a', 'b', 'c']);
   });
 
-  it('awaits a size that is no Promise, as of Prisma, and drops one that is no number', async () => {
+  it('a run awaits a size that is a thenable, as in Prisma, and ignores a size that is not a number', async () => {
     for (const [given, size] of [
       [{ then: (resolve: (size: number) => void) => resolve(3) }, 3],
       ['3', undefined],
@@ -251,7 +251,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     }
   });
 
-  it('R2: a generator that yields one cursor object again and again, changed, loses nothing', async () => {
+  it('R2: a generator that reuses and changes one cursor object loses no item', async () => {
     const hold = new Hold('b');
     const { type, story, script } = storyProcessor({
       build: ({ cursor }) =>
@@ -276,7 +276,7 @@ describeQueues('iterating and resuming', BOTH, (queues) => {
     expect(story.filter((event) => event.length === 1)).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('retryIn holds also when a shutdown was asked before: the job resumes when it said', async () => {
+  it('retryIn() delays the job also when a shutdown was requested before', async () => {
     const hold = new Hold('b');
     const { type } = storyProcessor({
       each: async (letter, context) => {

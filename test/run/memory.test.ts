@@ -14,11 +14,11 @@ const build = enumeratorBuilder();
 const PAGES = 8;
 const ROWS = 5;
 
-/** Pages of rows; what is still in memory of them can be counted. */
+/** Pages of rows. It counts those that are still in memory. */
 class Pages {
   readonly #refs: WeakRef<object>[] = [];
 
-  /** `ROWS` rows behind the key `after`. */
+  /** The next `ROWS` rows after the key `after`. */
   readonly fetch = async (after: number | null): Promise<{ id: number }[]> => {
     const start = (after ?? -1) + 1;
     if (start >= PAGES * ROWS) return [];
@@ -50,9 +50,9 @@ const SOURCES: Readonly<Record<string, (pages: Pages) => EnumeratorLike<unknown>
   take: (pages) => build.take(SOURCES.keyset?.(pages) as EnumeratorLike<unknown>, PAGES * ROWS),
 };
 
-describe('a run', () => {
+describe('memory of a run', () => {
   it.each(Object.keys(SOURCES))(
-    'over %s has two pages in memory at most: the one in hand and the one ahead',
+    'a run over %s holds at most two pages in memory: the current one and the one read ahead',
     async (name) => {
       const pages = new Pages();
       const interruption = new InterruptionRequest();
@@ -61,7 +61,7 @@ describe('a run', () => {
       await itemLoop({
         reader: readerOf((SOURCES[name] as (typeof SOURCES)[string])(pages), 0),
         handle: async () => {
-          await new Promise((resolve) => setImmediate(resolve)); // the page ahead comes
+          await new Promise((resolve) => setImmediate(resolve)); // the next page is read ahead
           if (item++ % ROWS === 0) inMemory.push(pages.inMemory);
         },
         progress: new ProgressTracker(AT_THE_BEGINNING),

@@ -27,8 +27,8 @@ type Event =
   | { readonly type: 'trigger' }
   | { readonly type: string; readonly job: string; readonly isTriggered: boolean };
 
-describeQueues('any sequence of BullMQ commands against interruption', BOTH, (queues) => {
-  it('R1, R5, R11: no job, item or trigger is lost; start and complete come once, and no item twice', async () => {
+describeQueues('random sequences of BullMQ commands and interruptions', BOTH, (queues) => {
+  it('R1, R5, R11: each job calls start, complete and each item once, and no job or trigger is lost', async () => {
     const counts = new Map<string, number>();
     const sequence = fc.array(fc.constantFrom(...STEPS), { minLength: 8, maxLength: 18 });
     const property = fc.asyncProperty(sequence, fc.infiniteStream(fc.nat(99)), async (steps, dice) => {
@@ -47,7 +47,7 @@ describeQueues('any sequence of BullMQ commands against interruption', BOTH, (qu
     });
     const limits = { endOnFailure: true, interruptAfterTimeLimit: 240_000, markInterruptAsFailure: true };
     await fc.assert(property, { ...limits, numRuns: SEQUENCES, seed: Number(process.env.SEED ?? Date.now()) });
-    // Else it has shown nothing.
+    // Without these events the test proves nothing.
     for (const type of ['trigger', 'interrupt shutdown', 'interrupt retryIn', 'failed', 'complete'])
       expect(counts.get(type), type).toBeGreaterThan(0);
   }, 300_000);
@@ -85,7 +85,7 @@ class World {
     );
   }
 
-  /** Jobs that are interrupted in their midst, whatever follows. */
+  /** Adds jobs that are interrupted midway, whatever the random steps are. */
   async begin(): Promise<void> {
     for (const step of ['add', 'add', 'trigger'] as const) await this.take(step);
     await until('an item is handled', () => this.events.some(({ type }) => type === 'a'));
@@ -137,7 +137,7 @@ class World {
     }
   }
 
-  /** Lets everything come to its end; what is planned for later is left. */
+  /** Waits until all jobs have ended, except those planned for later. */
   async finish(): Promise<void> {
     const queue = this.#app.queue();
     await queue.resume();

@@ -23,7 +23,7 @@ interface Handled {
   readonly letter: string;
 }
 
-/** A job `abc` that has finished `a` when it is active, interrupted or parked, and that holds at `c` until its end is allowed. */
+/** A job `abc` that is active, interrupted or parked after `a`, and that holds at `c` until the test lets it end. */
 class Started {
   readonly #handled: Handled[] = [];
   readonly processor;
@@ -64,7 +64,7 @@ class Started {
     );
   }
 
-  /** What was handled, in order, `^` where a job began and `|` where it ended: of this job, or of the others up to its end and after it. */
+  /** The letters that this job handled, in order, and `|` at its end. */
   get own(): string {
     return this.#handled
       .filter(({ id, letter }) => id === this.job.id && letter !== '^')
@@ -72,6 +72,7 @@ class Started {
       .join('');
   }
 
+  /** The letters of other jobs: of those that began before this job ended, and of those that began later. */
   get others(): { readonly beside: readonly string[]; readonly afterwards: readonly string[] } {
     const end = this.#handled.findIndex(({ id, letter }) => id === this.job.id && letter === '|');
     const begun = new Set(this.#handled.slice(0, end).map(({ id }) => id));
@@ -81,7 +82,7 @@ class Started {
     return { beside: lettersOf(true), afterwards: lettersOf(false) };
   }
 
-  /** Adds the job by `add`, and gives the application to work on it with. */
+  /** Adds the job with `add` and returns the application that controls it. */
   async begin(add: (app: TestApp) => Promise<Job>): Promise<TestApp> {
     const { type } = this.processor;
     this.#app = await this.queues.start({ processors: [type] });
@@ -96,13 +97,13 @@ class Started {
     return this.#app;
   }
 
-  /** Lets the job end when all that may run beside it has been started. */
+  /** Lets the job end when all jobs that may run beside it have started. */
   async end(): Promise<void> {
     if (this.place === 'parked') await this.job.promote();
     if (this.place === 'interrupted') this.#app = await this.queues.start({ processors: [this.processor.type] });
     const queue = this.#app.queue();
-    // In the order in which a job moves: one that is in between is seen.
-    await until('all that may run beside it has been started', async () => {
+    // Read in the order in which a job moves, so that no moving job is missed.
+    await until('all jobs that may run beside it have started', async () => {
       const delayed = (await queue.getDelayed()) as Job[];
       const { waiting = 0, prioritized = 0 } = await queue.getJobCounts('waiting', 'prioritized');
       const active = (await queue.getActive()) as Job[];
@@ -116,7 +117,7 @@ class Started {
     expect(this.#starts.filter((id) => id === this.job.id)).toEqual([this.job.id]);
   }
 
-  /** What has become of the flow's parent, when that is certain. */
+  /** Waits until the flow's parent has the state of this outcome. */
   async settledParent(parent: Job, outcome: string): Promise<void> {
     const states: Record<string, string> = { runs: 'completed', fails: 'failed', 'waits for ever': 'waiting-children' };
     await this.#app.settled(parent, [states[outcome] as string]);
@@ -132,19 +133,19 @@ class Started {
   }
 }
 
-describeQueues('deduplication', BOTH, (queues) => {
+describeQueues('two triggers with the deduplication id of a started job', BOTH, (queues) => {
   const rows = tableUnder(document, 'Deduplication').flatMap(({ mode = '', ...cells }) =>
     PLACES.map((place) => [mode, place, cells[place] as string] as const),
   );
 
-  it.each(rows)('R5: %s of a job that is %s: %s', async (mode, place, outcome) => {
+  it.each(rows)('R5: %s while %s: %s', async (mode, place, outcome) => {
     const deduplication = optionsOf(mode, { id: 'one' }) as unknown as DeduplicationOptions;
     const started = new Started(queues, place);
     const app = await started.begin((own) => own.queue().add('story', { letters: 'abc' }, { deduplication }));
     const delay = deduplication.reschedule ? 300 : 0;
     const trigger = (letters: string) => app.queue().add('story', { letters }, { deduplication, delay });
     const first = await trigger('x');
-    // In the moment in which it looks for its predecessor it is active, and BullMQ keeps the next one for its end.
+    // While it looks for its predecessor it is active, and BullMQ would keep the next trigger until it ends.
     if (place === 'parked' && deduplication.keepLastIfActive) await app.settled(first, ['delayed']);
     await trigger('y');
     if (place === 'parked') {
@@ -157,20 +158,20 @@ describeQueues('deduplication', BOTH, (queues) => {
   });
 });
 
-describeQueues('a job scheduler', BOTH, (queues) => {
+describeQueues('a job scheduler that changes while its job is started', BOTH, (queues) => {
   const given = { yearly: '0 0 1 1 *', past: Date.now() - 10_000, later: Date.now() + LONG_MS };
   const rows = tableUnder(document, 'Job schedulers').flatMap(({ scheduler = '', ...cells }) =>
     PLACES.map((place) => [scheduler, place, cells[place] as string] as const),
   );
 
-  it.each(rows)('R5: %s whose job is %s: %s', async (scheduler, place, outcome) => {
+  it.each(rows)('R5: %s while %s: %s', async (scheduler, place, outcome) => {
     expect(outcome).toBe('kept');
     const repeat = optionsOf(scheduler, given) as RepeatOptions;
     const template = { name: 'story', data: { letters: 'abc' } };
     const started = new Started(queues, place);
     const app = await started.begin(async (own) => {
       const job = (await own.queue().upsertJobScheduler('nightly', repeat, template)) as Job;
-      // One that is due is taken by the worker meanwhile, and has nothing left to promote.
+      // The worker may have taken a job that is due: such a job cannot be promoted.
       const isDelayed = async () => (await own.queue().getJobState(job.id as string)) === 'delayed';
       if (await isDelayed()) await job.promote().catch(async (error) => expect(await isDelayed(), error).toBe(false));
       return job;
@@ -189,7 +190,7 @@ describeQueues('a child of a flow', BOTH, (queues) => {
     PLACES.map((place) => [child, place, cells[place] as string] as const),
   );
 
-  it.each(rows)('R5: %s that was %s: its parent %s', async (child, place, outcome) => {
+  it.each(rows)('R5: child %s after being %s: parent %s', async (child, place, outcome) => {
     const [, ending, options = '{}'] = /^(completes|fails)(?:, `(.*)`)?$/.exec(child) ?? [];
     const started = new Started(queues, place, ending === 'fails');
     let parent!: Job;
@@ -211,7 +212,7 @@ describeQueues('a child of a flow', BOTH, (queues) => {
   });
 });
 
-/** What became of the triggers. */
+/** The outcome of the triggers, in the words of the table. */
 function outcomeOf({ others: { beside, afterwards } }: Started): string {
   const triggers = [...beside, ...afterwards];
   if (triggers.length === 0) return 'dropped';
@@ -219,7 +220,7 @@ function outcomeOf({ others: { beside, afterwards } }: Started): string {
   return `${triggers.join(' and ')} ${runs} ${beside.length === 0 ? 'afterwards' : 'beside it'}`;
 }
 
-/** `{ id, ttl: 600000 }` as an object; names stand for what is given. */
+/** `{ id, ttl: 600000 }` as an object; names are replaced by their values in `given`. */
 function optionsOf(mode: string, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const pairs = mode
     .replaceAll(/[{}` ]/g, '')

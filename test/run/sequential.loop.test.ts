@@ -16,7 +16,7 @@ import { NEVER_RENEWS, recordWorkers } from '../support/workers.js';
 describeQueues('the event loop and the lock', BOTH, (queues) => {
   const workers = recordWorkers();
 
-  it('R13: a synchronous handler over a source in memory lets timers run and its lock be renewed', async () => {
+  it('R13: a synchronous handler over an in-memory source lets timers run and its lock be renewed', async () => {
     let renewals = 0;
     let ticks = 0;
     const timer = setInterval(() => ticks++, 5);
@@ -39,7 +39,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
     expect(ticks).toBeGreaterThan(spent() / 50);
   });
 
-  it('R13: a stop is seen within 100 ms of processor time by a synchronous handler', async () => {
+  it('R13: a synchronous handler stops within 100 ms of processor time at a shutdown', async () => {
     const began = new Gate();
     let spent: (() => number) | undefined;
     let lastItemMs = 0;
@@ -62,7 +62,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
     expect(processed).toBe((cursor as number) + 1);
   });
 
-  it('R13: microtasks alone do not starve the event loop', async () => {
+  it('R13: an async handler that never waits does not starve the event loop', async () => {
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
     const { type } = storyProcessor({
@@ -77,7 +77,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
     expect(await job.getState()).toBe('completed');
   });
 
-  it('R18: while a run goes on, its cursor is saved by time and by count', async () => {
+  it('R18: a running job saves its cursor by time and by count', async () => {
     for (const checkpoint of [{ everyMs: 20 }, { everyItems: 2, everyMs: 60_000 }]) {
       const hold = new Hold('d');
       const { type } = storyProcessor({
@@ -102,10 +102,10 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
   });
 
   it.each([
-    ['it ran out while nobody renewed it', true],
-    ['BullMQ could not renew it', false],
+    ['expired', true],
+    ['renewal failed', false],
   ])(
-    'R20: a worker whose lock is lost (%s) starts no further item, and can neither move the checkpoint nor finish the job',
+    'R20: a worker with a lost lock (%s) starts no item, moves no checkpoint and ends no job',
     async (_, runsOut) => {
       const [reached, release] = [new Gate(), new Gate()];
       const first = storyProcessor({
@@ -116,7 +116,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
         },
       });
       const second = storyProcessor();
-      // so long that the item is reached before it ends
+      // long enough that the item is reached before the lock expires
       const worker = { lockDuration: 2_400, ...(runsOut && { name: NEVER_RENEWS }), skipStalledCheck: true };
       const zombie = await queues.start({ processors: [first.type], iteration: { worker } });
       const job = await zombie.queue().add('story', { letters: 'abcde' });
@@ -126,7 +126,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
         processors: [second.type],
         iteration: { worker: { stalledInterval: 100 } },
       });
-      await until('the second worker has it', async () => {
+      await until('the second worker has the job', async () => {
         if (!runsOut)
           await zombie
             .queue()
@@ -135,7 +135,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
         return second.story.length > 0;
       });
       if (!runsOut)
-        await until('BullMQ has said so', () => queues.logs.some((line) => line.includes('could not renew lock')));
+        await until('BullMQ logs the loss', () => queues.logs.some((line) => line.includes('could not renew lock')));
       await rescuer.settled(job);
       const saved = await rescuer.iterations.status(job);
       release.open();
@@ -148,9 +148,9 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
     },
   );
 
-  it('R20: a synchronous handler whose lock is lost starts no further 64 items', async () => {
+  it('R20: a synchronous handler whose lock is lost starts at most 64 further items', async () => {
     let after = 0;
-    const lockDuration = 1_500; // a shorter one may be over before a busy backend has said that it is ours
+    const lockDuration = 1_500; // a shorter lock may expire before a busy backend has confirmed it
     const { type } = storyProcessor({
       build: ({ cursor }, enumerators) => enumerators.times(1e9, { cursor }),
       each: (_item, { job }) => {
@@ -166,9 +166,9 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
 });
 
 it.each([
-  { when: 'its checkpoint was saved', careful: false, at: 'items' },
-  { when: 'its item was marked as being handled', careful: true, at: 'careful item' },
-])('R20: a run that was frozen while $when starts no further item', async ({ careful, at }) => {
+  { when: 'it saves its checkpoint', careful: false, at: 'items' },
+  { when: 'it marks its item as being handled', careful: true, at: 'careful item' },
+])('R20: a run that freezes while $when starts no further item', async ({ careful, at }) => {
   let offsetMs = 0;
   let handled = 0;
   const interruption = new InterruptionRequest();
@@ -194,8 +194,8 @@ it.each([
   expect(handled).toBe(0);
 });
 
-describe('items that take time behind thousands that took none', () => {
-  /** How many of them had been handled at each checkpoint; each takes more than the time between two. */
+describe('slow items after thousands of fast items', () => {
+  /** How many slow items were handled at each checkpoint. Each takes longer than the checkpoint interval. */
   const savesBetween = async (count: number, handleSlow: () => unknown) => {
     const quick = 10_000;
     let now = Date.now();
@@ -220,11 +220,11 @@ describe('items that take time behind thousands that took none', () => {
   };
   const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
-  it('R18, R20: the clock is looked at before each that follows one that waited', async () => {
+  it('R18, R20: a run reads the clock before every item that follows a slow asynchronous item', async () => {
     expect(await savesBetween(20, () => new Promise(setImmediate))).toEqual(upTo(19));
   });
 
-  it('R18, R20: it is looked at before each synchronous one, when the first 16 have been found out', async () => {
+  it('R18, R20: a run reads the clock before every slow synchronous item after at most 16 of them', async () => {
     const [first = 0, ...next] = await savesBetween(40, () => {});
     expect(first).toBeLessThanOrEqual(16);
     expect(next).toEqual(upTo(39, first + 1));
@@ -232,7 +232,7 @@ describe('items that take time behind thousands that took none', () => {
 });
 
 describe('a clock that is set back', () => {
-  it('R13, R18: a synchronous handler still lets the event loop turn, its cursor be saved and its run time end', async () => {
+  it('R13, R18: a clock that is set back does not stop the event loop, checkpoints or maxRuntimeMs', async () => {
     const clock = { now: () => Date.now() + offsetMs };
     let offsetMs = 3_600_000;
     let saves = 0;
@@ -247,7 +247,7 @@ describe('a clock that is set back', () => {
       interruption,
       clock,
       options: resolveRunOptions({}, { maxRuntimeMs: 500, checkpoint: { everyMs: 20 } }),
-      stopped: () => handled > 5e8, // an end, should the clock never do it
+      stopped: () => handled > 5e8, // ends the test if the clock does not
       save: async () => void saves++,
     });
     let ticks = 0;

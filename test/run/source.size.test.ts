@@ -3,10 +3,10 @@ import { BOTH, describeQueues } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 
-describeQueues('the size of a source against what was handled', BOTH, (queues) => {
+describeQueues('warnings about the size of a source', BOTH, (queues) => {
   const warnings = () => queues.logs.filter((line) => line.startsWith('warn'));
 
-  /** A table of letters whose source leaves out what `isSeen` says. */
+  /** A table of letters whose source returns only the rows for which `isSeen` is true. */
   const table = (rows: string[], isSeen: (row: string) => boolean, each?: () => void) =>
     storyProcessor({
       each,
@@ -20,7 +20,7 @@ describeQueues('the size of a source against what was handled', BOTH, (queues) =
         }),
     });
 
-  it('says at the end that clearly fewer items were handled than were counted', async () => {
+  it('a job warns at its end when it handled clearly fewer items than its source counted', async () => {
     const { type, story } = table([...'abcde'], (row) => row < 'd');
     const app = await queues.start({ processors: [type] });
     await app.settled(await app.queue().add('story', {}));
@@ -29,7 +29,7 @@ describeQueues('the size of a source against what was handled', BOTH, (queues) =
     expect(warnings()).toEqual([expect.stringContaining('counted 5, handled 3')]);
   });
 
-  it('says nothing when the rest was deleted while the job ran', async () => {
+  it('a job does not warn when the remaining rows were deleted while it ran', async () => {
     const rows = [...'abcde'];
     const { type, story } = table(
       rows,
@@ -44,7 +44,7 @@ describeQueues('the size of a source against what was handled', BOTH, (queues) =
     expect(warnings()).toEqual([]);
   });
 
-  it('says nothing of a job that started at a cursor', async () => {
+  it('a job that starts at a cursor does not warn about its size', async () => {
     const { type, story } = table([...'abcde'], () => true);
     const app = await queues.start({ processors: [type] });
     await app.settled(await app.iterations.enqueue(type, {}, { cursor: 'c' }));
@@ -69,7 +69,7 @@ describeQueues('the size of a source against what was handled', BOTH, (queues) =
       { checkpoint: { everyItems: 1 } },
     );
 
-  it('says once that a job may never end when its handler moves each row ahead', async () => {
+  it('a job warns once that it may never end when its handler moves each row ahead', async () => {
     const rows = [1, 2, 3];
     const { type } = numbers(rows, (row) => {
       rows.push(Math.max(...rows) + 1);
@@ -85,7 +85,7 @@ describeQueues('the size of a source against what was handled', BOTH, (queues) =
     ]);
   });
 
-  it('says nothing when the source has grown, which its first count did not know', async () => {
+  it('a job does not warn when its source grows after the first count', async () => {
     const rows = [1, 2, 3];
     const { type } = numbers(rows, () => {
       if (rows.length < 60) rows.push(rows.length + 1);

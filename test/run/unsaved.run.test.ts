@@ -18,13 +18,13 @@ const RARELY = { everyMs: 600_000 };
 describeQueues('a run that loses its lock in its first item, before any checkpoint', BOTH, (queues) => {
   let app: TestApp;
 
-  /** Takes the job from the run, which may not write to it any more. */
+  /** Takes the job away from the run, which can then no longer write to it. */
   async function loseLock({ job }: IterationContext): Promise<void> {
     const other = (await app.queue().getJob(job.id as string)) as Job;
     await other.moveToWait(job.token as string);
   }
 
-  it('R11: the next run does not call start again', async () => {
+  it('R11: the next run does not call the start hook again', async () => {
     const runs: string[] = [];
 
     @Injectable()
@@ -46,7 +46,7 @@ describeQueues('a run that loses its lock in its first item, before any checkpoi
     expect(runs).toEqual(['start', 'item', 'item']);
   });
 
-  it('R11: the next run calls resume of a processor that has no start hook', async () => {
+  it('R11: the next run calls the resume hook of a processor without a start hook', async () => {
     const runs: string[] = [];
 
     @Injectable()

@@ -5,7 +5,7 @@ import { BOTH, describeQueues } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 
 describeQueues('hooks', BOTH, (queues) => {
-  it('R11: start once in the life of a job, resume at each later run, interrupt and end at each early end, complete once', async () => {
+  it('R11: a job calls start and complete once, resume in each later run, interrupt and end at each stop', async () => {
     const { type, story, script } = storyProcessor();
     const producer = await queues.start({ iteration: { workers: false } });
     const job = await producer.queue().add('story', { letters: 'abc' });
@@ -35,7 +35,7 @@ describeQueues('hooks', BOTH, (queues) => {
     ]);
   });
 
-  it('R11: complete, and no interrupt, when the last item coincides with an interruption', async () => {
+  it('R11: a run that is interrupted at its last item calls complete and not interrupt', async () => {
     const hold = new Hold('c');
     const { type, story } = storyProcessor({ each: hold.each });
     const app = await queues.start({ processors: [type] });
@@ -48,7 +48,7 @@ describeQueues('hooks', BOTH, (queues) => {
     expect((await reader.iterations.status(job)).state).toBe('completed');
   });
 
-  it('R11: fail when the job has failed for good, end at each failed run', async () => {
+  it('R11: a job calls end after each failed run, and fail once when it has failed permanently', async () => {
     const { type, story } = storyProcessor({
       each: (letter) => {
         if (letter === 'b') throw new Error('always');
@@ -61,7 +61,7 @@ describeQueues('hooks', BOTH, (queues) => {
     expect(story).toEqual(['start', 'a', ...retried, ...retried, 'fail always', 'end fail']);
   });
 
-  it('R11: cancel instead of complete when BullMQ cancels the job, which fails without a retry', async () => {
+  it('R11: a job that BullMQ cancels calls cancel instead of complete and fails without a retry', async () => {
     const workers: Worker[] = [];
     BullModule.workerClass = class extends Worker {
       constructor(...args: ConstructorParameters<typeof Worker>) {
@@ -83,7 +83,7 @@ describeQueues('hooks', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ state: 'cancelled', cursor: 1, processed: 2 });
   });
 
-  it('context.stop finishes the job after the item, as complete; silent without the complete hook', async () => {
+  it('context.stop() completes the job after the item, and with silent calls no complete hook', async () => {
     for (const silent of [false, true]) {
       const { type, story } = storyProcessor({
         each: (letter, context) => {
@@ -98,7 +98,7 @@ describeQueues('hooks', BOTH, (queues) => {
     }
   });
 
-  it('a user cannot swallow stop and retryIn with a catch: they take effect after the item', async () => {
+  it('a catch block in a handler does not swallow retryIn(), which takes effect after the item', async () => {
     const { type, story } = storyProcessor({
       each: (letter, context) => {
         try {
@@ -120,14 +120,14 @@ describeQueues('hooks', BOTH, (queues) => {
     ]);
   });
 
-  it('context.stop and context.retryIn may be taken out of the context', async () => {
+  it('a handler can destructure stop from its context', async () => {
     const { type, story } = storyProcessor({ each: (_letter, { stop }) => stop() });
     const app = await queues.start({ processors: [type] });
     await app.settled(await app.queue().add('story', {}));
     expect(story).toEqual(['start', 'a', 'complete', 'end complete']);
   });
 
-  it('context.stop in the start hook finishes the job before its first item', async () => {
+  it('context.stop() in the start hook completes the job before its first item', async () => {
     const { type, story } = storyProcessor({
       hook: (event, context) => {
         if (event === 'start') context.stop();
@@ -138,7 +138,7 @@ describeQueues('hooks', BOTH, (queues) => {
     expect(story).toEqual(['start', 'complete', 'end complete']);
   });
 
-  it('a stopped job handles no further item, also when its complete hook fails and is tried again', async () => {
+  it('a stopped job handles no further item when its complete hook fails and is retried', async () => {
     let failures = 1;
     const { type, story } = storyProcessor({
       each: (letter, context) => {
@@ -156,7 +156,7 @@ describeQueues('hooks', BOTH, (queues) => {
     expect(story.slice(8)).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
   });
 
-  it('R7: a state that a hook made and that cannot be saved is logged, and keeps no job from settling', async () => {
+  it('R7: a state from a hook that cannot be saved is logged, and the job still settles', async () => {
     const { type, story } = storyProcessor({
       hook: (event, context) => {
         if (event === 'end complete') context.state = new Date() as never;
@@ -171,13 +171,13 @@ describeQueues('hooks', BOTH, (queues) => {
     ).toBe(true);
   });
 
-  it('what the complete hook returns is what the job returns', async () => {
+  it('a job returns the value that its complete hook returns', async () => {
     const { type } = storyProcessor({ hook: (event) => (event === 'complete' ? { rows: 5 } : undefined) });
     const app = await queues.start({ processors: [type] });
     expect((await app.settled(await app.queue().add('story', {}))).returnvalue).toEqual({ rows: 5 });
   });
 
-  it('keeps the state of the user with the cursor, also what a hook makes of it', async () => {
+  it('a resumed job keeps context.state, including the changes of a hook', async () => {
     const hold = new Hold('b');
     const seen: unknown[] = [];
     const { type, script } = storyProcessor({
@@ -199,7 +199,7 @@ describeQueues('hooks', BOTH, (queues) => {
     expect(seen).toEqual([null, ['a'], ['a', 'b', 'end']]);
   });
 
-  it('keeps a state that is changed in place, and null again', async () => {
+  it('a job saves a state that is changed in place, and a state that is set to null again', async () => {
     const seen: unknown[] = [];
     const { type } = storyProcessor({
       each: (letter, context) => {
@@ -219,7 +219,7 @@ describeQueues('hooks', BOTH, (queues) => {
     expect(seen).toEqual([null, state, state, null]);
   });
 
-  it('logs one line at start, resume, interrupt, complete and fail, and none for an item', async () => {
+  it('a job logs one line at start, resume, interrupt, complete and fail, and none for an item', async () => {
     const hold = new Hold('b');
     const { type, script } = storyProcessor({ each: hold.each });
     const app = await queues.start({ processors: [type] });

@@ -8,15 +8,15 @@ import pg from 'pg';
 
 export type Query = <Row extends pg.QueryResultRow>(sql: string) => Promise<Row[]>;
 
-/** The sample's embedded server in a temporary folder of its own, looked into while the sample does not run. */
+/** The sample's embedded server in a temporary folder. Tests query it while the sample does not run. */
 export class EmbeddedDatabase {
   readonly #folder = mkdtempSync(join(tmpdir(), 'iteration-test-embedded-'));
 
   constructor(private readonly serverScript: string) {
-    chmodSync(this.#folder, 0o755); // PostgreSQL's user must get in
+    chmodSync(this.#folder, 0o755); // PostgreSQL's user needs access
   }
 
-  /** For whoever is to use it. */
+  /** The environment of the processes that use the server. */
   get env(): { TMPDIR: string } {
     return { TMPDIR: this.#folder };
   }

@@ -15,7 +15,7 @@ describe.concurrent('the sample app', () => {
   });
   afterAll(() => sample.remove());
 
-  it('says that all is right when the tables are as the files say', async ({ onTestFinished }) => {
+  it('the sample reports success when the tables match the files', async ({ onTestFinished }) => {
     const database = await createDatabase();
     onTestFinished(() => database.drop());
     const run = start(200, { DATABASE_URL: database.url, REDIS_URL: redisUrl() }, ['--fresh']);
@@ -24,7 +24,7 @@ describe.concurrent('the sample app', () => {
     expect(await actualTables(database.query)).toEqual(expectedTables(200));
   });
 
-  it('says what is wrong when a table is not as the files say', async ({ onTestFinished }) => {
+  it('the sample reports the difference when a table does not match the files', async ({ onTestFinished }) => {
     const database = await createDatabase();
     onTestFinished(() => database.drop());
     await createTables(database.query);
@@ -39,7 +39,7 @@ describe.concurrent('the sample app', () => {
     ]);
   });
 
-  it('R1, R14: carries on after Ctrl-C, three times, and has handled each row once', async (test) => {
+  it('R1, R14: the sample resumes after Ctrl-C, three times, and handles each row once', async (test) => {
     const database = await slowDatabase(test);
     await endThreeTimes(database, (run) => run.pressCtrlC());
     await database.use(async (query) => {
@@ -48,7 +48,7 @@ describe.concurrent('the sample app', () => {
     });
   });
 
-  it('R18: carries on after kill -9, three times, within 10 s', async (test) => {
+  it('R18: the sample resumes within 10 s after kill -9, three times', async (test) => {
     const database = await slowDatabase(test);
     await endThreeTimes(database, (run) => run.kill());
     await database.use(async (query) => {
@@ -67,7 +67,7 @@ describe.concurrent('the sample app', () => {
     return database;
   }
 
-  /** It carries on within 10 s, from when the application is up. */
+  /** Ends the sample three times. It must resume within 10 s after the application is up. */
   async function endThreeTimes({ env }: EmbeddedDatabase, end: (run: SampleRun) => Promise<void>): Promise<void> {
     let run = start(ROWS, env);
     for (let time = 1; time <= 3; time++) {
@@ -85,7 +85,7 @@ describe.concurrent('the sample app', () => {
   }
 });
 
-/** Of the server's databases one that hardly anybody else is in: the sample always uses the same prefix. */
+/** The URL of a database that is probably unused on the server: the sample always uses the same prefix. */
 function redisUrl(): string | undefined {
   const { REDIS_URL } = process.env;
   return REDIS_URL && new URL(`/${1 + (process.pid % 15)}`, REDIS_URL).href;
@@ -96,7 +96,7 @@ async function createTables(query: Query): Promise<void> {
   await query(`CREATE SCHEMA iteration_sample; SET search_path TO iteration_sample; ${tables}; RESET search_path`);
 }
 
-/** So slow that no job ends between two looks at the terminal; and it remembers which rows it was given again. */
+/** Slows the tables down, so that no job ends between two lines of the terminal, and records rows handled again. */
 async function slowDown(query: Query): Promise<void> {
   await createTables(query);
   await query(`

@@ -17,7 +17,7 @@ export interface BuiltSample {
   remove(): void;
 }
 
-/** The package and its sample as `npm run sample` builds them, in a place of their own: `dist` may be built anew meanwhile. */
+/** Builds the package and its sample as `npm run sample` does, in a temporary folder: `dist` may change meanwhile. */
 export function buildSample(): BuiltSample {
   const place = mkdtempSync(join(tmpdir(), 'iteration-test-sample-'));
   const dist = join(place, 'dist');
@@ -42,14 +42,14 @@ export function buildSample(): BuiltSample {
   };
 }
 
-/** What a line of the terminal says of a job's progress. */
+/** The progress of a job in a line of the terminal. */
 export interface ShownProgress {
   readonly job: string;
   readonly done: number;
   readonly total: number;
 }
 
-/** One start of the sample, and what it prints. */
+/** One start of the sample, and the lines that it prints. */
 export class SampleRun {
   readonly lines: string[] = [];
   readonly #process: ChildProcess;
@@ -58,7 +58,7 @@ export class SampleRun {
   constructor(main: string, { args, env }: { args: readonly string[]; env: Record<string, string | undefined> }) {
     const child = spawn(process.execPath, [main, ...args], {
       env: { ...process.env, REDIS_URL: undefined, DATABASE_URL: undefined, ...env },
-      detached: true, // a process group of its own, as in a terminal
+      detached: true, // its own process group, as in a terminal
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const input of [child.stdout, child.stderr]) {
@@ -74,7 +74,7 @@ export class SampleRun {
     return (code ?? signal) as number | string;
   }
 
-  /** As a terminal does it: to the whole process group. */
+  /** Sends SIGINT to the whole process group, as a terminal does. */
   async pressCtrlC(): Promise<void> {
     process.kill(-(this.#process.pid as number), 'SIGINT');
     expect(await this.exit()).toBe('SIGINT');
@@ -85,12 +85,12 @@ export class SampleRun {
     await this.exit();
   }
 
-  /** When the application is up. */
+  /** Resolves when the application is up. */
   up(): Promise<string> {
     return this.#until('the application is up', () => this.lines.find((line) => line.startsWith('Queue: ')));
   }
 
-  /** A job that has been seen to move in this run, and has enough left not to be over at once. */
+  /** A job that advanced in this run, and has enough items left not to end at once. */
   advance(): Promise<ShownProgress> {
     return this.#until('a job advances', () => {
       const first = new Map<string, number>();
@@ -102,7 +102,7 @@ export class SampleRun {
     });
   }
 
-  /** How the job was resumed. */
+  /** Where the job resumed. */
   async resumed(job: string): Promise<{ after: string; run: number; items: number }> {
     const pattern = new RegExp(`^Job ${job} .* resumed after (.+) \\(run (\\d+), (\\d+) items? processed\\)$`);
     const [, after, run, items] = await this.#until(`${job} is resumed`, () =>
@@ -113,7 +113,7 @@ export class SampleRun {
 
   #until<T>(what: string, condition: () => T | undefined): Promise<T> {
     return until(
-      () => `${what}; the sample said\n${this.lines.slice(-20).join('\n')}`,
+      () => `${what}; the sample printed\n${this.lines.slice(-20).join('\n')}`,
       () => {
         const found = condition();
         const { exitCode, signalCode } = this.#process;

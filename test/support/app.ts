@@ -11,15 +11,15 @@ import { until } from './until.js';
 export type Backend = 'redis' | 'postgres';
 export const BOTH: readonly Backend[] = ['redis', 'postgres'];
 
-/** What `BullModule.forRoot` is given: a private corner of Redis, or a schema. */
+/** The options of `BullModule.forRoot`: a private prefix in Redis, or a private schema. */
 export interface QueuePlace {
   readonly connection: object;
   readonly prefix?: string;
 }
 
-/** Declares a suite against real queues; each test has a place of its own, and its apps are closed at its end. */
+/** Declares a suite against real queues. Each test has its own place, and its apps are closed when it ends. */
 export function describeQueues(name: string, backends: readonly Backend[], suite: (queues: Queues) => void): void {
-  // Without a Redis these suites are left out; the global setup has said so, and in CI it has failed.
+  // Without Redis these suites are skipped; the global setup has printed a warning, and in CI it has failed.
   const reachable = backends.filter((backend) => backend !== 'redis' || process.env.REDIS_URL);
   describe.each(reachable)(`${name} (%s)`, (backend) => {
     const queues = new Queues(backend);
@@ -38,12 +38,12 @@ export interface AppOptions {
   readonly iteration?: IterationOptions;
 }
 
-/** A test's process has no shutdown hooks: the library warns of that after a second, which a slow test may last. */
+/** A test's process has no shutdown hooks: the library warns of that after a second, in slow tests. */
 const NO_HOOKS = /listens for SIGTERM/;
 
-/** Apps over one place: an app that is started again finds the jobs of the one before. */
+/** Apps over one place: an app that is started later finds the jobs of the apps before it. */
 export class Queues {
-  /** What Nest's Logger was given in this test. */
+  /** The lines of Nest's Logger in this test. */
   logs: string[] = [];
   readonly #apps = new Set<INestApplicationContext>();
   #database: TestDatabase | undefined;
@@ -115,7 +115,7 @@ export class Queues {
 export class TestApp {
   constructor(
     readonly nest: INestApplicationContext,
-    /** As a deploy ends it, but for the signal. */
+    /** Closes the app as a deploy does, but without the signal. */
     readonly close: () => Promise<void>,
   ) {}
 

@@ -5,7 +5,7 @@ import {
   TypeOrmEnumeratorBuilder,
 } from '../../lib/index.js';
 
-/** What a processor has injected. */
+/** The builder that Nest injects into a processor. */
 export function enumeratorBuilder(): EnumeratorBuilder {
   return new EnumeratorBuilder(
     new TypeOrmEnumeratorBuilder(),

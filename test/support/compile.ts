@@ -15,9 +15,9 @@ const PROJECT = {
   exclude: [],
 };
 
-/** Modules compiled with the library's source, in a folder of their own: tests may run twice at the same time. */
+/** Modules compiled with the library's source, in their own folder: two test runs may overlap. */
 export class Compiled {
-  /** What the compiler has to say against the modules; empty when they are right. */
+  /** The compiler's errors; empty when the modules compile. */
   readonly errors: string;
   readonly #folder: string;
 
@@ -31,7 +31,7 @@ export class Compiled {
     this.errors = status === 0 ? '' : `tsc exited with ${status}:\n${stdout}${stderr}`;
   }
 
-  /** What a module exports. */
+  /** The exports of a module. */
   import(name: string): Promise<unknown> {
     return import(join(this.#folder, 'dist', relative(ROOT, this.#folder), `${name}.js`));
   }

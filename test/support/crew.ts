@@ -1,18 +1,18 @@
 import { WorkerProcess } from './processes.js';
 
-/** So many workers, each of which is started again when it has died. */
+/** A fixed number of workers. Each one is replaced when it has died. */
 export class Crew<Config extends object> {
-  /** All that there were, in the order in which they were started. */
+  /** All processes so far, in the order in which they were started. */
   readonly processes: WorkerProcess<Config>[] = [];
   #dismissed = false;
 
   constructor(
-    /** Of each process; they are counted from 0. */
+    /** The configuration of each process, numbered from 0. */
     private readonly configOf: (index: number) => Config,
     private readonly program: string,
     private readonly options: {
       readonly size?: number;
-      /** What is to be done when a process has died, before the next one is started. */
+      /** Called when a process has died, before the next one is started. */
       readonly died?: (pid: number | undefined) => Promise<void>;
     } = {},
   ) {
@@ -23,27 +23,27 @@ export class Crew<Config extends object> {
     return this.processes.filter(({ child }) => child.exitCode === null && child.signalCode === null);
   }
 
-  /** How many were killed, or killed themselves. */
+  /** How many processes were killed or killed themselves. */
   get killed(): number {
     return this.processes.filter(({ child }) => child.signalCode === 'SIGKILL').length;
   }
 
-  /** What all of them said, process by process. */
+  /** The lines of all processes, process by process. */
   get lines(): string[] {
     return this.processes.flatMap(({ lines }) => lines);
   }
 
-  /** How often a line was said. */
+  /** How many lines match. */
   count(pattern: RegExp): number {
     return this.lines.filter((line) => pattern.test(line)).length;
   }
 
-  /** The items that a job handled, run by run, as often as it did. */
+  /** The items that a job handled, run by run, with repeats. */
   items(job: string): number[] {
     return this.handled(job).flatMap(({ items }) => items);
   }
 
-  /** What a job handled, run by run, and whether the run watched it. */
+  /** What a job handled, run by run, and whether the run was in careful mode. */
   handled(job: string): { items: number[]; run: number; isCareful: boolean }[] {
     const handled = this.lines.flatMap((line) => {
       const [, id, items = '', run, mode] = /^item (\S+) (\S+) (\d+) (\w+)$/.exec(line) ?? [];

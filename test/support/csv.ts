@@ -10,7 +10,7 @@ import type { Cursor } from '../../lib/cursor.js';
 import type { Enumerator } from '../../lib/enumerators/contract/index.js';
 import type { readerOf } from './pages.js';
 
-/** A function that makes files which are removed behind the tests. */
+/** Returns a function that writes files, which are removed after the tests. */
 export function temporaryFiles(): (content: string | Uint8Array) => string {
   const directory = mkdtempSync(join(tmpdir(), 'nestjs-iteration-csv-'));
   let files = 0;
@@ -22,7 +22,7 @@ export function temporaryFiles(): (content: string | Uint8Array) => string {
   };
 }
 
-/** A source that gives its bytes in chunks of these sizes, over and over. */
+/** A source that returns its bytes in chunks of these sizes, repeatedly. */
 export function chunked(bytes: Buffer, ...sizes: number[]): (range: { start: number }) => Readable {
   return ({ start }) => Readable.from(slices(bytes.subarray(start), sizes.length ? sizes : [65_536]));
 }
@@ -37,15 +37,15 @@ export function* slices(bytes: Buffer, sizes: readonly number[], served: (size: 
   }
 }
 
-/** One request, and how much of its answer was handed to the network. */
+/** One request, and how many bytes of its response were sent. */
 export interface Served {
   readonly range: string | undefined;
   bytes: number;
-  /** Whether the whole answer was asked for. */
+  /** Whether the whole response was sent. */
   finished: boolean;
 }
 
-/** Serves bytes as S3 does; `/cut` breaks off, `/stall` gives nothing from the byte 200,000 on. */
+/** Serves bytes as S3 does; `/cut` closes the connection early, `/stall` sends nothing from byte 200,000 on. */
 export function httpServer() {
   let server: Server;
   let content: Buffer = Buffer.alloc(0);
@@ -62,7 +62,7 @@ export function httpServer() {
       const body = Readable.from(slices(content.subarray(start), [16_384], (size) => (request.bytes += size)));
       return pipeline(body, response).then(
         () => (request.finished = true),
-        () => {}, // the reader wants no more
+        () => {}, // the reader stopped
       );
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -81,7 +81,7 @@ export function httpServer() {
         ).on('error', reject);
       });
   return {
-    /** What is asked for from now on. */
+    /** Sets the bytes to serve from now on. */
     serve(bytes: Buffer): Served[] {
       content = bytes;
       served.length = 0;

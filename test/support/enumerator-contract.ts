@@ -3,36 +3,36 @@ import { type Cursor, checkJson } from '../../lib/cursor.js';
 import { type At, type Enumerator, isThrottled, sourceOf } from '../../lib/enumerators/contract/index.js';
 
 export interface ContractCase<Item> {
-  /** Builds the enumerator as a processor would, anew for each run. */
+  /** Builds the enumerator for a run, as a processor does. */
   build(at: At): Enumerator<Item> | Promise<Enumerator<Item>>;
-  /** What names an item; by default the item itself. */
+  /** Identifies an item; by default by the item itself. */
   identify?(item: Item): unknown;
-  /** What names the records of an item that can be halved; by default the item is one. */
+  /** Identifies the records of an item that can be halved; by default the item is one record. */
   records?(item: Item): readonly unknown[] | Promise<readonly unknown[]>;
-  /** Whether the source says how many items it has, or not at all. */
+  /** Whether the source knows its number of items. */
   size: 'exact' | 'none';
-  /** Only of a source that is tried without any item. */
+  /** The source has no item. */
   isEmpty?: boolean;
-  /** The names of all items, in order. */
+  /** The identities of all items, in order. */
   expected: readonly unknown[] | (() => readonly unknown[] | Promise<readonly unknown[]>);
-  /** Bounds are tried between this many evenly spaced positions. */
+  /** Number of evenly spaced positions that are tried as start and end. */
   stretches?: number;
 }
 
-/** What every source must do. Call it once for each way a source can be built. */
+/** Declares the tests that every source must pass. Call it once for each way to build a source. */
 export function itKeepsTheEnumeratorContract<Item>(name: string, contract: ContractCase<Item>): void {
   const { identify = (item: Item) => item, stretches = 12 } = contract;
   const { records = (item: Item) => [identify(item)] } = contract;
   const expectedItems = async () => (typeof contract.expected === 'function' ? contract.expected() : contract.expected);
   const from = async (cursor: Cursor) => contract.build({ cursor: throughJson(cursor) });
 
-  it(`${name}: gives every item once, in order`, async () => {
+  it(`${name}: returns every item once, in order`, async () => {
     const expected = await expectedItems();
     expect(expected.length === 0).toBe(contract.isEmpty === true);
     expect((await all(await from(null))).map(([item]) => identify(item))).toEqual(expected);
   });
 
-  it(`R1: ${name}: interrupted after every position and resumed, loses and repeats nothing`, async () => {
+  it(`R1: ${name}: resumes after every position, nothing lost or repeated`, async () => {
     const seen: unknown[] = [];
     let cursor: Cursor = null;
     for (;;) {
@@ -45,13 +45,13 @@ export function itKeepsTheEnumeratorContract<Item>(name: string, contract: Contr
     expect(seen).toEqual(await expectedItems());
   });
 
-  it(`R8: ${name}: its cursors are exact in JSON and differ`, async () => {
+  it(`R8: ${name}: has unique cursors that are exact in JSON`, async () => {
     const cursors = (await all(await from(null))).map(([, cursor]) => cursor);
     for (const cursor of cursors) checkJson(cursor);
     expect(new Set(cursors.map((cursor) => JSON.stringify(cursor))).size).toBe(cursors.length);
   });
 
-  it(`${name}: starts after any cursor and ends at any`, async () => {
+  it(`${name}: starts after any cursor and ends at any cursor`, async () => {
     const items = await all(await from(null));
     const positions = evenly(items.length, stretches);
     for (const start of positions) {
@@ -68,14 +68,14 @@ export function itKeepsTheEnumeratorContract<Item>(name: string, contract: Contr
     }
   });
 
-  it(`${name}: has ${contract.size === 'exact' ? 'its whole size' : 'no size'}, wherever it starts`, async () => {
+  it(`${name}: has ${contract.size === 'exact' ? 'its whole size' : 'no size'} at any start`, async () => {
     const items = await all(await from(null));
     const middle = items[Math.floor(items.length / 2)];
     const size = contract.size === 'exact' ? (await expectedItems()).length : undefined;
     for (const cursor of [null, middle ? middle[1] : null]) expect(await (await from(cursor)).size?.()).toBe(size);
   });
 
-  it(`R24: ${name}: is halved down to single records, each half with its cursor, or is one record`, async () => {
+  it(`R24: ${name}: halves down to single records with exact cursors`, async () => {
     const enumerator = await from(null);
     const halveAll = async (item: Item, before: Cursor, cursor: Cursor): Promise<void> => {
       const names = await records(item);
@@ -97,7 +97,7 @@ export function itKeepsTheEnumeratorContract<Item>(name: string, contract: Contr
     }
   });
 
-  it(`${name}: is at its end after its last cursor`, async () => {
+  it(`${name}: has no item after its last cursor`, async () => {
     const last = (await all(await from(null))).at(-1);
     if (last) expect(await all(await from(last[1]))).toEqual([]);
   });
@@ -118,7 +118,7 @@ async function first<Item>(enumerator: Enumerator<Item>): Promise<readonly [Item
   return undefined;
 }
 
-/** All items up to and including `until`, read as a run does, but for its pauses. */
+/** All items up to and including `until`, read as a run does, without its pauses. */
 async function drained<Item>(enumerator: Enumerator<Item>, until: Cursor): Promise<Item[]> {
   const items: Item[] = [];
   const reader = sourceOf(enumerator).read({ until });

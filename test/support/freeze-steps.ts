@@ -1,7 +1,7 @@
 /** How a job ends on the worker that is frozen. */
 export type FreezeEnd = 'complete' | 'delay' | 'wait' | 'fail' | 'retry';
 
-/** Where runs are held when their process is frozen, by how they end there: before a command is sent, or its answer handled. */
+/** Steps at which runs are held while their process is frozen, by the way the run ends. */
 const STEPS: Readonly<Record<FreezeEnd, readonly string[]>> = {
   complete: [
     'build',
@@ -40,7 +40,7 @@ const STEPS: Readonly<Record<FreezeEnd, readonly string[]>> = {
   retry: ['before save retry', 'after save retry', 'hook end retry', 'before retryJob', 'after retryJob'],
 };
 
-/** What the other worker is at when the frozen one thaws. */
+/** The state of the other worker when the frozen one thaws. */
 export type Meanwhile = 'done' | 'at an item';
 
 export interface FrozenJob {
@@ -51,16 +51,16 @@ export interface FrozenJob {
 
 const MEANWHILE: readonly Meanwhile[] = ['done', 'at an item'];
 
-/** By their ids. */
+/** The jobs, by id. */
 export const FROZEN_JOBS: ReadonlyMap<string, FrozenJob> = new Map(
   MEANWHILE.flatMap((meanwhile) =>
     (Object.keys(STEPS) as FreezeEnd[]).flatMap((end) => STEPS[end].map((step) => ({ step, end, meanwhile }))),
   ).map((job) => [`${job.step}, the other is ${job.meanwhile}`, job]),
 );
 
-/** Its handler is synchronous: the process is frozen in the midst of it. */
+/** A job with a synchronous handler, during which the process freezes. */
 export const SYNCHRONOUS = 'synchronous';
-/** It completes when all others are held, and with the answer another job is claimed, one of those that were put back. */
+/** A job that completes when all others are held. The answer claims another job, one of those that were put back. */
 export const CLAIMER = 'claimer';
 export const CLAIMED = 'claimed';
 
@@ -69,12 +69,14 @@ export const ITEMS = 4;
 export const END_ITEM = 2;
 
 const concurrency = FROZEN_JOBS.size + 2;
-/** It looks for no stalled jobs: on a slow machine, whose locks end before they are renewed, it would take its own again. */
+/**
+ * Without the stalled check: on a slow machine, whose locks expire before their renewal, it would retake its own jobs.
+ */
 export const FROZEN_WORKER = { concurrency, lockDuration: 6_000, skipStalledCheck: true } as const;
-/** Its locks do not end: the frozen worker has no right to take a job again when it has thawed. */
+/** Its locks do not expire: the thawed worker must not take a job again. */
 export const OTHER_WORKER = { concurrency, lockDuration: 60_000, stalledInterval: 250 } as const;
 
-/** What a worker is told by its test. */
+/** The configuration that the test gives a worker. */
 export interface FreezesConfig {
   readonly place: object;
   readonly postgresQueue: boolean;

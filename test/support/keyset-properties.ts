@@ -26,9 +26,9 @@ export type KeyName = keyof KeyRow;
 export interface KeysetWorld<Item> {
   readonly source: string;
   readonly database: string;
-  /** What may be in a key; all by default. */
+  /** Columns that a key may have; all by default. */
   readonly columns?: readonly KeyName[];
-  /** The table holds exactly these rows. */
+  /** Replaces the rows of the table. */
   reset(rows: readonly KeyRow[]): Promise<void>;
   insert(rows: readonly KeyRow[]): Promise<void>;
   remove(ids: readonly number[]): Promise<void>;
@@ -132,7 +132,7 @@ function caseOf(columns: readonly KeyName[]): fc.Arbitrary<Case> {
   });
 }
 
-/** The model: a sorted array of rows, and how far it is finished. */
+/** The model: a sorted array of rows, and the position up to which they are finished. */
 class SortedRows implements Model {
   #rows: KeyRow[];
   #position: KeyRow | undefined;
@@ -147,11 +147,11 @@ class SortedRows implements Model {
   }
 
   rest(): readonly number[] {
-    return this.#behind().map(({ id }) => id);
+    return this.#unfinished().map(({ id }) => id);
   }
 
   finish(records: number): void {
-    this.#position = this.#behind()[records - 1] ?? this.#position;
+    this.#position = this.#unfinished()[records - 1] ?? this.#position;
   }
 
   async change(run: number): Promise<void> {
@@ -163,7 +163,7 @@ class SortedRows implements Model {
     this.#rows = [...this.#rows.filter((row) => !gone.includes(row)), ...fresh].sort(this.#compare);
   }
 
-  #behind(): readonly KeyRow[] {
+  #unfinished(): readonly KeyRow[] {
     const position = this.#position;
     return position ? this.#rows.filter((row) => this.#compare(row, position) > 0) : this.#rows;
   }

@@ -3,12 +3,12 @@ import { expect } from 'vitest';
 const TICK_MS = 10;
 /** Some milliseconds of work. */
 const STEPS = 2_000_000;
-/** A machine that is late for more than this share of the time proves nothing about time. */
+/** On a machine that is late for more than this share of the time, a measured time proves nothing. */
 const MOST = 0.9;
 
 /**
- * Measures how long something takes, and how late this machine was meanwhile: by how much a timer of this very process was
- * served too late, or a small computation took longer than it does undisturbed. No bound may hang on that.
+ * Measures how long something takes, and how late this machine was meanwhile: how much too late a timer of this process
+ * fired, or how much longer a small computation took than usual. The lateness extends every bound.
  */
 export class Lateness {
   readonly #startedAt = performance.now();
@@ -17,13 +17,13 @@ export class Lateness {
   #shortestMs = Infinity;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param options.computing For what needs the processor; otherwise for what mostly waits. */
+  /** @param options.computing Measures work that needs the processor, rather than work that mostly waits. */
   constructor({ computing = false }: { readonly computing?: boolean } = {}) {
     this.#computing = computing;
     this.#tick();
   }
 
-  /** Fails when it took longer than the bound, and longer than that the machine was late. */
+  /** Fails when the work took longer than the bound plus the lateness of the machine. */
   expectWithin(boundMs: number, rule: string, tookMs = performance.now() - this.#startedAt): void {
     clearTimeout(this.#timer);
     const lateMs = Math.round(this.#lateMs);
@@ -46,7 +46,7 @@ export class Lateness {
   }
 }
 
-/** @returns How long it took, in milliseconds. */
+/** @returns the duration in milliseconds. */
 function compute(): number {
   const startedAt = performance.now();
   let sum = 0;

@@ -2,7 +2,7 @@ import type { Cursor } from '../../lib/cursor.js';
 import type { At, EnumeratorLike } from '../../lib/enumerators/contract/index.js';
 import type { EnumeratorBuilder } from '../../lib/index.js';
 
-/** Ways to iterate over a list, each another kind of source; a position of the list is named by its index. */
+/** Kinds of sources over a list. The index of an item in the list names its position. */
 export const KINDS = {
   array: (build, items, at) => build.array(items, at),
   generator: (_, items, at) => generate(items, at),

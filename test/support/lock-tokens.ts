@@ -1,12 +1,14 @@
 import { BullModule } from '@nestjs/bullmq';
 import { Worker } from 'bullmq';
 
-/** What the tokens of a process begin with. */
+/** The prefix of the lock tokens of a process. */
 export function tokensOf(pid: number | undefined): string {
   return `process ${pid}:`;
 }
 
-/** The tokens of the locks that this process takes name it: when it has died, its test ends them (`dead-locks.ts`). */
+/**
+ * Puts the process id into this process's lock tokens: its test expires the locks after its death (`dead-locks.ts`).
+ */
 export function nameLockTokens(): void {
   BullModule.workerClass = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {

@@ -22,7 +22,7 @@ interface LoopOptions {
   readonly save?: (running: Running) => Promise<void>;
 }
 
-/** The loop of a run by itself: without a queue, a lock that expires, or failures that are overcome. */
+/** The loop of a run alone: without a queue, an expiring lock, or retries of failures. */
 export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
   const { clock = { now: () => Date.now() }, handle, interruption, progress, reader } = parts;
   const executor = {

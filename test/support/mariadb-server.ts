@@ -18,7 +18,7 @@ export function hasMariaDb(): boolean {
   return program('mariadbd') !== undefined && program('mariadb-install-db') !== undefined;
 }
 
-/** A private mariadbd with empty tables of its own, ready for connections. */
+/** Starts a private mariadbd with empty system tables, ready for connections. */
 export async function startMariaDb(): Promise<MariaDbServer> {
   const directory = mkdtempSync(join(tmpdir(), 'iteration-test-mariadb-'));
   const data = join(directory, 'data');
@@ -33,7 +33,7 @@ export async function startMariaDb(): Promise<MariaDbServer> {
     [
       ...['--no-defaults', `--datadir=${data}`, `--port=${port}`, '--bind-address=127.0.0.1'],
       ...[`--socket=${join(directory, 'socket')}`, `--pid-file=${join(directory, 'pid')}`],
-      `--tmpdir=${directory}`, // another server that starts removes the temporary tables that it finds in its own
+      `--tmpdir=${directory}`, // a server that starts removes the temporary tables of its tmpdir
       ...['--innodb-flush-log-at-trx-commit=0', '--skip-log-bin', '--skip-name-resolve'],
       ...asRoot,
     ],
@@ -61,7 +61,7 @@ export async function startMariaDb(): Promise<MariaDbServer> {
   };
 }
 
-/** The server of this machine, where root needs no password; undefined: there is none. */
+/** The server of this machine, if root needs no password; undefined without one. */
 export async function localMariaDb(): Promise<string | undefined> {
   const url = 'mysql://root@127.0.0.1:3306';
   try {
@@ -72,7 +72,7 @@ export async function localMariaDb(): Promise<string | undefined> {
   }
 }
 
-/** Debian keeps daemons where the PATH of a user does not look. */
+/** The path of a program. Debian keeps daemons outside the PATH of a user. */
 function program(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/usr/bin'];
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));

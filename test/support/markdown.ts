@@ -4,9 +4,12 @@ import { readFileSync } from 'node:fs';
 export interface Block {
   readonly language: string;
   readonly text: string;
-  /** The heading that it stands under. */
+  /** The heading above the block. */
   readonly heading: string;
-  /** A name for the module that is made of it: of a first line `// users.ts` it is `users`, else `line-12`, where it begins. */
+  /**
+   * The name of the block's module: `users` for a first line `// users.ts`; otherwise `line-12`, where the block
+   * begins.
+   */
   readonly module: string;
 }
 

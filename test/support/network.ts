@@ -1,9 +1,9 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { freePort } from './ports.js';
 
-/** A network between a client and a server on this machine, which can be cut. */
+/** A proxy between a client and a server on this machine that can cut the connection. */
 export class Network {
-  /** Each end of a connection, and the other. */
+  /** Each end of a connection, with its other end. */
   readonly #ends = new Map<Socket, Socket>();
   #silent = false;
   #server: Server | undefined;
@@ -26,13 +26,13 @@ export class Network {
     for (const end of this.#ends.keys()) end.destroy();
   }
 
-  /** Nothing comes through any more, and nobody is told. */
+  /** Stops all traffic, but keeps the connections open. */
   silence(): void {
     this.#silent = true;
     for (const end of this.#ends.keys()) end.unpipe().pause();
   }
 
-  /** What was sent meanwhile arrives. */
+  /** Resumes the traffic, and delivers what was sent meanwhile. */
   speak(): void {
     this.#silent = false;
     for (const [one, other] of this.#ends) one.pipe(other);

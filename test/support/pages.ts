@@ -1,7 +1,7 @@
 import type { Cursor } from '../../lib/cursor.js';
 import { type Enumerator, isThrottled, type Page, sourceOf } from '../../lib/enumerators/contract/index.js';
 
-/** The pages of an enumerator as a run reads them, up to and including `until`; one that is throttled fails. */
+/** The pages of an enumerator as a run reads them, up to and including `until`. A throttled enumerator throws. */
 export function readerOf<Item>(enumerator: Enumerator<Item>, until: Cursor = null) {
   const reader = sourceOf(enumerator).read({ until });
   return {

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { CheckpointKey, Committed, Holder, TransactionHost } from '../../lib/definition/transaction.host.js';
 
-/** A transaction host of a user's own, over node-postgres. */
+/** A custom transaction host, over node-postgres. */
 export class PgTransactionHost implements TransactionHost<pg.PoolClient> {
   constructor(readonly pool: pg.Pool) {}
 

@@ -8,7 +8,7 @@ import { until } from './until.js';
 
 const PROCESSES = fileURLToPath(new URL('../processes/', import.meta.url));
 
-/** A worker in a process of its own, one of the programs of `test/processes`, and all that it said. */
+/** A worker in its own process, one of the programs of `test/processes`, and all lines that it printed. */
 export class WorkerProcess<Config extends object = WorkerConfig> {
   readonly lines: string[] = [];
   readonly child: ChildProcess;
@@ -26,10 +26,10 @@ export class WorkerProcess<Config extends object = WorkerConfig> {
     this.exited = once(this.child, 'close').then(([code, signal]) => ({ code, signal }));
   }
 
-  /** The first line that matches, once it is there. */
+  /** Resolves with the first line that matches. */
   said(pattern: RegExp): Promise<string> {
     return until(
-      () => `the worker says ${pattern}; it said\n${this.lines.slice(-20).join('\n')}`,
+      () => `the worker prints ${pattern}; it printed\n${this.lines.slice(-20).join('\n')}`,
       () => {
         const line = this.lines.find((said) => pattern.test(said));
         if (!line && (this.child.exitCode ?? this.child.signalCode) !== null)

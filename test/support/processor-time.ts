@@ -1,6 +1,6 @@
 /**
- * How much processor time this process has used since, in milliseconds. Where nothing but a computation is measured it is
- * what a clock would say on a machine that does nothing else, however busy this one is.
+ * Returns a function that measures the processor time of this process since the call, in milliseconds. For a pure
+ * computation, this is the time that it would take on an idle machine.
  */
 export function processorTime(): () => number {
   const since = process.cpuUsage();

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Vitest's global setup: what the properties of the sources were tried with, as a table at the end. */
+/** Vitest's global setup: prints a table of the tried properties of the sources at the end. */
 export default function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'iteration-properties-'));
   const path = join(folder, 'lines');

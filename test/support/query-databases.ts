@@ -3,7 +3,7 @@ import { createDatabase, createMariaDatabase } from './database.js';
 
 export type DatabaseName = 'postgresql' | 'mariadb' | 'sqlite';
 
-/** Those that can be reached; the global setup has said which one cannot, and in CI it has failed. */
+/** The reachable databases. The global setup has printed which one is missing, and in CI it has failed. */
 export const DATABASES: readonly DatabaseName[] = process.env.MARIADB_URL
   ? ['postgresql', 'mariadb', 'sqlite']
   : ['postgresql', 'sqlite'];

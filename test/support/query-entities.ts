@@ -16,7 +16,7 @@ export class Address {
   town!: string;
 }
 
-/** Its properties and its columns have each other's names, to show what is taken for what. */
+/** A property and a column share a name but not the data, so that a mix-up shows. */
 @Entity('member')
 export class Member {
   @PrimaryColumn({ name: 'member_no' })
@@ -55,7 +55,7 @@ export class Letter {
   @PrimaryGeneratedColumn()
   id!: number;
 
-  /** The name of another column of a member. */
+  /** Shares its name with another column of a member. */
   @Column({ name: 'letter_title' })
   title!: string;
 

@@ -9,7 +9,7 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** One number from 0 to 1 for these words: what is decided by it is decided alike in every process. */
+/** One number from 0 to 1 for these words, the same in every process. */
 export function chanceOf(...words: readonly (string | number)[]): number {
   let hash = 0x811c9dc5; // FNV-1a
   for (const character of words.join('/')) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);

@@ -13,7 +13,7 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** Whether there is a redis-server to start. */
+/** Whether redis-server is installed. */
 export function hasRedisServer(): boolean {
   try {
     execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
@@ -23,7 +23,7 @@ export function hasRedisServer(): boolean {
   }
 }
 
-/** A private redis-server that keeps nothing, ready for connections. */
+/** Starts a private redis-server without persistence, ready for connections. */
 export async function startRedis(): Promise<RedisServer> {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'iteration-test-redis-'));

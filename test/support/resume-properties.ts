@@ -5,26 +5,26 @@ import { expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
 import type { At, Enumerator } from '../../lib/enumerators/contract/index.js';
 
-/** How many cases a property is tried with; the seed makes a failure come again. */
+/** Number of random cases per property; the seed reproduces a failure. */
 const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_121);
 
-/** What a source has to give, as a plain sorted array knows it. */
+/** What a source must return, computed from a plain sorted array. */
 export interface Model {
-  /** What names each record that is left, in order. */
+  /** The identities of the unfinished records, in order. */
   rest(): readonly unknown[];
-  /** So many of {@link rest} are finished. */
+  /** Finishes the first records of {@link rest}. */
   finish(records: number): void;
-  /** Called between two runs: changes the source and the model alike. */
+  /** Called between two runs: changes the source and the model in the same way. */
   change?(run: number): Promise<void>;
 }
 
 /** One generated case. */
 export interface Scenario<Item> {
   readonly model: Model;
-  /** Builds the enumerator as a processor would, anew for each run. */
+  /** Builds the enumerator for a run, as a processor does. */
   build(at: At): Enumerator<Item> | Promise<Enumerator<Item>>;
-  /** How many items each run finishes before it is interrupted; the last one goes to the end. */
+  /** How many items each run finishes before its interruption. A last run goes to the end. */
   readonly stops: readonly number[];
 }
 
@@ -33,13 +33,13 @@ export interface Property<Item, Case> {
   readonly database?: string;
   readonly cases: fc.Arbitrary<Case>;
   begin(generated: Case): Promise<Scenario<Item>>;
-  /** What names the records of an item; by default the item is one record, and its own name. */
+  /** Identifies the records of an item; by default the item is one record. */
   records?(item: Item): readonly unknown[] | Promise<readonly unknown[]>;
 }
 
 /**
- * R1 over random cases: interrupted anywhere any number of times, and changed between the runs, a source gives exactly what
- * the model says is left. What was tried is reported, for the table at the end of the tests.
+ * R1 over random cases: interrupted anywhere, any number of times, and changed between runs, a source returns exactly
+ * the rest of the model. Reports the tried cases for the table at the end of the tests.
  */
 export function itResumesExactly<Item, Case>(name: string, property: Property<Item, Case>): void {
   const { source, database = '-', records = (item: Item) => [item] } = property;

@@ -8,8 +8,8 @@ import { freePort } from './ports.js';
 import { hasRedisServer, startRedis } from './redis-server.js';
 
 /**
- * Vitest's global setup: REDIS_URL, DATABASE_URL and MARIADB_URL for every suite. What the environment does not name is
- * started here and stopped at the end.
+ * Vitest's global setup: sets REDIS_URL, DATABASE_URL and MARIADB_URL for every suite. Starts the servers that the
+ * environment does not name, and stops them at the end.
  */
 export default async function setup(): Promise<() => Promise<void>> {
   const started = await Promise.allSettled([redis(), postgres(), mariaDb()]);
@@ -25,7 +25,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   return stop;
 }
 
-/** How to stop a server that was started here. */
+/** Stops a server that this setup started. */
 type Stop = () => Promise<unknown>;
 
 async function redis(): Promise<Stop | undefined> {

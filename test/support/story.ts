@@ -17,16 +17,18 @@ import {
 type Context = IterationContext<Data>;
 export type Data = { readonly letters?: string; readonly [key: string]: unknown };
 
-/** What a story's processor does; each part may be replaced between its runs. */
+/** What the processor of a story does. Tests may replace each part between runs. */
 export interface Script {
-  /** What to iterate over: by default the letters of the job's data, `abcde` when there are none. */
+  /** Builds the source: by default the letters of the job's data, or `abcde`. */
   build?: (context: BuildContext<Data>, enumerators: EnumeratorBuilder) => unknown;
   each?: (letter: string, context: Context) => unknown;
   /** Called by every hook, with its line of the story. */
   hook?: (event: string, context: Context, detail?: unknown) => unknown;
 }
 
-/** A processor that writes down what happens to its jobs, in order: `start`, `a`, `b`, `interrupt shutdown`, `end interrupt`. */
+/**
+ * A processor that records the events of its jobs, in order: `start`, `a`, `b`, `interrupt shutdown`, `end interrupt`.
+ */
 export interface StoryProcessor {
   readonly type: Type;
   readonly story: string[];
@@ -36,7 +38,7 @@ export interface StoryProcessor {
 export function storyProcessor(script: Script = {}, options: Partial<ProcessorOptions> = {}): StoryProcessor {
   const story: string[] = [];
 
-  const tell = (event: string, context: Context, detail?: unknown) => {
+  const record = (event: string, context: Context, detail?: unknown) => {
     story.push(event);
     return script.hook?.(event, context, detail);
   };
@@ -67,34 +69,34 @@ export function storyProcessor(script: Script = {}, options: Partial<ProcessorOp
     }
 
     @OnIteration('start') start(context: Context) {
-      return tell('start', context);
+      return record('start', context);
     }
     @OnIteration('resume') resume(context: Context) {
-      return tell('resume', context);
+      return record('resume', context);
     }
     @OnIteration('interrupt') interrupt(context: Context, { reason }: Interruption) {
-      return tell(`interrupt ${reason}`, context);
+      return record(`interrupt ${reason}`, context);
     }
     @OnIteration('complete') complete(context: Context) {
-      return tell('complete', context);
+      return record('complete', context);
     }
     @OnIteration('skip') skip(context: Context, detail: IterationEvents['skip']) {
-      return tell(`skip ${(detail.error as Error).message}`, context, detail);
+      return record(`skip ${(detail.error as Error).message}`, context, detail);
     }
     @OnIteration('fail') fail(context: Context, detail: IterationEvents['fail']) {
-      return tell(`fail ${(detail.error as Error).message}`, context, detail);
+      return record(`fail ${(detail.error as Error).message}`, context, detail);
     }
     @OnIteration('cancel') cancel(context: Context, { error }: { error: unknown }) {
-      return tell(`cancel ${(error as Error).message}`, context);
+      return record(`cancel ${(error as Error).message}`, context);
     }
     @OnIteration('end') end(context: Context, { outcome }: RunEnd) {
-      return tell(`end ${outcome}`, context);
+      return record(`end ${outcome}`, context);
     }
   }
   return { type: Story, story, script };
 }
 
-/** Holds a story's handler at one letter until its run is asked to stop. */
+/** Holds the handler of a story at one letter until its run is asked to stop. */
 export class Hold {
   #reach!: () => void;
   readonly #reached = new Promise<void>((resolve) => {

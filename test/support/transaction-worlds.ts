@@ -8,15 +8,15 @@ import { createDatabase, createMariaDatabase } from './database.js';
 import type { PrismaClient } from './prisma/generated/client.js';
 import { PrismaTables } from './prisma/tables.js';
 
-/** A database with the table of the checkpoints and a table `effect`, and hosts of it. */
+/** A database with the checkpoint table and a table `effect`, and transaction hosts for it. */
 export interface TransactionWorld<Transaction = unknown> {
   readonly host: TransactionHost<Transaction>;
-  /** Another host, with connections of its own and the strictest isolation. */
+  /** Another host, with its own connections and the strictest isolation. */
   strict(): Promise<TransactionHost<Transaction>>;
-  /** Runs in a transaction, with the numbers in the text. */
+  /** Runs SQL in a transaction, with its values in the text. */
   execute(transaction: Transaction, sql: string): Promise<unknown>;
   query<Row>(sql: string): Promise<Row[]>;
-  /** The effects that are committed. */
+  /** The ids of the committed effects. */
   effects(): Promise<number[]>;
   close(): Promise<void>;
 }

@@ -1,16 +1,16 @@
 import type { DataSourceOptions } from 'typeorm';
 import { createDatabase, createMariaDatabase } from './database.js';
 
-/** What TypeORM reads a database by. */
+/** The drivers of TypeORM. */
 export type DriverName = 'postgres' | 'mariadb' | 'mysql' | 'mysql2' | 'sqljs' | 'better-sqlite3';
 
 export interface Driver {
-  /** The database that it is tried on. */
+  /** The database that tests use with the driver. */
   readonly family: 'postgresql' | 'mariadb' | 'sqlite';
   open(): Promise<{ options: DataSourceOptions; drop(): Promise<void> }>;
 }
 
-/** Those whose database can be reached; `mysql` and `mysql2` are the driver of type `mysql` with that package, on MariaDB. */
+/** The drivers with a reachable database. `mysql` and `mysql2` are the driver `mysql` with that package, on MariaDB. */
 export const DRIVERS: Readonly<Partial<Record<DriverName, Driver>>> = {
   postgres: {
     family: 'postgresql',
@@ -31,12 +31,12 @@ export const DRIVERS: Readonly<Partial<Record<DriverName, Driver>>> = {
   },
 };
 
-/** What the reports of properties call the database of a driver. */
+/** The name of a driver's database in the property reports. */
 export function databaseName(driver: string): string {
   return driver === 'postgres' ? 'postgresql' : driver === 'sqljs' ? 'sqlite' : driver;
 }
 
-/** The connection of `mysql` is one of utf8mb3 unless it is told otherwise. */
+/** Sets the charset: the connections of `mysql` use utf8mb3 by default. */
 function onMariaDb(type: { type: 'mariadb' | 'mysql'; connectorPackage?: 'mysql' | 'mysql2' }): Driver {
   return {
     family: 'mariadb',

@@ -20,7 +20,7 @@ interface Column {
 /** One generated pair of an entity and a table, and how it is read. */
 export interface MismatchCase {
   readonly columns: readonly Column[];
-  /** Of each row, which value of each column it has; a value beyond the last one is NULL, where that is allowed. */
+  /** For each row, the index of its value in each column; an index beyond the last value is NULL, where allowed. */
   readonly rows: readonly (readonly number[])[];
   readonly zone: string;
   readonly pageSize: number;
@@ -44,7 +44,7 @@ export function mismatchCases(family: Driver['family']): fc.Arbitrary<MismatchCa
           declared: { type: declared, nullable: isNullable },
           real,
           nullable,
-          // What the entity says may be NULL needs a place.
+          // A column that the entity declares nullable needs a position of its NULLs.
           part: { column: name, order, ...((isNullable || hasNulls) && { nulls }) },
         }),
       );

@@ -10,12 +10,12 @@ import { type MismatchCase, mismatchCases } from './typeorm-mismatch-cases.js';
 const CASES = Number(process.env.PROPERTY_CASES ?? (process.env.CI ? 250 : 60));
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_128);
 
-/** What a table may be found to be: exact, refused before the first row, or ended at a value that no key can hold. */
+/** How a table is read: exactly, refused before the first row, or stopped at a value that no key can hold. */
 type Verdict = 'exact' | 'refused' | 'stopped';
 
 /**
- * R1 over random pairs of an entity and a table: all rows once in the order of one query, or an error of this library's
- * before a row is lost.
+ * R1 over random pairs of an entity and a table: the source returns all rows once, in the order of one query, or throws
+ * an error of this library before it loses a row.
  */
 export function itFollowsAnyTable(name: DriverName, driver: Driver): void {
   const database = databaseName(name);
@@ -31,7 +31,7 @@ export function itFollowsAnyTable(name: DriverName, driver: Driver): void {
     await opened?.drop();
   });
 
-  it(`R1: ${CASES} entities over other tables on ${database}: exact, or refused`, { timeout: 600_000 }, async () => {
+  it(`R1: ${CASES} mismatched tables on ${database} are read exactly or refused`, { timeout: 600_000 }, async () => {
     const verdicts: Record<Verdict, number> = { exact: 0, refused: 0, stopped: 0 };
     let rows = 0;
     const property = fc.asyncProperty(mismatchCases(driver.family), async (generated) => {
@@ -57,9 +57,10 @@ const TYPES = [
 
 function verdictOf({ ids, error }: Followed, expected: readonly number[]): Verdict {
   expect(new Set(ids).size).toBe(ids.length);
-  // MariaDB itself sorts texts with a character of code 0 at their end in one order with a limit, and in another without.
+  // MariaDB itself sorts texts with a character of code 0 at their end in one order with a limit, and in another
+  // without.
   const isAmbiguous = error?.message.includes('no text with a character of code 0');
-  if (!isAmbiguous) expect(ids).toEqual(expected.slice(0, ids.length)); // in order, and none left out so far
+  if (!isAmbiguous) expect(ids).toEqual(expected.slice(0, ids.length)); // in order, and complete so far
   if (!error) {
     expect(ids).toEqual(expected);
     return 'exact';
@@ -103,7 +104,7 @@ async function tried(
       ...(nulls ? [`CASE WHEN ${column} IS NULL THEN 0 ELSE 1 END ${nulls === 'first' ? 'ASC' : 'DESC'}`] : []),
       `${column} ${order}`,
     ]);
-    // A type without an order has none by SQL either, and then the key must be refused.
+    // SQL cannot sort a type without an order either, and then the key must be refused.
     const sorted = await source.query(`SELECT id FROM m ORDER BY ${order.join(', ')}, id ${last}`).catch(() => []);
     const expected = (sorted as MismatchRow[]).map(({ id }) => Number(id));
     const followed = await follow(source.getRepository(entity), { key, pageSize, stops, limit: 100 });
@@ -113,7 +114,7 @@ async function tried(
   }
 }
 
-/** An entity's enum has values; they are not those of the table. */
+/** Gives an enum of the entity values, other than those of the table. */
 function enumOf(declared: MismatchCase['columns'][number]['declared']) {
   return declared.type === 'enum' ? { ...declared, enum: ['a', 'b'] } : declared;
 }
@@ -125,7 +126,7 @@ function valueAt(values: readonly string[], index: number, nullable: boolean): s
 async function setZone(source: DataSource, zone: string): Promise<void> {
   const { type } = source.options;
   if (type === 'postgres') await source.query(`SET TIME ZONE '${zone}'`);
-  // MariaDB has names of zones only when its tables were filled.
+  // MariaDB knows the names of zones only after its zone tables were filled.
   if (type === 'mariadb' || type === 'mysql')
     await source.query(`SET time_zone = '${zone.includes('/') ? '+01:00' : zone}'`);
 }

@@ -3,7 +3,7 @@ import type { Cursor, Json } from '../../lib/cursor.js';
 import type { KeysetOptions } from '../../lib/enumerators/contract/index.js';
 import { TypeOrmEnumeratorBuilder } from '../../lib/enumerators/typeorm/typeorm.enumerator.js';
 
-/** What an entity says of one column. */
+/** What an entity declares for one column. */
 export interface DeclaredColumn {
   readonly type: ColumnType;
   readonly nullable?: boolean;
@@ -15,14 +15,14 @@ export interface MismatchRow {
   id: number;
 }
 
-/** An entity over a table that was made by hand. */
+/** An entity over a table that was created by hand. */
 export interface Mismatch {
   readonly rows: Repository<MismatchRow>;
   readonly dataSource: DataSource;
   close(): Promise<void>;
 }
 
-/** @param columns What the entity says besides `id`. */
+/** @param columns The columns of the entity besides `id`. */
 export async function mismatched(
   options: DataSourceOptions,
   table: string,
@@ -37,18 +37,18 @@ export async function mismatched(
   return { dataSource, rows: dataSource.getRepository(entity), close: () => dataSource.destroy() };
 }
 
-/** What came of following a table. */
+/** The result of reading a table. */
 export interface Followed {
   readonly ids: readonly number[];
-  /** What ended it before the end. */
+  /** The error that ended the reading early. */
   readonly error?: Error;
 }
 
 const typeorm = new TypeOrmEnumeratorBuilder();
 
 /**
- * Reads a table by a key, interrupted after each of `stops` items and resumed at the cursor as JSON holds it. More than
- * `limit` items are an endless source.
+ * Reads a table by a key, interrupted after each of `stops` items and resumed after the cursor, as stored in JSON. More
+ * than `limit` items count as an endless source.
  */
 export async function follow(
   rows: Repository<MismatchRow>,
@@ -66,7 +66,7 @@ export async function follow(
     for (const stop of [...stops, Number.POSITIVE_INFINITY]) {
       let items = 0;
       if (stop === 0) continue;
-      // The id by itself: a driver may not be able to make an entity of what the table holds.
+      // Only the id: a driver may not be able to make an entity of the table's row.
       const query = rows.createQueryBuilder('m').select('m.id');
       for await (const [{ id }, at] of typeorm.records(query, { cursor, key, pageSize })) {
         ids.push(Number(id));

@@ -4,7 +4,7 @@ import { itFollowsAnyKey, type KeyRow } from './keyset-properties.js';
 import { type Driver, type DriverName, databaseName } from './typeorm-drivers.js';
 import { DIALECTS, type KeyTable, openKeyTable } from './typeorm-worlds.js';
 
-/** Tries `typeorm.records` and `typeorm.batches` on the table of {@link KeyRow} by a driver. */
+/** Tests `typeorm.records` and `typeorm.batches` on the table of {@link KeyRow}, with a driver. */
 export function itFollowsAnyTypeOrmKey(name: DriverName, driver: Driver): void {
   const database = databaseName(name);
   const { dialect, columns } = DIALECTS[driver.family];

@@ -2,9 +2,9 @@ import { type ColumnType, DataSource, type DataSourceOptions, EntitySchema, type
 import type { KeyName, KeyRow, KeysetWorld } from './keyset-properties.js';
 import type { Driver } from './typeorm-drivers.js';
 
-/** The types of a database's columns. */
+/** The column types of a database. */
 export interface Dialect {
-  /** A type of text that is ordered by its bytes. */
+  /** A text type that is ordered by its bytes. */
   readonly text: { readonly type: ColumnType; readonly length?: number; readonly collation: string };
   readonly time: ColumnType;
   readonly price: ColumnType;
@@ -29,14 +29,14 @@ export const DIALECTS: Readonly<
   },
 };
 
-/** A table of {@link KeyRow} in a database, and what a property does to it. */
+/** A table of {@link KeyRow} in a database, and the changes that a property makes to it. */
 export interface KeyTable extends Pick<KeysetWorld<unknown>, 'reset' | 'insert' | 'remove'> {
   readonly dataSource: DataSource;
   readonly rows: Repository<KeyRow>;
   close(): Promise<void>;
 }
 
-/** Makes the table, on one connection. */
+/** Creates the table, on one connection. */
 export async function openKeyTable(options: DataSourceOptions, dialect: Dialect): Promise<KeyTable> {
   const { text, time, price } = dialect;
   const entity = new EntitySchema<KeyRow>({

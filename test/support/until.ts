@@ -1,7 +1,7 @@
-/** A net against what never happens, shorter than Vitest's, so that the failure says what was waited for. */
+/** Timeout of {@link until}. Shorter than Vitest's, so that the failure names the missing condition. */
 const NET_MS = 600_000;
 
-/** Waits until `condition` gives something, and returns that; fails with `what` when that never happens. */
+/** Waits until `condition` returns a value, and returns the value; throws with `what` after the timeout. */
 export async function until<T>(
   what: string | (() => string),
   condition: () => T | undefined | false | Promise<T | undefined | false>,
@@ -17,7 +17,7 @@ export async function until<T>(
   }
 }
 
-/** Holds whoever waits at it until it is opened, and tells who has come. */
+/** Holds its waiters until it is opened, and reports when the first one waits. */
 export class Gate {
   readonly #opened: Promise<void>;
   readonly #reached: Promise<void>;
@@ -33,7 +33,7 @@ export class Gate {
     });
   }
 
-  /** Resolves when somebody waits at the gate. */
+  /** Resolves when the first waiter is at the gate. */
   get reached(): Promise<void> {
     return this.#reached;
   }

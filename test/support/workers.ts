@@ -2,10 +2,10 @@ import { BullModule } from '@nestjs/bullmq';
 import { Worker, type WorkerOptions } from 'bullmq';
 import { afterEach, beforeEach } from 'vitest';
 
-/** The `name` of a worker that lets its locks expire, which the library itself refuses to be asked for. */
+/** The `name` of a worker that lets its locks expire: the library refuses the option for it. */
 export const NEVER_RENEWS = 'never renews its locks';
 
-/** The BullMQ workers that are made in each test of the suite, by `BullModule.workerClass`. */
+/** Records the BullMQ workers that each test of the suite creates, by `BullModule.workerClass`. */
 export function recordWorkers(): Worker[] {
   const workers: Worker[] = [];
   beforeEach(() => {

@@ -1,4 +1,4 @@
-/** Compiled by `npm run types`, never run: the types of sources that are made of functions or of other sources. */
+/** Compiled by `npm run types`, never executed: the types of sources made of functions or of other sources. */
 import {
   type BuildContext,
   BuildEnumerator,
@@ -18,7 +18,7 @@ interface Order {
   readonly id: string;
   readonly at: string;
 }
-declare function ordersBehind(after: readonly [string, string] | null, limit: number): Promise<Order[]>;
+declare function ordersAfter(after: readonly [string, string] | null, limit: number): Promise<Order[]>;
 declare function productsOf(shop: { id: number }): Promise<{ items: { sku: string }[]; next: number | null }>;
 
 @IterativeProcessor('keyset')
@@ -27,7 +27,7 @@ export class FromKeyset {
   build({ cursor }: BuildContext) {
     return enumerators.keyset({
       cursor,
-      fetch: (after, limit) => ordersBehind(after, limit),
+      fetch: (after, limit) => ordersAfter(after, limit),
       key: ({ at, id }: Order) => [at, id],
     });
   }
@@ -71,7 +71,7 @@ export class NestedWrong {
     });
   }
 
-  // @ts-expect-error the items are strings: those of the innermost level
+  // @ts-expect-error the items are those of the innermost level: strings
   @EachIteration()
   each(n: number) {
     return n;
@@ -109,13 +109,13 @@ export class PollWrong {
   }
 }
 
-// --------------------------------------------------------------------------------------------- what is refused at once
+// ----------------------------------------------------------------------------------------------------- wrong arguments
 
-// @ts-expect-error a Date is no cursor
+// @ts-expect-error a Date is not a cursor
 enumerators.keyset({ cursor: null, key: (row: { at: Date }) => row.at, fetch: async () => [] });
-// @ts-expect-error a bigint is no cursor
+// @ts-expect-error a bigint is not a cursor
 enumerators.keyset({ cursor: null, key: (row: { id: bigint }) => row.id, fetch: async () => [] });
-// @ts-expect-error rows of another kind than the key is made of
+// @ts-expect-error the key expects other rows
 enumerators.keyset({ cursor: null, key: (row: { id: number }) => row.id, fetch: async () => [{ name: 'a' }] });
 // @ts-expect-error the next token is missing
 enumerators.pages({ cursor: null, fetch: async () => ({ items: [1] }) });

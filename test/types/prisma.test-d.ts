@@ -1,4 +1,4 @@
-/** Compiled by `npm run types`, never run: the items of the Prisma sources, and the arguments that they refuse. */
+/** Compiled by `npm run types`, never executed: the items of the Prisma sources, and the arguments they refuse. */
 import {
   type BuildContext,
   BuildEnumerator,
@@ -64,7 +64,7 @@ same<Equal<ReturnType<typeof wheres>, Enumerator<Prisma.PostWhereInput>>>();
 type ItemOfSource<Build extends () => Enumerator<unknown>> =
   ReturnType<Build> extends Enumerator<infer Item> ? { [Field in keyof Item]: Item[Field] } : never;
 
-// ---------------------------------------------------------------------------------------------- from it to the handler
+// -------------------------------------------------------------------------------------- from the source to the handler
 
 @IterativeProcessor('jobs')
 export class OverIncluded {
@@ -167,35 +167,35 @@ export class WantsTheWhereOfAnotherModel {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------ wrong arguments
+// ----------------------------------------------------------------------------------------------------- wrong arguments
 
-// @ts-expect-error the source orders
+// @ts-expect-error the source sets the order
 enumerators.prisma.records(prisma.post, { orderBy: { id: 'asc' } }, at);
-// @ts-expect-error the source limits
+// @ts-expect-error the source sets the limit
 enumerators.prisma.records(prisma.post, { take: 1 }, at);
-// @ts-expect-error the source limits
+// @ts-expect-error the source sets the limit
 enumerators.prisma.batches(prisma.post, { skip: 1 }, at);
-// @ts-expect-error the source has the cursor
+// @ts-expect-error the source sets the cursor
 enumerators.prisma.batches(prisma.post, { cursor: { id: 1 } }, at);
-// @ts-expect-error a distinct row has no place
+// @ts-expect-error a distinct row has no position
 enumerators.prisma.records(prisma.post, { distinct: ['id'] }, at);
-// @ts-expect-error no such field
+// @ts-expect-error the field does not exist
 enumerators.prisma.records(prisma.post, { where: { nope: 1 } }, at);
-// @ts-expect-error no such field
+// @ts-expect-error the field does not exist
 enumerators.prisma.wheres(prisma.post, { where: { nope: 1 } }, at);
 // @ts-expect-error a value of another type
 enumerators.prisma.wheres(prisma.post, { where: { id: 'one' } }, at);
-// @ts-expect-error no rows are read
+// @ts-expect-error the source reads no rows
 enumerators.prisma.wheres(prisma.post, { select: { id: true } }, at);
-// @ts-expect-error no such argument
+// @ts-expect-error the argument does not exist
 enumerators.prisma.records(prisma.post, { wehre: { id: 1 } }, at);
-// @ts-expect-error no such argument
+// @ts-expect-error the argument does not exist
 enumerators.prisma.batches(prisma.post, { wehre: { id: 1 } }, at);
-// @ts-expect-error no cursor
+// @ts-expect-error the cursor is missing
 enumerators.prisma.records(prisma.post, {}, {});
 // @ts-expect-error records have no batches
 enumerators.prisma.records(prisma.post, {}, { cursor: null, batchSize: 5 });
-// @ts-expect-error nulls stand first or last
+// @ts-expect-error nulls are first or last
 enumerators.prisma.wheres(prisma.post, {}, { cursor: null, key: [{ column: 'id', order: 'asc', nulls: 'middle' }] });
-// @ts-expect-error a client is no delegate
+// @ts-expect-error a client is not a delegate
 enumerators.prisma.wheres(prisma, {}, at);

@@ -1,4 +1,4 @@
-/** Compiled by `npm run types`, never run: what the types take, and what they refuse. */
+/** Compiled by `npm run types`, never executed: what the types accept, and what they refuse. */
 import type { Job } from 'bullmq';
 import type { EntityManager, Repository } from 'typeorm';
 import {
@@ -36,7 +36,7 @@ interface Row {
   population: string;
 }
 
-// -------------------------------------------------------------------- from each source to the handler and the context
+// --------------------------------------------------------------------- from each source to the handler and the context
 
 @IterativeProcessor({ queue: 'jobs', name: 'array' })
 export class FromArray {
@@ -228,7 +228,7 @@ export class WithoutParameter {
 }
 same<Equal<ItemOf<WithoutParameter>, boolean>>();
 
-/** Methods and properties that look a little like builders do not confuse the types. */
+/** Methods and properties that resemble builders do not confuse the types. */
 @IterativeProcessor('jobs')
 export class WithOtherMembers {
   readonly cache = new Map<string, number>();
@@ -277,7 +277,7 @@ export class Derived extends Base<Row> {
 }
 same<Equal<ItemOf<Derived>, Row>>();
 
-// --------------------------------------------------------------------------- a handler that fits in other ways, or not
+// --------------------------------------------------------------------------------------------------- types of handlers
 
 export class Handlers {
   @BuildEnumerator()
@@ -305,7 +305,7 @@ export class Handlers {
   @EachIteration()
   another(_item: string) {}
 
-  // @ts-expect-error the items have no field of that name
+  // @ts-expect-error the items have no field "age"
   @EachIteration()
   more(_item: { id: number; age: number }) {}
 
@@ -317,7 +317,7 @@ export class Handlers {
   @EachIteration()
   otherField(_item: unknown, _context: IterationContext<{ plan: number }>) {}
 
-  // @ts-expect-error nobody would give a third argument
+  // @ts-expect-error a handler receives two arguments
   @EachIteration()
   third(_item: unknown, _context: IterationContext, _third: number) {}
 
@@ -326,20 +326,20 @@ export class Handlers {
     context.stop();
     context.stop({ silent: true });
     context.retryIn(1_000);
-    // @ts-expect-error the cursor is the library's
+    // @ts-expect-error the cursor is read-only
     context.cursor = 1;
-    // @ts-expect-error the count is the library's
+    // @ts-expect-error the count is read-only
     context.processed = 1;
     // @ts-expect-error an unknown option
     context.stop({ quiet: true });
     // @ts-expect-error a number of milliseconds
     context.retryIn('5m');
-    // @ts-expect-error a Date is no state: JSON would change it
+    // @ts-expect-error a Date is not a state: JSON would change it
     context.state = new Date();
   }
 }
 
-/** Its subclasses build: what they give is checked where they decorate. */
+/** Subclasses have the builder; the types check its items where the subclass is decorated. */
 export abstract class WithoutBuilder {
   @EachIteration()
   each(_item: string) {}
@@ -348,7 +348,7 @@ export abstract class WithoutBuilder {
 // ------------------------------------------------------------------------------------------------------------ builders
 
 export class Builders {
-  // @ts-expect-error a forgotten return
+  // @ts-expect-error the return is missing
   @BuildEnumerator()
   forgotten({ cursor }: BuildContext) {
     enumerators.times(1, { cursor });
@@ -360,25 +360,25 @@ export class Builders {
     return [1, 2];
   }
 
-  // @ts-expect-error a Date is no cursor: JSON would change it
+  // @ts-expect-error a Date is not a cursor: JSON would change it
   @BuildEnumerator()
   dates({ cursor: _ }: BuildContext): Iterable<[string, Date]> {
     return [];
   }
 
-  // @ts-expect-error a bigint is no cursor: JSON has none
+  // @ts-expect-error a bigint is not a cursor: JSON has none
   @BuildEnumerator()
   async *bigints({ cursor: _ }: BuildContext): AsyncGenerator<[string, bigint]> {
     yield ['a', 1n];
   }
 
-  // @ts-expect-error undefined is no cursor
+  // @ts-expect-error undefined is not a cursor
   @BuildEnumerator()
   missing({ cursor: _ }: BuildContext): Iterable<[string, undefined]> {
     return [];
   }
 
-  // @ts-expect-error a Map is no cursor: JSON would empty it
+  // @ts-expect-error a Map is not a cursor: JSON would empty it
   @BuildEnumerator()
   maps({ cursor: _ }: BuildContext): Iterable<[string, Map<string, string>]> {
     return [];
@@ -398,17 +398,17 @@ export class Builders {
   }
 
   @BuildEnumerator()
-  // @ts-expect-error a Date is no cursor to build from
+  // @ts-expect-error a Date is not a cursor to build from
   dateCursor({ cursor: _ }: BuildContext<Plan, Date>) {
     return null;
   }
 }
 
-// @ts-expect-error a Date is no cursor to start behind
+// @ts-expect-error a Date is not a cursor to start after
 enumerators.array([1], { cursor: new Date() });
-// @ts-expect-error an enumerator is told where to start
+// @ts-expect-error the cursor is missing
 enumerators.array([1], {});
-// @ts-expect-error its cursors are no JSON
+// @ts-expect-error a Date is not a cursor
 enumerators.from([['a', new Date()]] as [string, Date][]);
 
 // --------------------------------------------------------------------------------------------------- hooks and arounds
@@ -457,7 +457,7 @@ export class Hooks {
   @OnIteration('start')
   nothing() {}
 
-  // @ts-expect-error the detail of an interruption is no RunEnd
+  // @ts-expect-error the detail of an interruption is not a RunEnd
   @OnIteration('interrupt')
   interruptEnd(_context: IterationContext<Plan>, _end: RunEnd) {}
 
@@ -498,7 +498,7 @@ export class Hooks {
     await next();
   }
 
-  // @ts-expect-error what it returns is awaited: nothing else can know when the item is finished
+  // @ts-expect-error it must return a promise, which says when the item is finished
   @AroundIteration()
   aroundNow(_context: IterationContext<Plan>, next: () => Promise<void>): void {
     void next();
@@ -507,7 +507,7 @@ export class Hooks {
 
 // ----------------------------------------------------------------------------------------------- the class and options
 
-// @ts-expect-error without a transaction host there is no transaction
+// @ts-expect-error the processor has no transaction host
 @IterativeProcessor('jobs')
 export class WantsTransaction {
   @BuildEnumerator()
@@ -532,24 +532,24 @@ export class WantsTransaction {
 })
 export class EveryOption extends FromTimes {}
 
-// @ts-expect-error no queue
+// @ts-expect-error the queue is missing
 IterativeProcessor({ name: 'x' });
 // @ts-expect-error an unknown option
 IterativeProcessor({ queue: 'jobs', maxRuntime: 5 });
 // @ts-expect-error an unknown option of checkpoint
 IterativeProcessor({ queue: 'jobs', checkpoint: { every: 5 } });
 IterativeProcessor({ queue: 'jobs', itemConcurrency: 5 });
-// @ts-expect-error of a later version
+// @ts-expect-error an option of a later version
 IterativeProcessor({ queue: 'jobs', partFailure: 'continue' });
 // @ts-expect-error the worker's connection is the queue's
 IterativeProcessor({ queue: 'jobs', worker: { connection: {} } });
-// @ts-expect-error it would count interruptions
+// @ts-expect-error maxStartedAttempts would count interruptions
 IterativeProcessor({ queue: 'jobs', worker: { maxStartedAttempts: 3 } });
 // @ts-expect-error workers start after the bootstrap
 IterativeProcessor({ queue: 'jobs', worker: { autorun: false } });
 // @ts-expect-error neither fail, restart nor a function
 IterativeProcessor({ queue: 'jobs', onChange: 'skip' });
-// @ts-expect-error a Date is no cursor to go on with
+// @ts-expect-error a Date is not a cursor to resume after
 IterativeProcessor({ queue: 'jobs', onChange: () => new Date() });
 // @ts-expect-error a number of milliseconds
 IterativeProcessor({ queue: 'jobs', maxRuntimeMs: '5m' });
@@ -561,7 +561,7 @@ IterationModule.forRootAsync({ useFactory: async () => ({ workers: false }) });
 IterationModule.forRoot({ deadlineMs: 5 });
 // @ts-expect-error the queue is the processor's
 IterationModule.forRoot({ queue: 'jobs' });
-// @ts-expect-error the factory gives a wrong option
+// @ts-expect-error the factory returns a wrong option
 IterationModule.forRootAsync({ useFactory: async () => ({ workers: 'no' }) });
 
 // ------------------------------------------------------------------------------------------------------------- enqueue
@@ -574,15 +574,15 @@ export async function enqueues() {
   await iterations.enqueue(FromTimes, 'anything');
   await iterations.enqueue(FromTimes, undefined, { cursor: [1, 'a', { b: null }] });
 
-  // @ts-expect-error its data is known: it is required
+  // @ts-expect-error the data is required
   await iterations.enqueue(FromArray);
-  // @ts-expect-error its data lacks the plan
+  // @ts-expect-error the data lacks the plan
   await iterations.enqueue(FromArray, {});
-  // @ts-expect-error its plan is a string
+  // @ts-expect-error the plan is a string
   await iterations.enqueue(FromArray, { plan: 5 });
-  // @ts-expect-error its data has no such field
+  // @ts-expect-error the data has no field "amount"
   await iterations.enqueue(FromArray, { plan: 'pro', amount: 5 });
-  // @ts-expect-error a Date is no cursor
+  // @ts-expect-error a Date is not a valid cursor
   await iterations.enqueue(FromArray, { plan: 'pro' }, { cursor: new Date() });
   // @ts-expect-error an unknown option
   await iterations.enqueue(FromArray, { plan: 'pro' }, { atempts: 5 });

@@ -1,4 +1,4 @@
-/** Compiled by `npm run types`, never run: `context.transaction` is what the processor's host gives. */
+/** Compiled by `npm run types`, never executed: the type of `context.transaction` comes from the processor's host. */
 import type { DataSource, EntityManager } from 'typeorm';
 import {
   AroundIteration,
@@ -32,7 +32,7 @@ const extended = (prisma: PrismaClient) =>
   prisma.$extends({ model: { post: { publish: async () => 1 } }, client: { $ping: () => true } });
 type Extended = ReturnType<typeof extended>;
 class ExtendedTransactions extends PrismaTransactionHost<Extended> {}
-/** Of a library of the user's own. */
+/** A host for another database library. */
 abstract class OwnHost implements TransactionHost<{ readonly session: string }> {
   abstract run<Result>(work: (transaction: { readonly session: string }) => Promise<Result>): Promise<Result>;
   abstract claim: TransactionHost<{ readonly session: string }>['claim'];
@@ -42,7 +42,7 @@ abstract class OwnHost implements TransactionHost<{ readonly session: string }> 
   abstract isTransient(error: unknown): boolean;
 }
 
-// ------------------------------------------------------------------------------------------------- what handlers may want
+// -------------------------------------------------------------------------------------------- transactions of handlers
 
 class WantsManager extends Numbers {
   @EachIteration()
@@ -151,7 +151,7 @@ export class ManagerOfGeneric extends WantsManager {}
 @IterativeProcessor({ queue: 'jobs', transactions: PrismaTransactionHost })
 export class HookOfGeneric extends HookWantsManager {}
 
-// ------------------------------------------------------------------------------------------------ other tokens, or none
+// ----------------------------------------------------------------------------------------------- other tokens, or none
 
 @IterativeProcessor({ queue: 'jobs', transactions: OwnHost })
 export class OwnOfOwn extends WantsOwn {}
@@ -177,11 +177,11 @@ export class ClientOfNone extends WantsPrisma {}
 @IterativeProcessor('jobs')
 export class NoneOfNone extends WantsNone {}
 
-// @ts-expect-error a class that is no host
+// @ts-expect-error the class is not a transaction host
 @IterativeProcessor({ queue: 'jobs', transactions: PrismaService })
 export class OfNoHost extends WantsNone {}
 
-// -------------------------------------------------------------------------------------------------------------- making
+// -------------------------------------------------------------------------------------------------------- constructors
 
 declare const source: DataSource;
 declare const prisma: PrismaClient;
@@ -189,18 +189,18 @@ declare const service: PrismaService;
 export const made = () => [
   new TypeOrmTransactionHost(source),
   new TypeOrmTransactionHost(source, { isolation: 'SERIALIZABLE' }),
-  // @ts-expect-error no such option
+  // @ts-expect-error the option does not exist
   new TypeOrmTransactionHost(source, { isolationLevel: 'SERIALIZABLE' }),
-  // @ts-expect-error no such level
+  // @ts-expect-error the level does not exist
   new TypeOrmTransactionHost(source, { isolation: 'Serializable' }),
-  // @ts-expect-error no data source
+  // @ts-expect-error a Prisma client is not a DataSource
   new TypeOrmTransactionHost(prisma),
   new PrismaTransactionHost(prisma, { isolationLevel: 'Serializable', timeoutMs: 1_000, maxWaitMs: 1_000 }),
   new Transactions(service),
   new ExtendedTransactions(extended(prisma)),
-  // @ts-expect-error no such option
+  // @ts-expect-error the option does not exist
   new PrismaTransactionHost(prisma, { timeout: 1_000 }),
-  // @ts-expect-error no Prisma client
+  // @ts-expect-error a DataSource is not a Prisma client
   new PrismaTransactionHost(source),
   // @ts-expect-error another client
   new ExtendedTransactions(prisma),

@@ -1,4 +1,4 @@
-/** Compiled by `npm run types`, never run: what `typeorm.queries` hands out. */
+/** Compiled by `npm run types`, never executed: the items of `typeorm.queries`. */
 import type { Repository, SelectQueryBuilder } from 'typeorm';
 import {
   type BuildContext,
@@ -30,7 +30,7 @@ export class OfARepository {
   @EachIteration()
   async each(batch: SelectQueryBuilder<User>) {
     await batch.update().set({ plan: 'pro' }).execute();
-    // @ts-expect-error no such property
+    // @ts-expect-error the property does not exist
     await batch.update().set({ plans: 'pro' }).execute();
   }
 }
@@ -52,13 +52,13 @@ export class OfAQuery {
     return batch.delete().execute();
   }
 
-  // @ts-expect-error it is a query, not an entity
+  // @ts-expect-error the item is a query, not an entity
   @EachIteration()
   entity(post: Post) {
     return post.title;
   }
 
-  // @ts-expect-error it is a query, not entities
+  // @ts-expect-error the item is a query, not entities
   @EachIteration()
   entities(batch: Post[]) {
     return batch.length;
@@ -66,9 +66,9 @@ export class OfAQuery {
 }
 same<Equal<ItemOf<OfAQuery>, SelectQueryBuilder<Post>>>();
 
-// @ts-expect-error a repository or a select
+// @ts-expect-error the source must be a repository or a select
 enumerators.typeorm.queries(users.createQueryBuilder().delete(), { cursor: null });
-// @ts-expect-error no cursor
+// @ts-expect-error the cursor is missing
 enumerators.typeorm.queries(users, { batchSize: 500 });
-// @ts-expect-error no such option
+// @ts-expect-error the option does not exist
 enumerators.typeorm.queries(users, { cursor: null, size: 500 });

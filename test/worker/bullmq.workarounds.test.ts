@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { describeQueues } from '../support/app.js';
 import { Gate } from '../support/until.js';
 
-/** BullMQ as it is, without this library. A red test here means that BullMQ no longer needs the workaround: remove it. */
+/** BullMQ without this library. A red test here means that BullMQ no longer needs the workaround: remove it. */
 describeQueues('BullMQ needs the workaround', ['redis'], (queues) => {
   const opened: { close(force?: boolean): Promise<void> }[] = [];
   afterEach(async () => {
@@ -22,7 +22,7 @@ describeQueues('BullMQ needs the workaround', ['redis'], (queues) => {
     return { queue, worker };
   }
 
-  it('keepLatestLock: a worker tracks one lock for each job, and the end of an earlier run drops the later one', async () => {
+  it('keepLatestLock: the end of an earlier run removes the lock that the worker tracks for a later run', async () => {
     const { worker } = bare(async () => {});
     const { lockManager } = worker as unknown as {
       lockManager: {
@@ -37,7 +37,7 @@ describeQueues('BullMQ needs the workaround', ['redis'], (queues) => {
     expect(lockManager.trackedJobs.has('one')).toBe(false);
   });
 
-  it('listenToRenewals: the event of a renewal carries neither the tokens nor when the command was sent', async () => {
+  it('listenToRenewals: the locksRenewed event has neither the tokens nor the time of the command', async () => {
     const release = new Gate();
     const { queue, worker } = bare(() => release.wait(), { lockDuration: 1_000, lockRenewTime: 20 });
     const renewed = new Promise<object>((resolve) => worker.once('locksRenewed', resolve));
@@ -48,7 +48,7 @@ describeQueues('BullMQ needs the workaround', ['redis'], (queues) => {
 });
 
 describe('BullMQ needs the workaround', () => {
-  it('retryFirstConnection: a PostgreSQL backend never connects again when its first attempt failed', async () => {
+  it('retryFirstConnection: a PostgreSQL backend does not reconnect after its first attempt fails', async () => {
     const connection = { connectionString: 'postgres://127.0.0.1:1/none' };
     const backend = createPostgresBackend('bare', { connection } as never) as unknown as {
       connection: { waitUntilReady(): Promise<void>; pool: { end(): Promise<void> } };

@@ -8,12 +8,12 @@ import { hasRedisServer } from '../support/redis-server.js';
 import { type Script, storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 
-/** A shutdown that took longer has waited for its deadline, which is set to so much more. */
+/** A shutdown that takes longer has waited for its deadline, which is twice as long. */
 const PROMPT_MS = 60_000;
 const iteration = { shutdown: { deadlineMs: 120_000 } };
 
-describeQueues('app.close() within a hook', BOTH, (queues) => {
-  /** Runs a job whose hook closes the application, and says what became of it and how long closing took. */
+describeQueues('app.close() in a hook', BOTH, (queues) => {
+  /** Runs a job whose hook closes the application, and returns the outcome of the job. */
   async function closedBy(event: string, script: Script = {}, options: object = {}) {
     let app!: TestApp;
     let tookMs: number | undefined;
@@ -36,17 +36,17 @@ describeQueues('app.close() within a hook', BOTH, (queues) => {
     return { job, story, state: await producer.queue().getJobState(job.id as string), type };
   }
 
-  it('R11: in complete, of a one-shot worker: the job completes, once', async () => {
+  it('R11: a job completes once when its complete hook closes the application', async () => {
     const { state, story } = await closedBy('complete');
     expect([state, story]).toEqual(['completed', ['start', 'a', 'b', 'complete', 'end complete']]);
   });
 
-  it('in end: the job completes', async () => {
+  it('a job completes when its end hook closes the application', async () => {
     const { state, story } = await closedBy('end complete');
     expect([state, story]).toEqual(['completed', ['start', 'a', 'b', 'complete', 'end complete']]);
   });
 
-  it('in fail: the job has failed', async () => {
+  it('a job fails when its fail hook closes the application', async () => {
     const each = () => {
       throw new Error('no more');
     };
@@ -54,7 +54,7 @@ describeQueues('app.close() within a hook', BOTH, (queues) => {
     expect([state, story]).toEqual(['failed', ['start', 'fail no more', 'end fail']]);
   });
 
-  it('in interrupt: the job is put back', async () => {
+  it('a job is put back when its interrupt hook closes the application', async () => {
     const each = (letter: string, { retryIn }: { retryIn: (ms: number) => void }) => {
       if (letter === 'a') retryIn(60_000);
     };
@@ -62,7 +62,7 @@ describeQueues('app.close() within a hook', BOTH, (queues) => {
     expect([state, story]).toEqual(['delayed', ['start', 'a', 'interrupt retryIn', 'end interrupt']]);
   });
 
-  it('in start: the job is put back before its first item, and start is not called again', async () => {
+  it('a job whose start hook closes the application is put back, and start is not called again', async () => {
     const { job, state, story, type } = await closedBy('start');
     expect([state, story]).toEqual(['waiting', ['start', 'interrupt shutdown', 'end interrupt']]);
     const next = await queues.start({ processors: [type] });
@@ -70,7 +70,7 @@ describeQueues('app.close() within a hook', BOTH, (queues) => {
     expect(story.slice(3)).toEqual(['resume', 'a', 'b', 'complete', 'end complete']);
   });
 
-  it('a complete hook that closes the application without waiting keeps its result', async () => {
+  it('a complete hook that closes the application without waiting keeps its return value', async () => {
     let app!: TestApp;
     const { type } = storyProcessor({
       hook: async (event) => {
@@ -88,7 +88,7 @@ describeQueues('app.close() within a hook', BOTH, (queues) => {
 });
 
 describeQueues('app.close() when the jobs are done', ['redis'], (queues) => {
-  it('R15: leaves no timer that would keep the process from exiting', async () => {
+  it('R15: app.close() leaves no timer that keeps the process from exiting', async () => {
     const { connection, prefix } = queues.place as OneShotConfig;
     const worker = new WorkerProcess<OneShotConfig>({ connection, prefix }, 'one-shot');
     expect(await worker.exited).toEqual({ code: 0, signal: null });
@@ -96,7 +96,7 @@ describeQueues('app.close() when the jobs are done', ['redis'], (queues) => {
   });
 });
 
-describe.runIf(hasRedisServer())('a process whose Redis is gone', () => {
+describe.runIf(hasRedisServer())('a process whose Redis has stopped', () => {
   let redis: OwnRedis;
   beforeAll(async () => {
     redis = await OwnRedis.start();
@@ -104,7 +104,7 @@ describe.runIf(hasRedisServer())('a process whose Redis is gone', () => {
   });
   afterAll(() => redis.remove());
 
-  it('stops at once when no job runs', async () => {
+  it('a process without running jobs stops at once when its Redis has stopped', async () => {
     const queues = new Queues('redis');
     queues.moveTo({ connection: { host: '127.0.0.1', port: redis.port }, prefix: 'gone' });
     const { type } = storyProcessor();

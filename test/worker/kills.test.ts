@@ -7,12 +7,12 @@ import { WorkerProcess } from '../support/processes.js';
 
 const reachable = BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_URL);
 
-// The tests wait for processes, and one for its locks to end, side by side.
-describe('kills', () => {
+// The tests run concurrently: they wait for processes, and one waits for its locks to expire.
+describe('killed workers', () => {
   const processes: WorkerProcess[] = [];
   const places = new Map<string, { queues: Queues; app: TestApp }>();
 
-  /** A place for each test, which knows its backend from here on. */
+  /** Opens a place on a backend for a test. */
   async function open(backend: (typeof reachable)[number], test: string): Promise<void> {
     const queues = new Queues(backend);
     await queues.open();
@@ -44,7 +44,7 @@ describe('kills', () => {
   }
 
   it.concurrent.each(reachable)(
-    'R18: killed, another worker takes its jobs over within 10 s, nothing is lost, and at most a second is repeated (%s)',
+    'R18: another worker takes over killed jobs within 10 s, loses nothing and repeats at most 1 s (%s)',
     async (backend) => {
       const { add, app, spawn } = place(`takeover ${backend}`);
       const jobs = await Promise.all(['one', 'two', 'three'].map(add));
@@ -73,7 +73,7 @@ describe('kills', () => {
   );
 
   it.concurrent.each(reachable)(
-    'R11: the first run dies before it reached an item: start fires once in the life of the job (%s)',
+    'R11: a job calls start once when its first run dies before its first item (%s)',
     async (backend) => {
       const { add, app, died, spawn } = place(`build ${backend}`);
       const job = await add('killed');
@@ -91,7 +91,7 @@ describe('kills', () => {
   );
 
   it.concurrent.each(reachable)(
-    'a rejected promise that nobody awaited does not end the worker silently, and the job is taken over (%s)',
+    'an unhandled rejection is logged when it ends a worker, and another worker takes over (%s)',
     async (backend) => {
       const { add, app, died, spawn } = place(`rejection ${backend}`);
       const job = await add('killed');
@@ -99,8 +99,8 @@ describe('kills', () => {
       const first = spawn({ items: 5, itemMs: 20, crashAt: 'floating rejection', iteration });
       expect((await first.exited).code).toBe(1);
       await died(first);
-      const told = first.lines.find((line) => line.includes('unhandledRejection: nobody awaits me'));
-      expect(told).toContain('killed (jobs, numbers)');
+      const logged = first.lines.find((line) => line.includes('unhandledRejection: nobody awaits me'));
+      expect(logged).toContain('killed (jobs, numbers)');
       const second = spawn({ items: 5, itemMs: 1, iteration });
       await app.settled(job, ['completed']);
       expect(second.items('killed').at(-1)).toBe(4);

@@ -22,18 +22,18 @@ class TypeOrmLedger extends TypeOrmTransactionHost {}
 describeQueues('an application', ['redis'], (queues) => {
   it.each<[string, IterationOptions['worker'], IterationOptions['worker'], RegExp]>([
     ['lockRenewTime above lockDuration', {}, { lockDuration: 500, lockRenewTime: 600 }, /"lockRenewTime" is 600 ms/],
-    ['lockRenewTime of lockDuration', {}, { lockDuration: 500, lockRenewTime: 500 }, /"lockDuration" 500 ms/],
-    ['a lockRenewTime that the module gave', { lockRenewTime: 900 }, { lockDuration: 800 }, /Story: .* is 900 ms/],
+    ['lockRenewTime equal to lockDuration', {}, { lockDuration: 500, lockRenewTime: 500 }, /"lockDuration" 500 ms/],
+    ['lockRenewTime of the module', { lockRenewTime: 900 }, { lockDuration: 800 }, /Story: .* is 900 ms/],
     ['skipLockRenewal', {}, { skipLockRenewal: true }, /"skipLockRenewal" is true; it must be false: without renewals/],
     ['skipLockRenewal of the module', { skipLockRenewal: true }, {}, /"skipLockRenewal" is true/],
-  ])('R20: refuses worker options that defeat the lock: %s', async (_, module, processor, message) => {
+  ])('R20: an application refuses worker options that defeat the lock: %s', async (_, module, processor, message) => {
     const { type } = storyProcessor({}, { worker: processor });
     const starting = (async () => queues.start({ processors: [type], iteration: { worker: module } }))();
     await expect(starting).rejects.toThrow(InvalidOptionsError);
     await expect(starting).rejects.toThrow(message);
   });
 
-  it('accepts lock options that leave the lock whole', async () => {
+  it('an application accepts lock options that keep the lock valid', async () => {
     const worker = { lockDuration: 500, lockRenewTime: 400, skipLockRenewal: false, stalledInterval: 60_000 };
     const { type, story } = storyProcessor({}, { worker });
     const app = await queues.start({ processors: [type] });
@@ -41,7 +41,7 @@ describeQueues('an application', ['redis'], (queues) => {
     expect(story).toEqual(['start', 'a', 'complete', 'end complete']);
   });
 
-  it('refuses a connection with keyPrefix, and names prefix', async () => {
+  it('an application refuses a connection with keyPrefix, and the error suggests prefix', async () => {
     const { type } = storyProcessor();
     const connection = { ...queues.place.connection, keyPrefix: 'mine:' };
     queues.moveTo({ ...queues.place, connection });
@@ -54,7 +54,7 @@ describeQueues('an application', ['redis'], (queues) => {
     await expect(web.iterations.enqueue(type)).rejects.toThrow(/queue "jobs" has "keyPrefix"/);
   });
 
-  /** As a testing module with `overrideProvider(token).useValue(value)`. */
+  /** Like a testing module with `overrideProvider(token).useValue(value)`. */
   function overridden(
     processors: readonly Provider[],
     options: IterationOptions,
@@ -82,7 +82,7 @@ describeQueues('an application', ['redis'], (queues) => {
     ['of a provided processor', true],
     ['of a class that is not provided', false],
   ])(
-    'with workers: false a queue that is overridden by { add } is enough to enqueue a job %s',
+    'a queue overridden by { add } is enough to enqueue a job %s with workers: false',
     async (_, isProvided) => {
       const { type } = storyProcessor();
       const added: unknown[] = [];
@@ -97,7 +97,7 @@ describeQueues('an application', ['redis'], (queues) => {
     },
   );
 
-  it('with workers a queue that is overridden by { add } is refused, and the error says what to set', async () => {
+  it('an application with workers refuses a queue overridden by { add }, and the error names the fix', async () => {
     const queue = { provide: getQueueToken('jobs'), useValue: { add: () => {} } };
     const starting = overridden([storyProcessor().type], {}, queue);
     await expect(starting).rejects.toThrow(InvalidProcessorError);
@@ -106,7 +106,7 @@ describeQueues('an application', ['redis'], (queues) => {
     );
   });
 
-  it('takes options that override those of ITERATION_OPTIONS, and checks them', async () => {
+  it('an application uses and validates options that override ITERATION_OPTIONS', async () => {
     const { type, story } = storyProcessor();
     const options = (useValue: unknown) => ({ provide: ITERATION_OPTIONS, useValue });
     const app = await overridden([type], { worker: { concurrency: 2 } }, options({ workers: false }));
@@ -118,7 +118,7 @@ describeQueues('an application', ['redis'], (queues) => {
     await expect(wrong).rejects.toThrow('unknown option "wrokers". Did you mean "workers"?');
   });
 
-  it('warns, once, when a class that no module provides is enqueued and nothing here handles its queue', async () => {
+  it('enqueue warns once when no module provides the class and no worker here handles its queue', async () => {
     const { type } = storyProcessor();
     const app = await queues.start({});
     await app.iterations.enqueue(type);
@@ -135,23 +135,26 @@ describeQueues('an application', ['redis'], (queues) => {
 
   it.each([
     [
+      'Prisma',
       PrismaLedger,
       '{ provide: PrismaLedger, useFactory: (prisma) => new PrismaLedger(prisma), inject: [PrismaService] }',
     ],
     [
+      'TypeORM',
       TypeOrmLedger,
       '{ provide: TypeOrmLedger, useFactory: (dataSource) => new TypeOrmLedger(dataSource), inject: [DataSource] }',
     ],
     [
+      'a string token',
       'ledger',
       '{ provide: ledger, useFactory: (dataSource) => new TypeOrmTransactionHost(dataSource), inject: [DataSource] }, or a Prisma',
     ],
-  ])('explains a missing transaction host by its own kind: %s', async (transactions, provider) => {
+  ])('the error for a missing transaction host shows a provider of its kind: %s', async (_, transactions, provider) => {
     const { type } = storyProcessor({}, { transactions: transactions as never });
     await expect(queues.start({ processors: [type] })).rejects.toThrow(provider);
   });
 
-  it('R25: refuses to start when the table of a transaction host is missing, and names the migration', async () => {
+  it('R25: start-up fails without the table of a transaction host, and the error names the migration', async () => {
     const database = await createDatabase();
     const dataSource = new DataSource({ type: 'postgres', url: database.url });
     await dataSource.initialize();
@@ -162,7 +165,7 @@ describeQueues('an application', ['redis'], (queues) => {
     await expect(start()).rejects.toThrow(/no table iteration_checkpoint.*CreateIterationCheckpoint1795305600000/);
     await queues.start({ processors: [type, host], iteration: { workers: false } });
     await dataSource.destroy();
-    await start(); // a database that cannot be asked is left to the first job
+    await start(); // an unreachable database is left to the first job
     await database.drop();
   });
 });

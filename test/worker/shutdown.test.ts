@@ -10,7 +10,7 @@ import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
 
-/** What must never be said while a worker shuts down. */
+/** What a worker must never print while it shuts down. */
 const BROKEN =
   /Connection is closed|after calling end|Connection terminated|Driver not Connected|DataSource is not|UnhandledPromise|Error:/i;
 
@@ -42,7 +42,7 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     'adds',
     'two modules',
   ] as const)(
-    'R14, R15: on SIGTERM (%s) all jobs finish their item, checkpoint and go back within 500 ms',
+    'R14, R15: jobs finish their item, checkpoint and go back within 500 ms of SIGTERM (%s)',
     async (variant) => {
       const producer = await queues.start({ iteration: { workers: false }, queues: ['jobs', 'more'] });
       const names = variant === 'two modules' ? ['jobs', 'more'] : ['jobs'];
@@ -86,7 +86,7 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     ).toBe(true);
   }
 
-  it('R16: a worker that is closing never picks its own job up again', async () => {
+  it('R16: a closing worker never takes its own job again', async () => {
     const producer = await queues.start({ iteration: { workers: false } });
     const job = await producer.queue().add('numbers', {});
     const worker = spawn();
@@ -98,19 +98,19 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     expect(worker.lines.filter((line) => line.startsWith('resume'))).toEqual([]);
   });
 
-  it('R13: an array of 5 million items with a synchronous empty handler: SIGTERM to exit under 300 ms', async () => {
+  it('R13: a process exits within 300 ms of SIGTERM after 5 million items of an empty handler', async () => {
     const producer = await queues.start({ iteration: { workers: false } });
     const job = await producer.queue().add('numbers', {});
     const worker = spawn({ items: 1e12, itemMs: 0 });
     await worker.said(/^start 1$/);
-    await until('it is in the middle of it', async () => (await producer.iterations.status(job)).processed > 5_000_000);
+    await until('5 million items are done', async () => (await producer.iterations.status(job)).processed > 5_000_000);
     const lateness = new Lateness({ computing: true });
     worker.signal('SIGTERM');
     await worker.exited;
     lateness.expectWithin(300, 'R13');
   });
 
-  it('exits at once when it is idle, also when SIGTERM comes twice', async () => {
+  it('an idle process exits at once, also when it receives SIGTERM twice', async () => {
     const worker = spawn();
     await worker.said(/^ready$/);
     const lateness = new Lateness({ computing: true });
@@ -121,7 +121,7 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     expect(signal).toBe('SIGTERM');
   });
 
-  it('SIGTERM twice interrupts once', async () => {
+  it('a second SIGTERM does not interrupt the job again', async () => {
     const producer = await queues.start({ iteration: { workers: false } });
     const job = await producer.queue().add('numbers', {});
     const worker = spawn();
@@ -132,7 +132,7 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     expect((await producer.iterations.status(job)).interruptions).toBe(1);
   });
 
-  it('SIGTERM while the application bootstraps: no iteration starts, and it exits', async () => {
+  it('a process that receives SIGTERM during bootstrap starts no job and exits', async () => {
     const producer = await queues.start({ iteration: { workers: false } });
     await producer.queue().add('numbers', {});
     const worker = spawn({ slowBootstrapMs: 300 });
@@ -144,7 +144,7 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     await until('the job is back', async () => (await producer.queue().getJobState('1')) === 'waiting');
   });
 
-  it('R17: no iteration starts before the whole application has bootstrapped', async () => {
+  it('R17: no job starts before the whole application has bootstrapped', async () => {
     const producer = await queues.start({ iteration: { workers: false } });
     await producer.queue().add('numbers', {});
     const worker = spawn({ slowBootstrapMs: 300 });
@@ -153,12 +153,12 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     expect(lines).toEqual(['bootstrapping', 'bootstrapped', 'start 1', 'item 1 0']);
   });
 
-  it('R17: a process whose SIGTERM has no listener is warned about', async () => {
+  it('R17: a process without a listener for SIGTERM logs a warning', async () => {
     const worker = spawn({ shutdownHooks: false });
     await worker.said(/Nothing in this process listens for SIGTERM.*app\.enableShutdownHooks\(\)/);
   });
 
-  it('does not warn when somebody listens', async () => {
+  it('a process with a listener for SIGTERM logs no warning', async () => {
     const producer = await queues.start({ iteration: { workers: false } });
     await producer.queue().add('numbers', {});
     const worker = spawn({ itemMs: 100 });
@@ -166,14 +166,14 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
     expect(worker.lines.filter((line) => line.includes('listens for SIGTERM'))).toEqual([]);
   });
 
-  it('app.close() without a signal leaves nothing that keeps the process', async () => {
+  it('app.close() without a signal leaves nothing that keeps the process alive', async () => {
     const worker = spawn({ closeAtBootstrap: true });
     await worker.said(/^closed$/);
     const { code } = await worker.exited;
     expect(code).toBe(0);
   });
 
-  it('R15: a handler that never returns does not keep the process: it exits by itself past the deadline', async () => {
+  it('R15: a process whose handler never returns exits by itself after the deadline', async () => {
     const producer = await queues.start({ iteration: { workers: false } });
     const job = await producer.queue().add('numbers', {});
     const worker = spawn({ hangs: true, iteration: { shutdown: { deadlineMs: 200 } } });
@@ -186,7 +186,7 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
 describeQueues('shutdown of an application', BOTH, (queues) => {
   const workers = recordWorkers();
 
-  it('R15: a handler that outlives the deadline sees its signal abort; the job goes back at its last finished item', async () => {
+  it('R15: the deadline aborts the signal of a handler and puts the job back at its last finished item', async () => {
     let signal: AbortSignal | undefined;
     const never = new Gate();
     const { type, story } = storyProcessor({
@@ -220,7 +220,7 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     expect(await reader.iterations.status(job)).toMatchObject({ cursor: 1, processed: 2 });
   });
 
-  it('R16: a worker that is closing fetches nothing, for an idle slot neither', async () => {
+  it('R16: a closing worker fetches no job, not even for an idle slot', async () => {
     const hold = new Hold('b');
     const { type } = storyProcessor({ each: hold.each }, { worker: { concurrency: 3 } });
     const app = await queues.start({ processors: [type] });
@@ -228,14 +228,14 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     await hold.reached;
     const drained = app.nest.get(WorkerRegistrar).onModuleDestroy();
     const waiting = await app.queue().add('story', {});
-    // What a slot does whose wait for a job was ended by closing.
+    // What a slot does after closing has ended its wait for a job.
     const idleSlot = workers[0] as unknown as { moveToActive(token: string): Promise<Job | undefined> };
     expect(await idleSlot.moveToActive('idle:0')).toBeUndefined();
     expect(await app.queue().getJobState(waiting.id as string)).toBe('waiting');
     await drained;
   });
 
-  it('R15: a handler that heeds its signal is no failure', async () => {
+  it('R15: a handler that rejects when its signal aborts does not count as a failure', async () => {
     const reached = new Gate();
     const { type, story } = storyProcessor({
       each: (letter, { signal }) => {
@@ -253,7 +253,7 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     expect(story).toEqual(['start', 'a', 'interrupt shutdown', 'end interrupt']);
   });
 
-  it('R11: complete fires once when the last handler heeds its signal after the deadline', async () => {
+  it('R11: a job calls complete once when its last handler returns after the deadline', async () => {
     const reached = new Gate();
     const { type, story, script } = storyProcessor({
       each: (_letter, { signal }) => {
@@ -271,7 +271,7 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     expect(story.filter((event) => event === 'complete' || event === 'a')).toEqual(['a', 'complete']);
   });
 
-  it('R15: a hook that never returns does not keep the process', async () => {
+  it('R15: a hook that never returns does not keep the application from closing', async () => {
     const hold = new Hold('b');
     const { type } = storyProcessor({
       each: hold.each,
@@ -286,7 +286,7 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     expect(await (await reader.queue().getJob(job.id as string))?.getState()).toBe('waiting');
   });
 
-  it('a source that has nothing to give for now does not keep a stopped run', async () => {
+  it('a source that waits for its next item does not keep a run from stopping', async () => {
     const waiting = new Gate();
     const { type, story } = storyProcessor({
       build: () =>
@@ -300,14 +300,14 @@ describeQueues('shutdown of an application', BOTH, (queues) => {
     await waiting.reached;
     const lateness = new Lateness();
     await app.close();
-    lateness.expectWithin(1_000, 'that a source which waits keeps no stopped run');
+    lateness.expectWithin(1_000, 'that a source that waits does not keep a run from stopping');
     expect(story).toEqual(['start', 'a', 'interrupt shutdown', 'end interrupt']);
     waiting.open();
     const reader = await queues.start({ iteration: { workers: false } });
     expect((await reader.iterations.status(job)).cursor).toBe(1);
   });
 
-  it('several applications of one process end each for itself', async () => {
+  it('two applications of one process shut down independently', async () => {
     const holds = [new Hold('b'), new Hold('b')] as const;
     const one = storyProcessor({ each: holds[0].each }, { name: 'one' });
     const other = storyProcessor({ each: holds[1].each }, { queue: 'others', name: 'other' });

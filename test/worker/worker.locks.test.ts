@@ -4,7 +4,7 @@ import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { type ActiveRun, trackLocks } from '../../lib/worker/worker.locks.js';
 
-/** A worker that renews no lock, and one run of it. */
+/** A worker that renews no lock, and one of its runs. */
 function losing({ isReporting }: { readonly isReporting: boolean }) {
   const worker = {
     extendJobLocks: async (ids: string[]) => ids,
@@ -25,13 +25,13 @@ function losing({ isReporting }: { readonly isReporting: boolean }) {
   };
 }
 
-it('R20: a lock that BullMQ could not renew is lost, and BullMQ reports it', async () => {
+it('R20: a run whose lock BullMQ cannot renew loses the lock, and BullMQ reports it', async () => {
   const { lock, renew } = losing({ isReporting: false });
   expect(await renew(['1'])).toEqual(['1']);
   expect(lock.isHeld).toBe(false);
 });
 
-it('a renewal that crosses the end of its run is no error', async () => {
+it('a renewal that overlaps the end of its run reports no error', async () => {
   const { lock, renew } = losing({ isReporting: true });
   expect(await renew(['1', 'a job that this worker no longer runs'])).toEqual([]);
   expect(lock.isHeld).toBe(true);

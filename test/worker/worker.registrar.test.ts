@@ -40,7 +40,7 @@ const jobs = () => BullModule.registerQueue({ name: 'jobs' });
 describe('options of the module and of a processor', () => {
   const defaults = { stalledInterval: 1_000, maxStalledCount: 2 ** 31 - 1 };
 
-  it('are the defaults where neither says anything', () => {
+  it('run options have defaults when neither the module nor the processor sets them', () => {
     expect(resolveRunOptions({}, {})).toMatchObject({
       maxRuntimeMs: Infinity,
       resumeDelayMs: 0,
@@ -49,12 +49,12 @@ describe('options of the module and of a processor', () => {
     });
   });
 
-  it('R18: let another worker take over within 10 s of a kill by default', () => {
+  it('R18: the default options let another worker take over within 10 s of a kill', () => {
     const { lockDuration = Infinity, stalledInterval = Infinity } = resolveRunOptions({}, {}).worker;
     expect(lockDuration + 2 * stalledInterval).toBeLessThan(10_000);
   });
 
-  it("are the processor's before the module's, of checkpoint and worker one by one", () => {
+  it('processor options override module options, and each checkpoint and worker option separately', () => {
     expect(
       resolveRunOptions(
         { resumeDelayMs: 1, checkpoint: { everyMs: 10, everyItems: 5 }, worker: { concurrency: 2, lockDuration: 9 } },
@@ -67,14 +67,14 @@ describe('options of the module and of a processor', () => {
     });
   });
 
-  it('are the stricter of two time limits', () => {
+  it('the lower maxRuntimeMs of the module and the processor applies', () => {
     expect(resolveRunOptions({ maxRuntimeMs: 5 }, { maxRuntimeMs: 9 }).maxRuntimeMs).toBe(5);
     expect(resolveRunOptions({ maxRuntimeMs: 9 }, { maxRuntimeMs: 5 }).maxRuntimeMs).toBe(5);
     expect(resolveRunOptions({ maxRuntimeMs: 9 }, {}).maxRuntimeMs).toBe(9);
     expect(resolveRunOptions({}, { maxRuntimeMs: 9 }).maxRuntimeMs).toBe(9);
   });
 
-  it('save after every item when everyMs is 0', () => {
+  it('a job saves after every item when checkpoint.everyMs is 0', () => {
     expect(resolveRunOptions({}, { checkpoint: { everyMs: 0 } }).checkpoint).toEqual({ everyMs: 0, everyItems: 1 });
   });
 });
@@ -93,26 +93,26 @@ describeQueues('workers', BOTH, (queues) => {
     return app;
   }
 
-  describe('take their connection', () => {
-    it('from BullModule.forRoot', async () => {
+  describe('connection of a worker', () => {
+    it('a worker takes its connection from BullModule.forRoot', async () => {
       const { type, story } = storyProcessor();
       await runsOneJob(moduleOf([forRoot(), jobs(), IterationModule.forRoot()], [type]), story);
     });
 
-    it('from BullModule.forRootAsync and registerQueueAsync', async () => {
+    it('a worker takes its connection from BullModule.forRootAsync and registerQueueAsync', async () => {
       const { type, story } = storyProcessor();
       const root = BullModule.forRootAsync({ useFactory: async () => queues.place as never });
       const queue = BullModule.registerQueueAsync({ name: 'jobs', useFactory: async () => ({}) });
       await runsOneJob(moduleOf([root, queue, IterationModule.forRoot()], [type]), story);
     });
 
-    it('from registerQueue alone', async () => {
+    it('a worker takes its connection from registerQueue alone', async () => {
       const { type, story } = storyProcessor();
       const queue = BullModule.registerQueue({ name: 'jobs', ...(queues.place as object) } as never);
       await runsOneJob(moduleOf([queue, IterationModule.forRoot()], [type]), story);
     });
 
-    it('from registerQueueAsync alone, which may give the queue another name', async () => {
+    it('a worker takes its connection and another queue name from registerQueueAsync alone', async () => {
       const { type, story } = storyProcessor();
       const queue = BullModule.registerQueueAsync({
         name: 'jobs',
@@ -122,12 +122,12 @@ describeQueues('workers', BOTH, (queues) => {
       expect(workers.map(({ name }) => name)).toEqual(['elsewhere']);
     });
 
-    it('whatever the order of imports', async () => {
+    it('a worker takes its connection whatever the order of imports', async () => {
       const { type, story } = storyProcessor();
       await runsOneJob(moduleOf([IterationModule.forRoot(), jobs(), forRoot()], [type]), story);
     });
 
-    it('each from its own configKey, when one queue name stands in two places', async () => {
+    it('two workers of the same queue name take their connections from their own configKey', async () => {
       const places: QueuePlace[] = [queues.place];
       queues.move();
       places.push(queues.place);
@@ -177,7 +177,7 @@ describeQueues('workers', BOTH, (queues) => {
       expect(handled).toEqual(['two', 'one', 'two', 'two', 'one']);
     });
 
-    it('and telemetry from the queue', async () => {
+    it('a worker takes its telemetry from the queue', async () => {
       const spans: string[] = [];
       const { type, story } = storyProcessor();
       await runsOneJob(
@@ -187,7 +187,7 @@ describeQueues('workers', BOTH, (queues) => {
       expect(spans).toContain('process jobs');
     });
 
-    it("but telemetry of the processor's worker options goes before", async () => {
+    it('telemetry in the worker options of a processor overrides that of the queue', async () => {
       const [ofQueue, ofWorker]: [string[], string[]] = [[], []];
       const { type, story } = storyProcessor({}, { worker: { telemetry: telemetryInto(ofWorker) } });
       await runsOneJob(
@@ -199,7 +199,7 @@ describeQueues('workers', BOTH, (queues) => {
     });
   });
 
-  it('are of BullModule.workerClass, with the options of module and processor, and each with its queue', async () => {
+  it('each queue gets a BullModule.workerClass worker with the options of module and processor', async () => {
     const one = storyProcessor({}, { worker: { concurrency: 3 } });
     const two = storyProcessor({}, { queue: 'others' });
     const app = await queues.start({
@@ -217,7 +217,7 @@ describeQueues('workers', BOTH, (queues) => {
     ]);
   });
 
-  it('run as many jobs side by side as concurrency says', async () => {
+  it('a worker runs as many jobs at the same time as its concurrency allows', async () => {
     let inFlight = 0;
     const gate = new Gate();
     const { type } = storyProcessor(
@@ -237,7 +237,7 @@ describeQueues('workers', BOTH, (queues) => {
     expect(inFlight).toBe(5);
   });
 
-  it('are not made with workers: false; jobs are added, and wait', async () => {
+  it('an application with workers: false creates no worker, and its jobs wait', async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ processors: [type], iteration: { workers: false } });
     const job = await app.iterations.enqueue(type, {});
@@ -245,7 +245,7 @@ describeQueues('workers', BOTH, (queues) => {
     expect(workers).toEqual([]);
   });
 
-  it('R17: take no job before the whole application has bootstrapped', async () => {
+  it('R17: workers take no job before the whole application has bootstrapped', async () => {
     const order: string[] = [];
     const { type, script } = storyProcessor();
     script.each = (letter) => void order.push(letter);
@@ -289,10 +289,10 @@ describeQueues('workers', BOTH, (queues) => {
     expect(workers.length).toBe(1);
   });
 
-  describe('with manualRegistration', () => {
+  describe('workers with manualRegistration', () => {
     const manual = () => forRoot({ extraOptions: { manualRegistration: true } });
 
-    it('start when BullRegistrar.register is called', async () => {
+    it('workers start when BullRegistrar.register is called', async () => {
       const { type, story } = storyProcessor();
       const app = await queues.startModule(moduleOf([manual(), jobs(), IterationModule.forRoot()], [type]));
       const job = await app.queue().add('story', { letters: 'a' });
@@ -304,7 +304,7 @@ describeQueues('workers', BOTH, (queues) => {
     });
 
     it.each(['onModuleInit', 'onApplicationBootstrap'] as const)(
-      'start after bootstrap when %s calls it',
+      'workers start after bootstrap when %s calls BullRegistrar.register',
       async (hook) => {
         const { type, story } = storyProcessor();
         let made = -1;
@@ -321,7 +321,7 @@ describeQueues('workers', BOTH, (queues) => {
       },
     );
 
-    it('start once, however often it is called', async () => {
+    it('workers start once, however often BullRegistrar.register is called', async () => {
       const { type, story } = storyProcessor();
       @Injectable()
       class Eager implements OnModuleInit, OnApplicationBootstrap {
@@ -339,20 +339,20 @@ describeQueues('workers', BOTH, (queues) => {
     });
   });
 
-  describe('of a module', () => {
-    it('imported as it is, take every default', async () => {
+  describe('workers of a module', () => {
+    it('workers of a plain IterationModule import take every default', async () => {
       const { type, story } = storyProcessor();
       await runsOneJob(moduleOf([forRoot(), jobs(), IterationModule], [type]), story);
       expect(workers[0]?.opts).toMatchObject({ concurrency: 1, ...resolveRunOptions({}, {}).worker });
     });
 
-    it('imported as it is by two features, run once', async () => {
+    it('two feature modules that import a plain IterationModule share one worker', async () => {
       const { type, story } = storyProcessor();
       const features = [moduleOf([jobs(), IterationModule], [type]), moduleOf([IterationModule])];
       await runsOneJob(moduleOf([forRoot(), ...features]), story);
     });
 
-    it.each(['before', 'after'])('imported as it is %s the configured one, run once, as configured', async (place) => {
+    it.each(['before', 'after'])('a plain IterationModule %s the configured one adds no worker', async (place) => {
       const { type, story } = storyProcessor();
       const feature = moduleOf([jobs(), IterationModule], [type]);
       const configured = IterationModule.forRoot({ worker: { concurrency: 4 } });
@@ -361,7 +361,7 @@ describeQueues('workers', BOTH, (queues) => {
       expect(workers[0]?.opts.concurrency).toBe(4);
     });
 
-    it('imported as it is beside the configured one: its services know the processors too', async () => {
+    it('services of a plain IterationModule know the processors of the configured one', async () => {
       const { type } = storyProcessor();
       const unknown = storyProcessor({}, { name: 'unknown' });
       const services: IterationService[] = [];
@@ -379,7 +379,7 @@ describeQueues('workers', BOTH, (queues) => {
       }
     });
 
-    describe('configured by forRootAsync', () => {
+    describe('workers configured by forRootAsync', () => {
       const options: IterationOptions = { worker: { concurrency: 6 } };
       @Injectable()
       class Config {
@@ -401,7 +401,7 @@ describeQueues('workers', BOTH, (queues) => {
         ],
         ['useClass', { useClass: Config }],
         ['useExisting', { imports: [ConfigModule], useExisting: Config }],
-      ])('with %s', async (_, async) => {
+      ])('forRootAsync configures workers with %s', async (_, async) => {
         const { type, story } = storyProcessor();
         await runsOneJob(moduleOf([forRoot(), jobs(), IterationModule.forRootAsync(async)], [type]), story);
         expect(workers[0]?.opts.concurrency).toBe(6);
@@ -409,13 +409,13 @@ describeQueues('workers', BOTH, (queues) => {
     });
   });
 
-  it('R30: tell their own events and those of the queue', async () => {
-    const told: string[] = [];
+  it('R30: workers emit their own events, and QueueEvents emits those of the queue', async () => {
+    const seen: string[] = [];
     const hold = new Hold('b');
     const { type, script } = storyProcessor({ each: hold.each });
     const events = new QueueEvents('jobs', queues.place as never);
     for (const event of ['active', 'completed', 'failed', 'progress', 'waiting'] as const) {
-      events.on(event, ({ jobId }: { jobId: string }) => told.push(`${event} ${jobId}`));
+      events.on(event, ({ jobId }: { jobId: string }) => seen.push(`${event} ${jobId}`));
     }
     await events.waitUntilReady();
     const app = await queues.start({ processors: [type] });
@@ -433,12 +433,12 @@ describeQueues('workers', BOTH, (queues) => {
     const resumed = await queues.start({ processors: [type] });
     listen();
     await resumed.settled(job);
-    await until('the queue has told of the end', () => told.includes('completed letters'));
+    await until('QueueEvents reports the completion', () => seen.includes('completed letters'));
     await events.close();
 
     expect(ownEvents.filter((event) => event !== 'active letters')).toEqual(['completed letters']);
-    expect(told.filter((event) => event === 'progress letters').length).toBeGreaterThanOrEqual(4);
-    expect(told).not.toContain('failed letters');
+    expect(seen.filter((event) => event === 'progress letters').length).toBeGreaterThanOrEqual(4);
+    expect(seen).not.toContain('failed letters');
   });
 });
 
@@ -452,7 +452,7 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
     return { job: await queue.add(name, { letters: 'ab' }, options), queue };
   }
 
-  it('are put back with a delay, and handled by a worker that knows them: a rolling deploy', async () => {
+  it('a job of an unknown name is put back with a delay until a worker that knows it takes it', async () => {
     const { job, queue } = await added('new', { attempts: 1 });
     const old = await queues.start({ processors: [storyProcessor({}, { name: 'old' }).type] });
     await old.settled(job, ['delayed']);
@@ -476,13 +476,13 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
     expect(queues.logs.filter((line) => line.includes('is not a checkpoint'))).toEqual([]);
   });
 
-  it('are put back without another warning, while the time that is left runs on', async () => {
+  it('a job of an unknown name that is put back twice warns once, and its time limit keeps running', async () => {
     const { job, queue } = await added('new');
     const app = await queues.start({ processors: [storyProcessor().type] });
     await app.settled(job, ['delayed']);
     const since = sinceOf((await queue.getJob(job.id as string)) as Job);
     await ((await queue.getJob(job.id as string)) as Job).promote();
-    await until('it is put back again', async () => {
+    await until('the job is put back again', async () => {
       const again = (await queue.getJob(job.id as string)) as Job;
       return again.attemptsStarted === 2 && (await again.isDelayed());
     });
@@ -490,7 +490,7 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
     expect(queues.logs.filter((line) => line.startsWith('warn')).length).toBe(1);
   });
 
-  it('fail after unknownJobMs, for good, with an error that names what is handled', async () => {
+  it('a job of an unknown name fails permanently after unknownJobMs, and the error lists known names', async () => {
     const { job } = await added('new', { attempts: 5 });
     const processors = [storyProcessor().type, storyProcessor({}, { name: 'other' }).type];
     const app = await queues.start({ processors, iteration: { unknownJobMs: 300 } });
@@ -503,7 +503,7 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ state: 'failed', failedReason: failed.failedReason });
   });
 
-  it('fail at once when unknownJobMs is 0', async () => {
+  it('a job of an unknown name fails at once when unknownJobMs is 0', async () => {
     const { job } = await added('new');
     const app = await queues.start({ processors: [storyProcessor().type], iteration: { unknownJobMs: 0 } });
     expect((await app.settled(job)).failedReason).toContain('It was put back for 0 ms (unknownJobMs)');
@@ -512,7 +512,7 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
   it.each([
     ['an object', { step: 3, of: 'another library' }, { step: 3, of: 'another library' }],
     ['a number', 42, { progress: 42 }],
-  ])('keep their progress of another kind: %s', async (_, progress, kept) => {
+  ])('a job of an unknown name keeps progress of another kind: %s', async (_, progress, kept) => {
     const { job, queue } = await added('new');
     await job.updateProgress(progress);
     const app = await queues.start({ processors: [storyProcessor().type] });
@@ -521,7 +521,7 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
     expect(back.progress).toEqual({ ...kept, unknownSince: expect.any(Number) });
   });
 
-  it('keep their checkpoint: rolled back and forward again, the job resumes', async () => {
+  it('a job keeps its checkpoint through a rollback and resumes after the next deploy', async () => {
     const hold = new Hold('b');
     const fresh = storyProcessor({ each: hold.each }, { name: 'new' });
     const { job, queue } = await added('new');
@@ -549,7 +549,7 @@ function sinceOf({ progress }: Job): number {
   return (progress as { unknownSince: number }).unknownSince;
 }
 
-/** Telemetry that writes down the names of its spans. */
+/** Telemetry that records the names of its spans. */
 function telemetryInto(spans: string[]): Telemetry {
   const span = {
     setSpanOnContext: (context: unknown) => context,

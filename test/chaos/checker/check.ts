@@ -2,7 +2,7 @@ import type { LedgerRow, RecordRow } from '../ledger.js';
 import { type Figures, figuresOf } from './figures.js';
 import { callsHooks } from './hooks.js';
 import { completes, happensOnce, keepsOrder, leavesNoGap, losesNothing } from './items.js';
-import { endsWhenTold, usesNoAttempts } from './processes.js';
+import { endsOnSignal, usesNoAttempts } from './processes.js';
 import { repeatsLittle, yieldsToItsSuccessor } from './repeats.js';
 import { type Breach, jobsOf, type Rules, worldOf } from './story.js';
 
@@ -23,7 +23,7 @@ const RULES = [
   usesNoAttempts,
 ];
 
-/** Proves the contract from what the workers wrote down and what was done to them, and from nothing else. */
+/** Checks the contract, only from the workers' ledger and the record of the disturbances. */
 export function check({
   ledger,
   record,
@@ -36,5 +36,5 @@ export function check({
   const world = worldOf(record, rules);
   const jobs = jobsOf(ledger, record);
   const breaches = jobs.flatMap((job) => RULES.flatMap((rule) => rule(job, world)));
-  return { breaches: [...breaches, ...endsWhenTold(world)], figures: figuresOf(jobs, record, world) };
+  return { breaches: [...breaches, ...endsOnSignal(world)], figures: figuresOf(jobs, record, world) };
 }

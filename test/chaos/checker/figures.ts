@@ -2,7 +2,7 @@ import type { RecordRow } from '../ledger.js';
 import { lateRowsOf, repeatsOf } from './repeats.js';
 import { excuseOf, type Interval, type JobStory, overlapMs, type Run, type WorkerStory, type World } from './story.js';
 
-/** What a chaos was made of, and what it cost. */
+/** The counts of a chaos run. */
 export type Figures = Readonly<Record<string, number>>;
 
 export function figuresOf(jobs: readonly JobStory[], record: readonly RecordRow[], world: World): Figures {
@@ -49,7 +49,7 @@ function lostOf({ items, size }: JobStory): number {
   return size - there.size;
 }
 
-/** From a kill to the next run of each job that it cut off, if another worker ran all the time, and Redis. */
+/** Time from a kill to the next run of each job that it cut off, if another worker and Redis ran all the time. */
 function takeoversOf({ runs }: JobStory, { outages, workers }: World): number[] {
   return runs.flatMap((run) => {
     const killedAt = workers.get(run.worker)?.killedAt;

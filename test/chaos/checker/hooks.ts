@@ -1,7 +1,7 @@
 import type { LedgerRow } from '../ledger.js';
 import { type Breach, excuseOf, isAct, type JobStory, overlapMs, type Run, type World, waitedMs } from './story.js';
 
-/** R11, hook by hook. */
+/** R11: each hook is called when it must be, and only then. */
 export function callsHooks(job: JobStory, world: World): Breach[] {
   const say = (rule: string, message: string, evidence: readonly LedgerRow[]): Breach => ({
     rule,
@@ -23,12 +23,14 @@ type Say = (rule: string, message: string, evidence: readonly LedgerRow[]) => Br
 function begins({ id, rows, beginnings }: Run, say: Say): Breach[] {
   const acts = rows.filter(isAct);
   if (acts.length === 0 || (beginnings.length === 1 && acts[0] === beginnings[0])) return [];
-  // a job that was cancelled, or whose builder failed, ends without having begun
+  // a job that was cancelled, or whose builder failed, ends without a start
   if (beginnings.length === 0 && acts.every(({ type }) => type === 'end' || type === 'fail')) return [];
   return [say('R11', `run ${id} began with ${acts.slice(0, 3).map(({ type }) => type)}`, acts.slice(0, 5))];
 }
 
-/** `end` once and last, with the outcome that the hook before it says; only what the chaos did ends a run without it. */
+/**
+ * `end` is called once and last, with the outcome of the hook before it. Only a disturbance may end a run without it.
+ */
 function ends(run: Run, world: World, say: Say): Breach[] {
   const { id, rows } = run;
   const last = rows.slice(-4);
@@ -44,24 +46,24 @@ function ends(run: Run, world: World, say: Say): Breach[] {
     return [...breaches, say('R11, R14', `run ${id} ended without "end", and nothing was done to it`, last)];
   }
   if (run.ends.length > 1 || rows.at(-1) !== end)
-    return [...breaches, say('R11', `"end" of run ${id} is not its last word`, last)];
+    return [...breaches, say('R11', `"end" of run ${id} is not its last event`, last)];
   const before = rows.at(-2)?.type;
   const expected = { complete: 'complete', interrupt: 'interrupt', retry: 'error' }[end.detail ?? ''];
-  if (before !== expected) breaches.push(say('R11', `run ${id} ended with ${end.detail} behind ${before}`, last));
+  if (before !== expected) breaches.push(say('R11', `run ${id} ended with ${end.detail} after ${before}`, last));
   const reason = rows.find(({ type }) => type === 'interrupt')?.detail;
   if (reason === 'shutdown' && world.workers.get(run.worker)?.termedAt === undefined)
-    breaches.push(say('R5', `run ${id} was interrupted by a shutdown that nobody asked for`, last));
+    breaches.push(say('R5', `run ${id} was interrupted by a shutdown that nobody requested`, last));
   return breaches;
 }
 
-/** `start` again only when the run that called it before died, before its first checkpoint; `resume` only after a `start`. */
+/** `start` is repeated only after a run that died before its first checkpoint; `resume` comes only after a `start`. */
 function startsOnce({ runs }: JobStory, world: World, say: Say): Breach[] {
   const breaches: Breach[] = [];
   let started: Run | undefined;
   for (const run of runs) {
     const beginning = run.beginnings[0];
     if (beginning?.type === 'resume' && !started)
-      breaches.push(say('R11', `run ${run.id} called "resume", and none "start" before`, run.rows.slice(0, 3)));
+      breaches.push(say('R11', `run ${run.id} called "resume" without a "start" before`, run.rows.slice(0, 3)));
     if (beginning?.type !== 'start') continue;
     if (started) {
       const excuse = excuseOf(started, world);
@@ -79,10 +81,10 @@ function startsOnce({ runs }: JobStory, world: World, say: Say): Breach[] {
   return breaches;
 }
 
-/** What is done to a run so soon after its `complete` may keep BullMQ from being told; later, when its worker was kept waiting. */
+/** A disturbance this soon after `complete` may keep the result from BullMQ; later, if the worker was kept waiting. */
 const SETTLING_MS = 5_000;
 
-/** `complete` behind the last record; again only when something happened before BullMQ was told. */
+/** `complete` is called after the last record; again only after a disturbance before BullMQ had the result. */
 function completesOnce({ items, rows, runs, size, state }: JobStory, world: World, say: Say): Breach[] {
   const completes = rows.filter(({ type }) => type === 'complete');
   const [first] = completes;

@@ -1,6 +1,6 @@
 import type { Breach, JobStory, World } from './story.js';
 
-/** R1: every record of a job that is complete is there, and no other. */
+/** R1: a completed job has all of its records, and no other. */
 export function losesNothing({ id, items, size, state }: JobStory): Breach[] {
   if (state !== 'completed') return [];
   const times = new Array<number>(size).fill(0);
@@ -33,19 +33,19 @@ export function completes({ id, rows, state }: JobStory): Breach[] {
   return [{ rule: 'R1, R18', job: id, message: `the job is ${state}, not completed`, evidence: rows.slice(-8) }];
 }
 
-/** R1: within a run each item is the next. */
+/** R1: within a run, each item follows the item before. */
 export function keepsOrder({ id, runs }: JobStory): Breach[] {
   return runs.flatMap(({ id: run, items }) =>
     items.flatMap((item, index) => {
       const before = items[index - 1];
       if (!before || item.first === before.last + 1) return [];
-      const message = `run ${run}: record ${item.first} comes behind ${before.last}`;
+      const message = `run ${run}: record ${item.first} follows record ${before.last}`;
       return [{ rule: 'R1', job: id, message, evidence: items.slice(Math.max(0, index - 3), index + 3) }];
     }),
   );
 }
 
-/** R1, R2: a run begins at or before the record behind the furthest that was finished until then. */
+/** R1, R2: a run starts no later than the record after the furthest finished one. */
 export function leavesNoGap({ id, items, runs }: JobStory): Breach[] {
   const breaches: Breach[] = [];
   const firsts = new Map(runs.flatMap((run) => (run.items[0] ? [[run.items[0].seq, run] as const] : [])));

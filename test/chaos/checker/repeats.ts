@@ -1,25 +1,25 @@
 import { awakeMs, type Breach, type ItemRow, isAct, type JobStory, type Run, type World } from './story.js';
 
-/** What a later run did again of an earlier one. */
+/** The items of an earlier run that a later run repeated. */
 export interface Repeat {
   readonly job: string;
   readonly of: Run;
   readonly by: Run;
   readonly rows: readonly ItemRow[];
   readonly records: number;
-  /** From the first of the items that were repeated to the last, while the process was not frozen. */
+  /** Time from the first to the last repeated item, without the time that the process was frozen. */
   readonly ms: number;
   /** The longest step within: the item in flight. */
   readonly stepMs: number;
 }
 
-/** Every repeat of a job: for each pair of runs, the items of the one that the other had to do again. */
+/** Every repeat of a job: for each pair of runs, the items of the earlier run that the later run repeated. */
 export function repeatsOf({ id, runs }: JobStory, world: World): readonly Repeat[] {
   const working = runs.filter(({ items }) => items.length > 0);
   return working.flatMap((by, index) => {
     const from = (by.items[0] as ItemRow).first;
     return working.slice(0, index).flatMap((of) => {
-      // items of the other are in order: what is repeated is its tail
+      // items of the earlier run are in order: its tail is repeated
       const rows = of.items.slice(firstIndex(of.items, from));
       return rows.length === 0 ? [] : [repeatOf({ job: id, of, by, rows }, world)];
     });
@@ -48,7 +48,9 @@ function firstIndex(items: readonly ItemRow[], from: number): number {
   return low;
 }
 
-/** R1, R18: a run that ended with its hooks repeats nothing, any other what came since its last checkpoint. */
+/**
+ * R1, R18: nothing is repeated of a run that called `end`; of any other run, only the items since its last checkpoint.
+ */
 export function repeatsLittle(job: JobStory, world: World): Breach[] {
   if (world.rules.exactlyOnce) return [];
   return repeatsOf(job, world).flatMap((repeat) => {
@@ -66,7 +68,7 @@ export function repeatsLittle(job: JobStory, world: World): Breach[] {
   });
 }
 
-/** R20: what a run still did after a later one had begun: the item in flight. */
+/** R20: the rows that a run wrote after a later run had begun: at most its item in flight. */
 export function lateRowsOf({
   runs,
 }: JobStory): readonly { readonly run: Run; readonly rows: readonly Run['rows'][number][] }[] {
@@ -77,11 +79,11 @@ export function lateRowsOf({
   });
 }
 
-/** R20: one item or hook may be in flight while the lock is lost; nothing is begun after it. */
+/** R20: one item or hook may be in flight when the lock is lost; the run starts nothing after it. */
 export function yieldsToItsSuccessor(job: JobStory): Breach[] {
   return lateRowsOf(job).flatMap(({ run, rows }) => {
     if (rows.length <= 1) return [];
-    const message = `run ${run.id} went on after the next had begun: ${rows.slice(0, 10).map(({ type }) => type)}`;
+    const message = `run ${run.id} continued after the next had begun: ${rows.slice(0, 10).map(({ type }) => type)}`;
     const next = job.runs[job.runs.indexOf(run) + 1];
     const evidence = [
       ...run.rows.filter((row) => !rows.includes(row)).slice(-3),

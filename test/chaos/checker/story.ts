@@ -1,6 +1,6 @@
 import type { LedgerRow, RecordRow } from '../ledger.js';
 
-/** What the contract is checked against. */
+/** The limits that the checker checks the contract with. */
 export interface Rules {
   readonly checkpointMs: number;
   readonly lockMs: number;
@@ -8,7 +8,7 @@ export interface Rules {
   readonly exactlyOnce: boolean;
 }
 
-/** A rule that was broken, and the rows that show it. */
+/** A broken rule, and the rows that prove it. */
 export interface Breach {
   readonly rule: string;
   readonly job: string;
@@ -21,17 +21,17 @@ export interface Interval {
   readonly to: number;
 }
 
-/** One run of one job in one process, as it wrote itself down. */
+/** One run of one job in one process, read from the ledger. */
 export interface Run {
   readonly id: string;
   readonly worker: string;
   readonly rows: readonly LedgerRow[];
   readonly items: readonly ItemRow[];
   readonly errors: readonly LedgerRow[];
-  /** Its `start` or `resume`. */
+  /** The `start` or `resume` of the run. */
   readonly beginnings: readonly LedgerRow[];
   readonly ends: readonly LedgerRow[];
-  /** When it was told that it has lost its lock. */
+  /** When the run learned that it had lost its lock. */
   readonly lostAt: number | undefined;
   /** When the next run of the job began. */
   readonly nextAt: number;
@@ -43,7 +43,7 @@ export interface JobStory {
   readonly id: string;
   readonly size: number;
   readonly rows: readonly LedgerRow[];
-  /** Those that did more than to build, in the order in which they began. */
+  /** The runs that did more than build, in the order in which they began. */
   readonly runs: readonly Run[];
   readonly items: readonly ItemRow[];
   readonly state: string;
@@ -57,7 +57,7 @@ export interface WorkerStory {
   readonly termedAt: number | undefined;
   readonly exit: (RecordRow & { readonly type: 'exit' }) | undefined;
   readonly freezes: readonly Interval[];
-  /** When its timers were served too late. */
+  /** When the timers of the process fired too late. */
   readonly lateness: readonly Interval[];
 }
 
@@ -89,7 +89,9 @@ export function jobsOf(ledger: readonly LedgerRow[], record: readonly RecordRow[
   });
 }
 
-/** By their first act: a process that froze before it built may say so long after the next run has begun, and then ends. */
+/**
+ * Runs ordered by their first act. A process that froze before `build` may write it long after the next run has begun.
+ */
 function actingRuns(rows: readonly LedgerRow[]): readonly (readonly LedgerRow[])[] {
   const firstAct = (ofRun: readonly LedgerRow[]) => ofRun.find(isAct)?.seq ?? Infinity;
   return [...groupBy(rows, ({ run }) => run).values()]
@@ -154,28 +156,31 @@ function delays(rows: readonly RecordRow[], type: 'late' | 'slow'): readonly Int
   return rows.flatMap((row) => (row.type === type && 'ms' in row ? [{ from: row.at - row.ms, to: row.at }] : []));
 }
 
-/** How much of a stretch of time a worker was kept waiting, by the machine or by its queue. */
-export function waitedMs(world: World, worker: string, stretch: Interval): number {
+/** How long a worker was kept waiting during an interval, by the machine or by its queue. */
+export function waitedMs(world: World, worker: string, interval: Interval): number {
   const delays = [...(world.workers.get(worker)?.lateness ?? []), ...world.slowness];
-  return delays.reduce((ms, delay) => ms + overlapMs(delay, stretch), 0);
+  return delays.reduce((ms, delay) => ms + overlapMs(delay, interval), 0);
 }
 
-/** How much of a stretch of time a worker was not frozen. */
-export function awakeMs(world: World, worker: string, stretch: Interval): number {
+/** How long a worker was not frozen during an interval. */
+export function awakeMs(world: World, worker: string, interval: Interval): number {
   const freezes = world.workers.get(worker)?.freezes ?? [];
-  return freezes.reduce((ms, freeze) => ms - overlapMs(freeze, stretch), stretch.to - stretch.from);
+  return freezes.reduce((ms, freeze) => ms - overlapMs(freeze, interval), interval.to - interval.from);
 }
 
 export function overlapMs(one: Interval, other: Interval): number {
   return Math.max(0, Math.min(one.to, other.to) - Math.max(one.from, other.from));
 }
 
-/** A lock is renewed when half of it is over: it is lost when that comes late by the other half, or by nearly as much. */
+/**
+ * A worker renews a lock at half of its duration: the lock is lost when the renewal is late by about the other half.
+ */
 const SHARE_OF_LOCK = 1 / 4;
 
 /**
- * What may have ended a run without a word: its process was killed before the next one began, frozen so long that its lock
- * was in danger, or Redis was away; or it said that it had lost its lock, and the machine was too busy to renew it.
+ * The disturbance that may have ended a run without `end`. Its process was killed before the next run began, or was
+ * frozen so long that its lock was in danger; or Redis was down; or the run lost its lock on a machine too busy to
+ * renew it.
  */
 export function excuseOf(run: Run, world: World): 'kill' | 'freeze' | 'outage' | 'busy machine' | undefined {
   const worker = world.workers.get(run.worker);

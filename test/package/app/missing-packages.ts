@@ -15,7 +15,7 @@ async function main(): Promise<void> {
     },
     (error: unknown) => error instanceof MissingDependencyError && error.dependency === 'csv-parse',
   );
-  // These read only what such a package made: without it there is nothing that they take.
+  // These read only objects that such a package made: without the package they refuse every argument.
   assert.throws(() => new TypeOrmEnumeratorBuilder().records({} as never, { cursor: null }), IterationError);
   assert.throws(
     () => new PrismaEnumeratorBuilder().records({} as never, {} as never, { cursor: null }),

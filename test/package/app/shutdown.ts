@@ -14,7 +14,7 @@ import {
   IterativeProcessor,
 } from 'nestjs-iteration';
 
-/** As a database client in the processor's own module: gone in the first phase of the shutdown. */
+/** Like a database client in the processor's own module: closed in the first phase of the shutdown. */
 @Injectable()
 class Client implements OnModuleDestroy {
   used = 0;
@@ -61,7 +61,7 @@ class WorkerModule {}
 @Module({ imports: [...imports, IterationModule.forRoot({ workers: false })] })
 class ControlModule {}
 
-/** R14: the job goes back while everything that its handler uses still works. */
+/** R14: the job goes back to the queue while everything that its handler uses still works. */
 async function main(): Promise<void> {
   const control = await NestFactory.createApplicationContext(ControlModule, { logger: ['error', 'warn'] });
   const iterations = control.get(IterationService);

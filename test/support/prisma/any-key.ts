@@ -7,20 +7,20 @@ import type { Prisma, PrismaClient } from './mysql/generated/client.js';
 /** A client with an empty table of the model `KeyRow`. */
 export interface OpenKeyRows {
   readonly client: PrismaClient;
-  /** Of columns that Prisma cannot write exactly; by default by the client. */
+  /** Inserts rows with columns that Prisma cannot write exactly; by default the client inserts. */
   insert?(rows: readonly KeyRow[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What may be in a key on a database other than PostgreSQL. */
+/** Columns that a key may have on a database other than PostgreSQL. */
 export const PORTABLE_COLUMNS: readonly KeyName[] = ['id', 'rank', 'maybe', 'name', 'note', 'big'];
 
 const inOrder = ({ column, order, nulls }: KeyColumn) => ({ [column]: nulls ? { sort: order, nulls } : order });
 
 /**
- * R1 over random keys, by the three sources over the model `KeyRow`.
+ * R1 over random keys, with the three sources over the model `KeyRow`.
  *
- * @param options.columns What may be in a key; all by default.
+ * @param options.columns Columns that a key may have; all by default.
  */
 export function describeAnyKey(
   database: string,

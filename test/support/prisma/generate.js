@@ -11,7 +11,7 @@ for (const schema of process.argv.slice(2).map((path) => resolve(path))) {
   if (isFresh(schema)) continue;
   execFileSync(process.execPath, [require.resolve('prisma/build/index.js'), 'generate', '--schema', schema], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    // `generate` has no use for the schema engine and yet downloads it; any executable in its place will do.
+    // `generate` downloads the schema engine without using it; any executable replaces it.
     env: { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, ...process.env },
   });
 }

@@ -13,10 +13,10 @@ import { PrismaClient as SqliteClient } from './sqlite/generated/client.js';
 
 export type Delegate = PrismaClient['mixed'];
 
-/** The table of the model `Mixed` in some database, made anew for each case, whatever the model says. */
+/** The table of the model `Mixed` in a database, created for each case with columns that may differ from the model. */
 export interface MixedWorld {
   readonly delegate: Delegate;
-  /** Makes the table with these columns and rows; a row is one SQL literal a column. */
+  /** Creates the table with these columns and rows; a row has one SQL literal per column. */
   make(columns: readonly MixedColumn[], rows: readonly (readonly string[])[]): Promise<void>;
   /** The ids in the order of one query. */
   ids(orderBy: readonly OrderPart[]): Promise<readonly number[]>;

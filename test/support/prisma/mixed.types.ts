@@ -2,7 +2,7 @@ import fc from 'fast-check';
 
 export type DatabaseName = 'postgresql' | 'mariadb' | 'sqlite';
 
-/** A column as it really is, of a field whose model may say otherwise. */
+/** The actual column of a field, which may differ from the model. */
 export interface MixedColumn {
   readonly field: string;
   readonly type: RealType;
@@ -15,7 +15,7 @@ export interface RealType {
   readonly values: fc.Arbitrary<string>;
 }
 
-/** The types that a field's column may really have. */
+/** The actual types that the column of a field may have. */
 export type RealTypes = Readonly<Record<string, readonly RealType[]>>;
 
 const type = (sql: string, values: fc.Arbitrary<string>): RealType => ({ sql, values });

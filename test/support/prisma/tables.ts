@@ -5,7 +5,7 @@ import { PrismaClient } from './generated/client.js';
 
 /** A database with the tables of the schema, and clients of it. */
 export class PrismaTables {
-  /** The SQL that Prisma made of its calls, but for what a source asks the catalogue once. */
+  /** The SQL of Prisma's calls, without a source's one query of the catalogue. */
   queries: string[] = [];
   readonly #clients: { $disconnect(): Promise<void> }[] = [];
 

@@ -1,5 +1,5 @@
-/** What a process of a bench tells it, and when: milliseconds of a clock that all processes share. */
-export interface Told {
+/** A message of a process to its bench, with its time in milliseconds of a clock that all processes share. */
+export interface Message {
   readonly what: string;
   readonly at: number;
 }
@@ -14,11 +14,12 @@ export function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
-export function tell(what: string, facts: Readonly<Record<string, unknown>> = {}): void {
-  process.send?.({ what, at: now(), ...facts } satisfies Told);
+/** Sends a message to the bench. */
+export function send(what: string, facts: Readonly<Record<string, unknown>> = {}): void {
+  process.send?.({ what, at: now(), ...facts } satisfies Message);
 }
 
-/** What a bench has told this process. */
+/** The configuration that the bench gave this process. */
 export function config<Config>(): Config {
   return JSON.parse(process.argv[2] as string) as Config;
 }
