@@ -1,4 +1,10 @@
-/** The SQL that a database speaks; MariaDB's is MySQL's. */
+/**
+ * The SQL that a database speaks; MariaDB's is MySQL's.
+ *
+ * A further database begins here, and the compiler names what it needs: for sources of TypeORM its properties, its catalogue
+ * and its exact values (`enumerators/typeorm`: `database.ts`, `catalogue.*.ts`, `exact.*.ts`); for those of Prisma its
+ * catalogue (`enumerators/prisma/table.ts`); for exactly once its statements (`exactly-once/table`).
+ */
 export type Dialect = 'postgresql' | 'mysql' | 'sqlite';
 
 /** By the `type` of a TypeORM data source, and by the `provider` of a Prisma schema. */

@@ -1,7 +1,7 @@
 import type { Job, Worker } from 'bullmq';
 import { IterationError } from '../iteration.errors.js';
-import { PostgresCheckpointStore } from './checkpoint.postgres.js';
-import { RedisCheckpointStore } from './checkpoint.redis.js';
+import { PostgresCheckpointStore } from './checkpoint.store.postgres.js';
+import { RedisCheckpointStore } from './checkpoint.store.redis.js';
 import type { JobReferences } from './references.js';
 
 export interface SaveOptions {

@@ -1,2 +1,3 @@
-export { Failed, ItemFailure } from './item.failure.js';
+export { Failed } from './failed.js';
+export { ItemFailure } from './item.failure.js';
 export { ItemSkips } from './item.skip.js';

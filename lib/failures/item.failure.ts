@@ -1,6 +1,5 @@
 import {
   type Enumerator,
-  halvesOf,
   type ItemOutcome,
   type ItemPosition,
   type ItemRange,
@@ -9,6 +8,8 @@ import {
 import { CrashLoopError, ItemGoneError } from '../iteration.errors.js';
 import { controlErrorOf, isUnrecoverable, type OpenRun } from '../runtime/index.js';
 import { backoffOf } from './backoff.js';
+import { BatchBisection } from './batch.bisection.js';
+import { Failed } from './failed.js';
 import type { ItemSkips } from './item.skip.js';
 
 /** How often the lock is looked at while the next try is awaited. */
@@ -21,24 +22,17 @@ interface Retry {
   readonly canStopHere?: () => boolean;
 }
 
-/** All tries in place have failed, or the item killed too many processes. */
-export class Failed {
-  constructor(
-    readonly error: Error,
-    readonly tries: number,
-  ) {}
-}
-
 /** Retries items in place, splits batches, and skips what cannot be handled (R24). Everything else fails the job. */
 export class ItemFailure {
-  /** Whether any part of the current batch was handled. */
-  #anyHandled = false;
+  readonly #bisection: BatchBisection;
 
   constructor(
     private readonly run: OpenRun,
     private readonly skips: ItemSkips,
-    private readonly halve: Enumerator<unknown>['halve'],
-  ) {}
+    halve: Enumerator<unknown>['halve'],
+  ) {
+    this.#bisection = new BatchBisection(run, this, halve);
+  }
 
   /** An item whose handler threw is retried, split or skipped. @throws what fails the job */
   async overcome(thrown: unknown, position: ItemPosition): Promise<ItemOutcome> {
@@ -73,45 +67,9 @@ export class ItemFailure {
     const whole = { item: page.items[index], before: progress.cursor, cursor: page.cursorAt(index) };
     const pass = () => progress.skip(page, index);
     const { error } = failed;
-    if (error instanceof CrashLoopError || error instanceof ItemGoneError) return this.#skip(failed, whole, pass);
-    this.#throwUnlessSkippable(error);
-    const halves = await this.#halve(whole, error);
-    if (!halves) return this.#skip(failed, this.#asRecord(whole), pass);
-    this.#anyHandled = false;
-    return this.#narrow(halves, () => progress.skip(page, index, { partly: this.#anyHandled }));
-  }
-
-  /** Halves in order, each until it is handled, or found guilty and skipped. @param end Moves after the whole batch. */
-  async #narrow([first, second]: readonly [ItemRange, ItemRange], end?: () => void): Promise<ItemOutcome> {
-    const outcome = await this.#part(first);
-    return outcome === 'left' ? outcome : this.#part(second, end);
-  }
-
-  async #part(range: ItemRange, end?: () => void): Promise<ItemOutcome> {
-    const { definition, executor, interruption, pages, progress, timer } = this.run;
-    await timer.look();
-    if (interruption.pending && pages.canStopHere) return 'left';
-    const { cursor } = range;
-    const pass = end ?? (() => progress.moveTo(cursor));
-    const after = end ? progress.current.advance(cursor) : progress.current.moveTo(cursor);
-    try {
-      await executor.handleOne(range.item, after);
-    } catch (thrown) {
-      const error = toError(thrown, definition.handlerName);
-      this.#throwUnlessSkippable(error);
-      const halves = await this.#halve(range, error);
-      if (halves) return this.#narrow(halves, end);
-      const retried = await this.retry(error, { again: () => executor.handleOne(range.item, after) });
-      if (retried instanceof Failed) {
-        this.#throwUnlessSkippable(retried.error);
-        return this.#skip(retried, this.#asRecord(range), pass);
-      }
-      if (retried === 'left') return retried;
-    }
-    this.#anyHandled = true;
-    pass();
-    if (timer.moved()) await timer.save();
-    return 'passed';
+    if (error instanceof CrashLoopError || error instanceof ItemGoneError) return this.skip(failed, whole, pass);
+    this.throwUnlessSkippable(error);
+    return this.#bisection.handle(failed, whole, (partly) => progress.skip(page, index, { partly }));
   }
 
   /** @returns false when the run must end first. */
@@ -133,7 +91,7 @@ export class ItemFailure {
   }
 
   /** @throws the error, when it fails the job instead */
-  #throwUnlessSkippable(error: Error): void {
+  throwUnlessSkippable(error: Error): void {
     this.#throwIfFinal(error);
     const { then: next, when } = this.run.definition.options.itemFailure;
     if (next === 'skip') {
@@ -146,21 +104,8 @@ export class ItemFailure {
     throw error;
   }
 
-  async #halve(range: ItemRange, failure: Error): Promise<readonly [ItemRange, ItemRange] | undefined> {
-    try {
-      return await halvesOf(this.halve, range);
-    } catch (error) {
-      this.run.log.warn(`a batch that failed could not be halved: ${toError(error, 'halve').message}`);
-      throw failure;
-    }
-  }
-
-  /** What could not be halved. */
-  #asRecord(range: ItemRange): ItemRange {
-    return { ...range, isRecord: this.halve !== undefined };
-  }
-
-  async #skip(failed: Failed, range: ItemRange, pass: () => void): Promise<ItemOutcome> {
+  /** @returns `left` when the run must end before the item is skipped. */
+  async skip(failed: Failed, range: ItemRange, pass: () => void): Promise<ItemOutcome> {
     return (await this.skips.skip(failed, range, pass)) ? 'passed' : 'left';
   }
 }

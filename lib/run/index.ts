@@ -1,2 +1,2 @@
 export { type RunReport, reportToBullMQ } from './report.js';
-export { runJob } from './run.js';
+export { runJob } from './run.job.js';

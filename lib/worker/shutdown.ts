@@ -12,6 +12,8 @@ interface Destroyable {
 /**
  * Ends the runs of all workers, once, while everything that handlers use still works.
  *
+ * On SIGTERM Nest calls every `onModuleDestroy`, that of `WorkerRegistrar` among them: the first one drains here.
+ *
  * Nest destroys a global module's providers last, and on Nest 11 those of one module at the same time: a database client
  * may be closed while a handler uses it. So every `onModuleDestroy` of the application waits until the runs are over.
  */

@@ -1,9 +1,9 @@
 import type { Worker } from 'bullmq';
 import { afterEach, expect, it, vi } from 'vitest';
 import type { Checkpoint } from '../../lib/checkpoint/checkpoint.js';
-import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.postgres.js';
-import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.redis.js';
 import type { CheckpointStore } from '../../lib/checkpoint/checkpoint.store.js';
+import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.store.postgres.js';
+import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.store.redis.js';
 import { DeadLetterQueue } from '../../lib/dead-letters/dead-letter.queue.js';
 import { batchesOf, SourceEnumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
 import { BOTH, describeQueues } from '../support/app.js';
@@ -12,10 +12,10 @@ import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
 
-/** Where a worker is killed, or freezes, while it skips the letter b. */
+/** Where a worker freezes or dies while it skips the letter b. */
 const STEPS = [
-  'before the checkpoint that carries the letter',
-  'after the checkpoint that carries the letter',
+  'before the checkpoint with the letter',
+  'after the checkpoint with the letter',
   'before the letter is written',
   'after the letter is written',
   'before the checkpoint without the letter',
@@ -23,16 +23,16 @@ const STEPS = [
 ] as const;
 type Step = (typeof STEPS)[number];
 
-/** The test ends its locks; a renewal then soon says that they are lost. */
+/** The test ends the locks itself; the next renewal then reports that they are lost. */
 const WORKER = { lockDuration: 60_000, lockRenewTime: 200, stalledInterval: 100 };
 
-describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
+describeQueues('a worker that freezes or stops while it skips an item', BOTH, (queues) => {
   const workers = recordWorkers();
   afterEach(() => {
     vi.restoreAllMocks();
   });
 
-  /** Holds whoever comes first to the step. */
+  /** Holds the first caller that reaches the step. */
   function holdAt(step: Step): Gate {
     const gate = new Gate();
     let isHeld = false;
@@ -49,7 +49,7 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       const { letter } = args[2] as Checkpoint;
       const around = (when: 'before' | 'after') =>
         letter
-          ? at(`${when} the checkpoint that carries the letter`)
+          ? at(`${when} the checkpoint with the letter`)
           : carried && at(`${when} the checkpoint without the letter`);
       await around('before');
       const saved = await save.apply(this, args);
@@ -67,7 +67,7 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
   }
 
   it.each(STEPS)(
-    'R24: %s: there is exactly one letter, its item is not handled again and none is lost',
+    'R24: a worker frozen %s writes one letter and loses no item',
     async (step) => {
       const gate = holdAt(step);
       const tries: string[] = [];
@@ -94,8 +94,8 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       const done = await other.settled(job);
       await until('the held run knows that its lock is lost', () => signals[0]?.aborted);
       gate.open();
-      await until('the zombie has noticed', () => queues.logs.some((line) => line.includes('lost its lock')));
-      const isSaved = step !== 'before the checkpoint that carries the letter'; // else neither is that a is finished
+      await until('the frozen worker has noticed', () => queues.logs.some((line) => line.includes('lost its lock')));
+      const isSaved = step !== 'before the checkpoint with the letter'; // otherwise a is unsaved too
       expect(tries.join('')).toBe(isSaved ? 'abcd' : 'ababcd');
       expect(done.returnvalue).toEqual({ processed: 3, skipped: 1 });
       expect(await other.iterations.status(job)).toMatchObject({ skipped: 1, processed: 3, state: 'completed' });
@@ -108,9 +108,9 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
     },
   );
 
-  it('R24: a shutdown whose deadline passes while the letter is written leaves it to the next run', async () => {
+  it('R24: a shutdown deadline that passes while a letter is being written leaves it to the next run', async () => {
     const gate = holdAt('before the letter is written');
-    const told = storyProcessor(
+    const processor = storyProcessor(
       {
         each: async (letter) => {
           if (letter === 'b') throw new Error('bad b');
@@ -118,7 +118,7 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       },
       { itemFailure: { then: 'skip' } },
     );
-    const options = { processors: [told.type], iteration: { shutdown: { deadlineMs: 50 } } };
+    const options = { processors: [processor.type], iteration: { shutdown: { deadlineMs: 50 } } };
     const app = await queues.start(options);
     const job = await app.queue().add('story', { letters: 'abc' });
     await gate.reached;
@@ -129,13 +129,13 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
     expect((await next.settled(job)).returnvalue).toEqual({ processed: 2, skipped: 1 });
     gate.open();
     expect(await next.iterations.deadLetters(job)).toMatchObject([{ cursor: 1 }]);
-    expect(told.story.filter((event) => event.length === 1).join('')).toBe('ac');
+    expect(processor.story.filter((event) => event.length === 1).join('')).toBe('ac');
   });
 
-  it('R24: a run that ends while a batch is halved goes on behind the parts that are finished', async () => {
+  it('R24: a run that ends while a batch is being halved resumes after the finished parts', async () => {
     const parts: string[] = [];
     const hold = new Hold('ef');
-    const told = storyProcessor(
+    const processor = storyProcessor(
       {
         build: ({ cursor }, enumerators) => {
           const { source, cursor: after } = sourceOf(enumerators.array([...'abcdefgh'], { cursor }));
@@ -150,13 +150,13 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       },
       { itemFailure: { then: 'skip' } },
     );
-    const first = await queues.start({ processors: [told.type] });
+    const first = await queues.start({ processors: [processor.type] });
     const job = await first.queue().add('story', {});
     await hold.reached;
     await first.close();
     expect(parts).toEqual(['abcdefgh', 'abcd', 'ab', 'cd', 'c', 'd', 'efgh', 'ef']);
 
-    const second = await queues.start({ processors: [told.type] });
+    const second = await queues.start({ processors: [processor.type] });
     const { returnvalue } = await second.settled(job);
     expect(parts.slice(8)).toEqual(['gh', 'g', 'h']);
     expect(returnvalue).toEqual({ processed: 1, skipped: 2 });
@@ -166,14 +166,14 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
     ]);
   });
 
-  it('R21: a dead letter that cannot be written for a while is written again, while the lock is held', async () => {
+  it('R21: a run that holds its lock repeats the write of a dead letter until it succeeds', async () => {
     const { put } = DeadLetterQueue.prototype;
     let refused = 2;
     vi.spyOn(DeadLetterQueue.prototype, 'put').mockImplementation(async function (this: DeadLetterQueue, ...args) {
       if (refused-- > 0) throw new Error('OOM command not allowed');
       await put.apply(this, args);
     });
-    const told = storyProcessor(
+    const processor = storyProcessor(
       {
         each: async (letter) => {
           if (letter === 'b') throw new Error('bad b');
@@ -181,17 +181,17 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       },
       { itemFailure: { then: 'skip' } },
     );
-    const app = await queues.start({ processors: [told.type] });
+    const app = await queues.start({ processors: [processor.type] });
     const job = await app.settled(await app.queue().add('story', { letters: 'abc' }));
     expect(job.returnvalue).toEqual({ processed: 2, skipped: 1 });
     expect(await app.iterations.deadLetters(job)).toHaveLength(1);
     expect(queues.logs.filter((line) => line.includes('its dead letter could not be written'))).toHaveLength(2);
   });
 
-  it('R18, R19: while the next try is waited for, all is saved, and a process that ends then is not put down to the item', async () => {
+  it('R18, R19: a run that waits for a retry saves its progress and marks no item as being handled', async () => {
     const gate = new Gate();
     const tries: string[] = [];
-    const told = storyProcessor(
+    const processor = storyProcessor(
       {
         each: async (letter) => {
           tries.push(letter);
@@ -200,7 +200,7 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
       },
       { itemFailure: { attempts: 2, backoffMs: () => 600_000 } },
     );
-    const options = { processors: [told.type], iteration: { worker: WORKER } };
+    const options = { processors: [processor.type], iteration: { worker: WORKER } };
     const frozen = await queues.start(options);
     const job = await frozen.queue().add('story', { letters: 'abc' });
     await gate.reached;
@@ -216,17 +216,20 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
     gate.open();
   });
 
-  it('R20: a lock that is lost before a skip leaves the item to the next run: no letter, no skip', async () => {
+  it('R20: a run that loses its lock before a skip writes no letter and leaves the item to the next run', async () => {
     const gate = new Gate();
     const tries: string[] = [];
-    const told = storyProcessor({ each: async () => {} }, { itemFailure: { then: 'skip', attempts: 5, backoffMs: 0 } });
-    told.script.each = async (letter) => {
+    const processor = storyProcessor(
+      { each: async () => {} },
+      { itemFailure: { then: 'skip', attempts: 5, backoffMs: 0 } },
+    );
+    processor.script.each = async (letter) => {
       tries.push(letter);
       if (tries.length !== 2) return;
       await gate.wait();
       throw new Error('bad b');
     };
-    const options = { processors: [told.type], iteration: { worker: WORKER } };
+    const options = { processors: [processor.type], iteration: { worker: WORKER } };
     const frozen = await queues.start(options);
     const job = await frozen.queue().add('story', { letters: 'abc' });
     await gate.reached;
@@ -236,7 +239,7 @@ describeQueues('a worker that ends while it skips an item', BOTH, (queues) => {
     const other = await queues.start(options);
     expect((await other.settled(job)).returnvalue).toEqual({ processed: 3, skipped: 0 });
     gate.open();
-    await until('the zombie has noticed', () => queues.logs.some((line) => line.includes('lost its lock')));
+    await until('the frozen worker has noticed', () => queues.logs.some((line) => line.includes('lost its lock')));
     expect(tries.slice(-2).join('')).toBe('bc');
     expect(await other.iterations.deadLetters(job)).toEqual([]);
   });

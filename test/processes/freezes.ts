@@ -4,8 +4,8 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { createPostgresBackend, type Job, setDefaultBackendFactory, WaitingError, Worker } from 'bullmq';
 import type { Checkpoint } from '../../lib/checkpoint/checkpoint.js';
-import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.postgres.js';
-import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.redis.js';
+import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.store.postgres.js';
+import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.store.redis.js';
 import {
   type BuildContext,
   BuildEnumerator,
@@ -30,8 +30,9 @@ import {
 } from '../support/freeze-steps.js';
 import { Gate } from '../support/until.js';
 
-// A worker that freezes itself when each of its runs is held at another step. What is held goes on as soon as it thaws,
-// before any timer: nothing but the clock tells it that its lock is over.
+// A worker that freezes itself when each of its runs is held at another step. The held runs continue as soon as it
+// thaws,
+// before any timer: only the clock shows that their locks have expired.
 
 const config = JSON.parse(process.argv[2] as string) as FreezesConfig;
 const thawed = new Gate();
@@ -52,7 +53,7 @@ async function at(step: string, id: string): Promise<void> {
   await thawed.wait();
 }
 
-/** Holds the command of a job before it is sent, or before its answer is handled. */
+/** Sends the command of a job, held before it is sent or before its answer is handled. */
 async function heldAt<T>(command: string, id: string, send: () => Promise<T>): Promise<T> {
   await at(`before ${command}`, id);
   const answer = await send();
@@ -68,7 +69,7 @@ function freeze(): void {
   const frozenAt = Date.now();
   say('frozen', '');
   process.kill(process.pid, 'SIGSTOP');
-  while (Date.now() < frozenAt + FROZEN_WORKER.lockDuration); // it may take a moment until the signal comes
+  while (Date.now() < frozenAt + FROZEN_WORKER.lockDuration); // the signal may take a moment to arrive
   isThawed = true;
   say('thawed', '');
   thawed.open();
@@ -169,26 +170,26 @@ class Frozen {
   }
 
   @OnIteration('start') start(context: IterationContext) {
-    return this.tell('start', context);
+    return this.report('start', context);
   }
   @OnIteration('resume') resume(context: IterationContext) {
-    return this.tell('resume', context);
+    return this.report('resume', context);
   }
   @OnIteration('interrupt') interrupt(context: IterationContext, _: Interruption) {
-    return this.tell('interrupt', context);
+    return this.report('interrupt', context);
   }
   @OnIteration('complete') async complete(context: IterationContext) {
-    await this.tell('complete', context);
+    await this.report('complete', context);
     return 'by the frozen one';
   }
   @OnIteration('fail') fail(context: IterationContext) {
-    return this.tell('fail', context);
+    return this.report('fail', context);
   }
   @OnIteration('end') end(context: IterationContext, { outcome }: RunEnd) {
-    return this.tell(`end ${outcome}`, context);
+    return this.report(`end ${outcome}`, context);
   }
 
-  private async tell(event: string, { job }: IterationContext): Promise<void> {
+  private async report(event: string, { job }: IterationContext): Promise<void> {
     say(event, job.id as string);
     await at(`hook ${event}`, job.id as string);
   }

@@ -1,12 +1,12 @@
 import type { Checkpoint, Running } from '../../lib/checkpoint/checkpoint.js';
-import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.postgres.js';
-import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.redis.js';
+import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.store.postgres.js';
+import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.store.redis.js';
 
 interface Store {
   save(job: { id?: string }, token: string, document: Checkpoint, options?: object): Promise<boolean>;
 }
 
-/** Looks on while checkpoints are saved. */
+/** Calls `watch` instead of each save of a checkpoint. */
 function watchSaves(watch: (id: string, document: Checkpoint, save: () => Promise<boolean>) => Promise<boolean>): void {
   for (const { prototype } of [RedisCheckpointStore, PostgresCheckpointStore] as unknown as { prototype: Store }[]) {
     const { save } = prototype;
@@ -16,8 +16,8 @@ function watchSaves(watch: (id: string, document: Checkpoint, save: () => Promis
   }
 }
 
-/** Says when a checkpoint is sent, and when it is known to be saved: with its job, its cursor and the time. */
-export function tellSaves(say: (line: string) => void): void {
+/** Reports when a checkpoint is sent and when its save has succeeded, with its job, its cursor and the time. */
+export function reportSaves(say: (line: string) => void): void {
   watchSaves(async (id, { cursor }, save) => {
     say(`saving ${id} ${cursor ?? -1} ${Date.now()}`);
     const saved = await save();
@@ -26,7 +26,7 @@ export function tellSaves(say: (line: string) => void): void {
   });
 }
 
-/** Where the run of each job is, as its last checkpoint says. */
+/** The `running` of each job's last checkpoint. */
 export function recordRunning(): ReadonlyMap<string, Running | undefined> {
   const running = new Map<string, Running | undefined>();
   watchSaves(async (id, document, save) => {

@@ -20,8 +20,8 @@ import { Gate, until } from '../support/until.js';
 
 const done = (story: readonly string[]) => story.filter((event) => event.length === 1).join('');
 
-describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
-  it('stop() holds also when a younger item waits for its next try at a shutdown', async () => {
+describeQueues('items in flight in detail', ['redis'], (queues) => {
+  it('stop() still ends the job when a later item waits for its next try at a shutdown', async () => {
     const gate = new Gate();
     const begun: string[] = [];
     const { type, story } = storyProcessor(
@@ -44,14 +44,14 @@ describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
     const job = await app.queue().add('story', {});
     await until('b has failed', () => begun.length === 2);
     gate.open();
-    await until('the position is behind a', async () => (await app.iterations.status(job)).cursor === 0);
+    await until('the checkpoint is after a', async () => (await app.iterations.status(job)).cursor === 0);
     await app.close();
     const next = await queues.start({ processors: [type] });
     await next.settled(job);
     expect(done(story)).not.toContain('c');
   });
 
-  it('stop() holds also when a younger item outlives the shutdown deadline', async () => {
+  it('stop() still ends the job when a later item outlives the shutdown deadline', async () => {
     const gate = new Gate();
     const { type, story, script } = storyProcessor(
       {
@@ -67,7 +67,7 @@ describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
     );
     const app = await queues.start({ processors: [type], iteration: { shutdown: { deadlineMs: 50 } } });
     const job = await app.queue().add('story', {});
-    await until('the position is behind a', async () => (await app.iterations.status(job)).cursor === 0);
+    await until('the checkpoint is after a', async () => (await app.iterations.status(job)).cursor === 0);
     await app.close();
     gate.open();
     script.each = undefined;
@@ -76,7 +76,7 @@ describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
     expect(done(story)).not.toContain('c');
   });
 
-  it('R18: the checkpoint that moves behind the item that stopped says so: a kill then loses no stop', async () => {
+  it('R18: the checkpoint after the item that called stop() records the stop, so a kill does not lose it', async () => {
     const gate = new Gate();
     const { type } = storyProcessor(
       {
@@ -92,13 +92,13 @@ describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
     );
     const app = await queues.start({ processors: [type] });
     const job = await app.queue().add('story', {});
-    await until('the position is behind a', async () => (await app.iterations.status(job)).cursor === 0);
+    await until('the checkpoint is after a', async () => (await app.iterations.status(job)).cursor === 0);
     const saved = await app.queue().getJob(job.id as string);
     gate.open();
     expect(saved?.progress).toMatchObject({ cursor: 0, stopped: { silent: false } });
   });
 
-  it('poll without ack: a stop() loses nothing that was taken', async () => {
+  it('poll without ack loses no item that was taken before stop()', async () => {
     const queue = [...'abcdef'];
     const gate = new Gate();
     const { type, story } = storyProcessor(
@@ -121,7 +121,7 @@ describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
     expect([...done(story)].sort().join('') + queue.join('')).toBe('abcdef');
   });
 
-  it('poll without ack: a failure loses nothing that was taken, but what failed', async () => {
+  it('poll without ack loses only the failed item when an item fails', async () => {
     const queue = [...'abcdef'];
     const gate = new Gate();
     const begun: string[] = [];
@@ -146,7 +146,7 @@ describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
     expect(begun.join('') + queue.join('')).toBe('abcdef');
   });
 
-  it('stop() of a part of a batch holds also when a younger batch fails', async () => {
+  it('stop() in a part of a batch still ends the job when a later batch fails', async () => {
     const csv = Buffer.from(numbers(6));
     const gate = new Gate();
     const { type, story } = storyProcessor(
@@ -173,7 +173,7 @@ describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
     expect([job.failedReason, story.at(-1)]).toEqual([undefined, 'end complete']);
   });
 
-  it('nested: a polled item that waits for its next try is not left when the source has moved on', async () => {
+  it('nested keeps a polled item that waits for its next try when the source has moved on', async () => {
     const queue = ['p'];
     const begun: string[] = [];
     const { type, story } = storyProcessor(
@@ -207,7 +207,7 @@ describeQueues('items in flight, looked at closely', ['redis'], (queues) => {
   });
 });
 
-it('R19: in careful mode a source is asked for its next item when none is marked as being handled', async () => {
+it('R19: crash isolation marks no item as being handled while the source yields the next item', async () => {
   let marked = '';
   const asked: string[] = [];
   async function* items() {

@@ -17,13 +17,13 @@ import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
 import type { RunReport } from '../../lib/run/report.js';
-import { runJob } from '../../lib/run/run.js';
+import { runJob } from '../../lib/run/run.job.js';
 import type { RunInputs } from '../../lib/runtime/run.inputs.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { randomOf } from '../support/random.js';
 
-/** Waits go by the same time as the clock: the tests'. */
+/** Waits use the clock of the tests. */
 vi.mock('node:timers/promises', () => ({
   setTimeout: (ms: number, value: unknown, { signal }: { signal?: AbortSignal } = {}) =>
     new Promise((resolve, reject) => {
@@ -41,12 +41,12 @@ vi.mock('node:timers/promises', () => ({
 
 const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_122);
-/** Of a run: one that takes more never ends. */
+/** The most steps of a run. A run that takes more never ends. */
 const MOST_STEPS = 3_000;
 const CAREFUL_MS = 1_000;
 const build = enumeratorBuilder();
 
-/** What happens in a run is drawn as it happens, from the seed of its case. */
+/** Random choices, drawn while a run proceeds, from the seed of its case. */
 class Dice {
   readonly #random: () => number;
 
@@ -67,9 +67,9 @@ class Dice {
   }
 }
 
-/** How the handling of an item goes. */
+/** What the handler of an item does. */
 interface Fate {
-  /** So many of its tries throw. */
+  /** How many of its tries throw. */
   readonly failures: number;
   readonly stops: boolean;
   readonly retriesIn: boolean;
@@ -83,18 +83,18 @@ interface Case {
   readonly attempts: number;
   readonly then: 'fail' | 'skip';
   readonly everyItems: number;
-  /** Whether handlers fail, stop, and ask for a later run. */
+  /** Whether handlers fail, and whether they call stop() and retryIn(). */
   readonly fails: boolean;
   readonly stops: boolean;
-  /** Whether runs are killed, lose their locks, cannot save; and their sources fail. */
+  /** Whether runs are killed, lose their locks or cannot save, and whether their sources fail. */
   readonly troubles: boolean;
 }
 
-/** A list in pages of random length, some empty, at once or later, ahead or not; it may fail, and counts its readers. */
+/** A list in random pages, some empty, read at once or later, ahead or not. It may fail, and counts its readers. */
 class Listed implements Source<string, number> {
   opened = 0;
   closed = 0;
-  /** So often may it still fail. */
+  /** How often it may still fail. */
   troubles = 0;
 
   constructor(
@@ -135,12 +135,12 @@ class Listed implements Source<string, number> {
   }
 }
 
-/** The numbers, as the names that the other kinds have. */
+/** The numbers as strings, like the items of the other kinds. */
 async function* mapped(numbers: AsyncIterable<readonly [number, number]>): AsyncGenerator<readonly [string, number]> {
   for await (const [item, cursor] of numbers) yield [String(item), cursor];
 }
 
-/** One job over the items '0', '1', …: its source, what is stored of it, and what has become of each item. */
+/** One job over the items '0', '1', …: its source, its stored state, and the outcome of each item. */
 class Story {
   readonly dice: Dice;
   readonly items: readonly string[];
@@ -157,7 +157,7 @@ class Story {
   readonly #places = new Map<string, number>();
   readonly #listed: Listed;
   #queue: number[];
-  /** An item that is below the checkpoint has stopped the job. */
+  /** An item before the checkpoint has stopped the job. */
   isOver = false;
   run: Run | undefined;
   runs = 0;
@@ -206,7 +206,7 @@ class Story {
       this.#places.set(JSON.stringify(cursor), Number(item));
   }
 
-  /** Where a cursor stands; undefined for one that names no item. */
+  /** The index of a cursor's item; undefined for a cursor that names no item. */
   placeOf(cursor: Cursor): number | undefined {
     return cursor === null ? -1 : this.#places.get(JSON.stringify(cursor));
   }
@@ -241,7 +241,7 @@ class Story {
     });
   }
 
-  /** What was taken and not acknowledged comes again. */
+  /** Delivers again what was taken and not acknowledged. */
   redeliver(): void {
     const { taken } = this.run as Run;
     if (this.of.kind === 'poll') return;
@@ -270,7 +270,7 @@ class Story {
   }
 }
 
-/** One run of a story's job, step by step; after every step it is looked at. */
+/** One run of a story's job, driven step by step and checked after every step. */
 class Run {
   readonly interruption = new InterruptionRequest();
   readonly lock = new Lock('token', {
@@ -295,11 +295,11 @@ class Run {
   isDead = false;
   hasFailed = false;
   #step = 0;
-  /** When an item had failed that fails the job. */
+  /** The step at which an item failed that fails the job. */
   #failedAt = Number.POSITIVE_INFINITY;
-  #begunBehindFailure = 0;
+  #begunAfterFailure = 0;
   cannotSave = false;
-  /** What has passed before this run. */
+  /** How many items were seen before this run. */
   readonly #first: number;
 
   constructor(
@@ -379,7 +379,7 @@ class Run {
     const from = this.#at;
     this.#at = place ?? Math.max(from, counted);
     for (let item = from + 1; item <= this.#at && !story.isPolled; item++)
-      hold(this.#isPassed(item), `item ${item} is not finished, and below the position`);
+      hold(this.#isPassed(item), `item ${item} is not finished, and before the position`);
 
     const isCareful = this.careful && now < this.#carefulUntil;
     const most = isCareful ? 1 : story.of.most;
@@ -397,11 +397,11 @@ class Run {
   #begin(item: number): void {
     const { story } = this;
     const next = story.isPolled ? this.taken[this.begun.length] : (this.begun.at(-1) ?? this.#at) + 1;
-    hold(!story.isOver, `${item} begins in a run behind the one that was stopped`);
+    hold(!story.isOver, `${item} begins in a run after the one that was stopped`);
     hold(item === next, `${item} begins instead of ${next}`);
-    if (this.#step > this.#failedAt + 1) this.#begunBehindFailure++;
-    hold(this.#begunBehindFailure <= 1, `${item} begins behind one that has failed`); // what was about to begin, or is taken
-    hold(!this.#hasStopped || story.isPolled, `${item} begins behind one that stopped the job`);
+    if (this.#step > this.#failedAt + 1) this.#begunAfterFailure++;
+    hold(this.#begunAfterFailure <= 1, `${item} begins after one that has failed`); // about to begin, or taken
+    hold(!this.#hasStopped || story.isPolled, `${item} begins after one that stopped the job`);
     this.begun.push(item);
   }
 
@@ -448,7 +448,7 @@ class Run {
     }
   };
 
-  /** @returns what it was before. */
+  /** @returns The previous count. */
   #count(counts: number[], item: number): number {
     const count = counts[item] as number;
     counts[item] = count + 1;
@@ -523,7 +523,7 @@ class Run {
   }
 }
 
-/** The first that did not hold: a run takes what its handler or its store throws as their failure. */
+/** The first check that failed. It is kept because a run catches it as an error of its handler or store. */
 let broken: Error | undefined;
 
 function hold(condition: boolean, otherwise: string): void {
@@ -539,8 +539,8 @@ function advance(ms: number): void {
   vi.advanceTimersByTime(ms);
 }
 
-/** Run after run until the job is over. */
-async function tell(story: Story): Promise<RunReport['type']> {
+/** Starts one run after another until the job is over. */
+async function runToEnd(story: Story): Promise<RunReport['type']> {
   broken = undefined;
   await story.learnPlaces();
   for (;;) {
@@ -548,7 +548,7 @@ async function tell(story: Story): Promise<RunReport['type']> {
     const run = new Run(story, story.of.troubles && story.kills < 3);
     story.run = run;
     const settlement = await run.drive();
-    advance(10); // what a run has left behind may speak up
+    advance(10); // fires the timers that the run has left
     allow(story, run, settlement === 'killed' ? settlement : settlement.type);
     story.redeliver();
     if (settlement === 'killed') {
@@ -564,7 +564,7 @@ async function tell(story: Story): Promise<RunReport['type']> {
   }
 }
 
-/** What the next run may repeat of this one, and no more. */
+/** Records what the next run may repeat of this one, and checks that it is no more than allowed. */
 function allow(story: Story, run: Run, end: RunReport['type'] | 'killed'): void {
   const { most, everyItems } = story.of;
   expect(run.acks).toEqual(run.taken.filter((item) => run.acks.includes(item)));
@@ -600,7 +600,7 @@ function isDone(story: Story, item: number): boolean {
 const OTHERS = ['listed', 'nested with empties', 'times', ...Object.keys(KINDS)];
 const POLLS = ['poll', 'poll with ack', 'poll idle'];
 
-describe('items in flight in a job that meets with everything', () => {
+describe('items in flight in a job with failures, stops, kills and lost locks', () => {
   const unhandled: unknown[] = [];
   const note = (reason: unknown) => void unhandled.push(reason);
   beforeAll(() => {
@@ -612,7 +612,7 @@ describe('items in flight in a job that meets with everything', () => {
     process.off('unhandledRejection', note);
   });
 
-  it(`R26: begin in order, are finished in order, and none is lost or repeated without need, in ${CASES} random jobs`, async () => {
+  it(`R26: items begin and finish in order, and none is lost or repeated needlessly, in ${CASES} jobs`, async () => {
     const tried = { jobs: 0, runs: 0, items: 0, kills: 0, lost: 0, skipped: 0, stopped: 0, completed: 0, failed: 0 };
     const kinds = new Set<string>();
     const cases: fc.Arbitrary<Case> = fc.record({
@@ -633,7 +633,7 @@ describe('items in flight in a job that meets with everything', () => {
     const property = fc.asyncProperty(cases, async (of) => {
       vi.clearAllTimers();
       const story = new Story(of);
-      const end = await tell(story);
+      const end = await runToEnd(story);
       const wasStopped = story.fates.some(({ stops }, item) => stops && (story.handled[item] as number) > 0);
       for (const item of story.items.keys()) {
         const count = story.handled[item] as number;
@@ -658,7 +658,7 @@ describe('items in flight in a job that meets with everything', () => {
     });
     await fc.assert(property, { numRuns: CASES, seed: SEED, endOnFailure: false });
     expect(unhandled).toEqual([]);
-    // Of each the cases have many: without them they would prove little.
+    // The cases must have many of each kind: without them they would prove little.
     expect([...kinds].sort()).toEqual([...POLLS, ...OTHERS].sort());
     const { jobs, ...seen } = tried;
     for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThanOrEqual(jobs / 50);

@@ -1,8 +1,10 @@
-export { halvesOf, type ItemOutcome, type ItemPosition, type ItemRange } from './batch.split.js';
+export { halvesOf } from './batch.split.js';
 export { batchesOf } from './batches.js';
 export { CycleDetector } from './cycle.detector.js';
 export type { At, Built, Enumerator, EnumeratorLike } from './enumerator.js';
+export { EventLoopTurns } from './event.loop.turns.js';
 export { indexCursor } from './index-cursor.js';
+export type { ItemOutcome, ItemPosition, ItemRange } from './item.range.js';
 export { type ColumnOrder, compareNumbers, type KeyValues } from './key-order.js';
 export {
   type BatchOptions,
@@ -28,4 +30,3 @@ export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';
 export { type Bounds, type PageReader, readPages, type Source, sourceLike } from './source.js';
 export { SourceEnumerator } from './source-enumerator.js';
 export { called, toError } from './thrown.js';
-export { EventLoopTurns } from './turns.js';

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Cursor } from '../../cursor.js';
 import { LONGEST_TIMER_MS } from '../../rules.js';
 import type { Enumerator } from './enumerator.js';
+import { EventLoopTurns } from './event.loop.turns.js';
 import { isThrottled } from './page.js';
 import { type RunReader, readAhead } from './read-ahead.js';
 import type { Bounds, PageReader, Source } from './source.js';
-import { EventLoopTurns } from './turns.js';
 
 /** A {@link Source} that starts after a cursor: the {@link Enumerator} that the builder's methods return. */
 export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumerator<Item, C> {

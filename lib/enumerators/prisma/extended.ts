@@ -1,7 +1,7 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { KeysetQuery, KeyValues } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
-import type { ExactKeys } from './exact.js';
+import type { ExactKeys } from './exact.keys.js';
 import type { KeyField } from './key.js';
 import { PrismaKeyset } from './keyset.js';
 import type { PrismaQuery } from './query.js';

@@ -2,7 +2,7 @@ import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import type { KeysetQuery, KeyValues } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
-import type { ExactKey, ExactKeys } from './exact.js';
+import type { ExactKey, ExactKeys } from './exact.keys.js';
 import { firstRounded, type KeyField } from './key.js';
 import type { PrismaQuery } from './query.js';
 import { millisecondOf } from './timestamp.js';

@@ -2,7 +2,7 @@ import type { Cursor } from '../../cursor.js';
 import type { KeyColumn, KeyValues } from '../contract/index.js';
 import { checkedKey } from './check.js';
 import type { OpenedModel } from './client.js';
-import { ExactKeys, identityOf } from './exact.js';
+import { ExactKeys, identityOf } from './exact.keys.js';
 import { isDeclaredFiner, type KeyField, keyFields } from './key.js';
 import { PrismaQuery } from './query.js';
 import { checkCursor, cursorValues } from './value.js';

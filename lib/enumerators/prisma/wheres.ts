@@ -12,7 +12,7 @@ import {
   type Source,
 } from '../contract/index.js';
 import type { Where } from './compare.js';
-import type { ExactKeys } from './exact.js';
+import type { ExactKeys } from './exact.keys.js';
 import { PrismaKeyset } from './keyset.js';
 import { ordersOf } from './order.js';
 import type { PrismaQuery } from './query.js';

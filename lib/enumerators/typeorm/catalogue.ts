@@ -1,9 +1,9 @@
+import { mariaDbTable } from './catalogue.mysql.js';
+import { postgresTable } from './catalogue.postgresql.js';
+import { sqliteTable } from './catalogue.sqlite.js';
 import { databaseOf } from './database.js';
 import { executorOf, mainOf, type Query } from './query.js';
 import type { Table, TableQuery } from './table.js';
-import { mariaDbTable } from './table.mariadb.js';
-import { postgresTable } from './table.postgres.js';
-import { sqliteTable } from './table.sqlite.js';
 
 /** Reads the catalogue, in one or two statements; undefined: it does not show such a table. */
 export async function tableOf(query: Query<unknown>): Promise<Table | undefined> {

@@ -1,7 +1,7 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import { restrict } from './bounds.js';
 import { tableOf } from './catalogue.js';
-import { exactPart } from './exact.js';
+import { exactPart } from './exact.part.js';
 import { hasNull } from './key.js';
 import type { ExactPart, KeyPart } from './key.part.js';
 import { mainOf, type Query } from './query.js';

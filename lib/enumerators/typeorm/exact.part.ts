@@ -1,6 +1,6 @@
 import { InvalidOptionsError } from '../../iteration.errors.js';
-import { mariaDbValue } from './exact.mariadb.js';
-import { postgresValue } from './exact.postgres.js';
+import { mariaDbValue } from './exact.mysql.js';
+import { postgresValue } from './exact.postgresql.js';
 import { sqliteValue } from './exact.sqlite.js';
 import { type ExactValue, type Inexact, readInteger } from './exact.value.js';
 import { type ExactPart, isDeclaredInteger, type KeyPart } from './key.part.js';

@@ -6,7 +6,7 @@ import { describe } from '../../describe.js';
 import { InvalidOptionsError, IterationError } from '../../iteration.errors.js';
 import { check, oneOf } from '../../rules.js';
 import type { Dialect } from '../../sql.dialect.js';
-import { CheckpointTable, type Executor, isTransient, isUnknownVariable, Turns } from '../table/index.js';
+import { CheckpointTable, type Executor, isTransient, isUnknownVariable, OneAtATime } from '../table/index.js';
 import { databaseOfTypeOrm } from './typeorm.database.js';
 
 const LEVELS = ['READ UNCOMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const;
@@ -30,7 +30,7 @@ const COMMIT_WITHIN_S = 5;
 export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
   readonly #dialect: Dialect;
   readonly #table: CheckpointTable;
-  readonly #turns = new Turns();
+  readonly #onlyConnection = new OneAtATime();
   /** Unlike MariaDB, MySQL cannot end an idle transaction. The first save finds out which one it is. */
   #endsIdle: boolean;
   readonly #limited = new WeakSet<QueryRunner>();
@@ -105,7 +105,7 @@ export class TypeOrmTransactionHost implements TransactionHost<EntityManager> {
   }
 
   async #onConnection<Result>(work: (runner: QueryRunner) => Promise<Result>): Promise<Result> {
-    if (this.#dialect === 'sqlite') return this.#turns.take(() => this.#onOnlyConnection(work));
+    if (this.#dialect === 'sqlite') return this.#onlyConnection.run(() => this.#onOnlyConnection(work));
     const runner = this.dataSource.createQueryRunner();
     try {
       return await work(runner);
