@@ -75,7 +75,7 @@ export class IterationModule extends ConfigurableModuleClass implements OnModule
     return super.forRootAsync(options);
   }
 
-  /** The bare module may stand beside the configured one, in a feature's imports: only one of them runs the workers. */
+  /** A feature module may import the module without options. Only the configured import runs the workers. */
   onModuleInit(): void {
     const all = [...this.modules.values()].filter(({ metatype }) => metatype === IterationModule);
     const configured = all.filter(isConfigured);

@@ -135,7 +135,7 @@ class Redrive implements PageReader<RedrivenItem, LetterOrder> {
 /** `onChange` answers for the job's own cursor, which in a redrive is not a cursor of the source. */
 function unfollowable(error: unknown): never {
   if (!(error instanceof SourceChangedError)) throw error;
-  throw new IterationError(`A dead letter's item cannot be found any more: ${error.message}`, { cause: error });
+  throw new IterationError(`The item of a dead letter is no longer in its source: ${error.message}`, { cause: error });
 }
 
 /** The last record of a batch: since the letter was written, others may have come before that record. */

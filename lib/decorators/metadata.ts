@@ -3,7 +3,7 @@ import type { IterationEvent } from '../definition/index.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
 import type { ProcessorOptions } from '../iteration.options.js';
 
-/** What a decorator says of a method. */
+/** What a decorator records about a method. */
 export type Role =
   | { readonly type: 'build' }
   | { readonly type: 'each' }

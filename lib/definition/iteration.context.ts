@@ -8,7 +8,7 @@ export interface BuildContext<Data = unknown, C extends Cursor = Cursor> {
   readonly job: Job<Data>;
   /** Cursor of the last finished item; `null` at the beginning. */
   readonly cursor: C | null;
-  /** Work must stop now: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
+  /** Aborted when work must stop at once: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
   readonly signal: AbortSignal;
 }
 
@@ -27,7 +27,7 @@ export interface IterationContext<Data = unknown, Transaction = never, State ext
   readonly interruptions: number;
   /** Why this run is about to end. */
   readonly interruption: Interruption | undefined;
-  /** Work must stop now: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
+  /** Aborted when work must stop at once: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
   readonly signal: AbortSignal;
   readonly transaction: Transaction;
   /** Your own state: JSON of at most 16 KB, saved with the cursor. `null` at first. */

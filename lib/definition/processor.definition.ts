@@ -5,7 +5,7 @@ import type { TransactionHost } from './transaction.host.js';
 
 /** Everything that a run needs to know of a processor: a plain value, made by discovery. */
 export interface ProcessorDefinition {
-  /** The class. */
+  /** Name of the processor's class, for errors and logs. */
   readonly name: string;
   readonly queue: string;
   /** Undefined: every name of the queue. */

@@ -32,7 +32,7 @@ export function defineProcessor(
     type: Type;
     instance: object;
     options: ProcessorOptions;
-    /** What is provided under a token. */
+    /** Value that the application provides under a token. */
     transactionsOf?: (token: InjectionToken) => TransactionHost<unknown>;
   },
   module: ResolvedIterationOptions,

@@ -117,7 +117,7 @@ function checkCursor(cursor: Cursor): PagesCursor | null {
   const { token, index } = cursor as Partial<PagesCursor>;
   if (token !== undefined && Number.isInteger(index) && (index as number) >= -1) return cursor as PagesCursor;
   throw new InvalidCursorError(
-    `The cursor ${describe(cursor)} is not one of pages: an object of token and index, or null`,
+    `The cursor ${describe(cursor)} is not a cursor of pages, which is an object with token and index, or null`,
     'cursor',
   );
 }

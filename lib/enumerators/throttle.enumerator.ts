@@ -19,7 +19,7 @@ import {
 export interface ThrottleOptions {
   /** Whether to pause now. Called before each item, and before the source is read. */
   when: () => boolean | Promise<boolean>;
-  /** How long the job waits then, in milliseconds. */
+  /** How long the job waits before it resumes, in milliseconds. */
   retryInMs: number;
 }
 

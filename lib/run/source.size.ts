@@ -32,7 +32,7 @@ export class SourceSize {
     const { checkpoint } = this.run;
     if (checkpoint.current.size !== undefined || !('size' in enumerator) || typeof enumerator.size !== 'function')
       return;
-    const unknown = (error: unknown) => this.run.log.warn(`its size is not known: ${toError(error, 'size').message}`);
+    const unknown = (error: unknown) => this.run.log.warn(`its size is unknown: ${toError(error, 'size').message}`);
     const keep = (size: unknown) => {
       if (Number.isFinite(size) && (size as number) >= 0) checkpoint.change({ size: size as number });
       else if (size === undefined) checkpoint.change({ size: null });
@@ -55,7 +55,7 @@ export class SourceSize {
       throw new InvalidEnumeratorError(`fraction returned ${inspect(fraction)}, which is not a number from 0 to 1`);
     } catch (error) {
       const { message } = toError(error, 'fraction');
-      if (!this.#isFractionWrong) this.run.log.warn(`its fraction is not known: ${message}`);
+      if (!this.#isFractionWrong) this.run.log.warn(`its fraction is unknown: ${message}`);
       this.#isFractionWrong = true;
       return undefined;
     }

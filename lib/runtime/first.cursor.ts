@@ -10,7 +10,9 @@ export function checkFirstCursor(
 ): void {
   const bytes = checkJson(page.cursorAt(index));
   if (bytes > LARGE_CURSOR_BYTES) {
-    log.warn(`its cursors are large (${bytes} bytes); about once a second one is saved and sent to every listener`);
+    log.warn(
+      `its cursors are large (${bytes} bytes); each checkpoint, about one a second, sends a cursor to every listener`,
+    );
   }
   timer.itemsUntilLook = 0; // the run time is counted from this item's end
 }

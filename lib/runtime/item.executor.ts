@@ -13,7 +13,7 @@ export interface ItemExecutor {
   handleOne(item: unknown, after: Progress): unknown;
   /** Saves the job's progress before anything else is done. @throws LockLostError */
   persist(changes: Pick<Checkpoint, 'letter'>): Promise<void>;
-  /** Whether it is unknown if the last item's work is committed: this run must not handle that item again. */
+  /** Whether the commit of the last item's work is uncertain. This run must then not handle the item again. */
   readonly isUncertain: boolean;
   /** Called when the job has ended. */
   release(): Promise<void>;

@@ -103,7 +103,7 @@ export class QueueWorker {
     await wait(CLOSE_MS);
     if (closing.signal.aborted) return;
     this.#logger.warn(
-      `Worker of ${this.#worker.name}: no job runs, and its backend does not answer; it is disconnected`,
+      `Worker of ${this.#worker.name}: no job is running and its backend does not answer; disconnecting`,
     );
     const { queue } = this.processors.queue;
     queue.close = () => disconnect(queue, CLOSE_MS); // BullModule closes it next, and would wait as well

@@ -56,7 +56,9 @@ export class Shutdown {
       return destroy.apply(instance, args);
     };
     if (!Reflect.defineProperty(instance, 'onModuleDestroy', { value: guarded, configurable: true, writable: true })) {
-      this.#logger.warn(`${instance.constructor.name} is frozen: its onModuleDestroy does not wait for jobs in flight`);
+      this.#logger.warn(
+        `${instance.constructor.name} is a frozen object, so its onModuleDestroy cannot wait for jobs in flight`,
+      );
     }
   }
 

@@ -30,7 +30,7 @@ export function trackLocks(worker: Worker, active: ReadonlySet<ActiveRun>, clock
   keepLatestLock(worker, (id, token) => runs(id, token).length > 0);
 }
 
-/** Until the worker is closed: a slow handler, or a command that hangs, must not keep a run from noticing its lost lock. */
+/** Looks at the locks until the worker is closed: a run notices its lost lock also while a handler or a command hangs. */
 export function watchLocks(worker: Worker, active: ReadonlySet<ActiveRun>): void {
   const looks = setInterval(() => {
     for (const { lock } of active) lock.endIfExpired();

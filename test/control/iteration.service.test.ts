@@ -432,7 +432,7 @@ describeQueues('status', BOTH, (queues) => {
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
     expect(await stateOf(app, job)).toMatchObject({ state: 'completed', processed: 2, percent: 100 });
-    expect(queues.logs.filter((line) => line.includes('its fraction is not known'))).toHaveLength(1);
+    expect(queues.logs.filter((line) => line.includes('its fraction is unknown'))).toHaveLength(1);
   });
 
   it('R29: percent is undefined while the size is unknown, and 100 when the job is completed', async () => {
@@ -513,7 +513,7 @@ describeQueues('status', BOTH, (queues) => {
     gate.open();
     const uncounted = await app.settled(await app.queue().add('failing', {}));
     expect(await stateOf(app, uncounted)).toMatchObject({ state: 'completed', size: undefined, percent: 100 });
-    expect(queues.logs.filter((line) => /its size is not known: .*no count/.test(line)).length).toBe(1);
+    expect(queues.logs.filter((line) => /its size is unknown: .*no count/.test(line)).length).toBe(1);
   });
 
   it('R29: rates are items per run time, without the time between runs', async () => {

@@ -377,7 +377,7 @@ describeQueues('dead letters of every source', ['redis'], (queues) => {
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
     file = Buffer.from(csvOf(10).toString().replaceAll('a\n', 'b\n'));
-    expect((await redrive(app, job)).failedReason).toContain("A dead letter's item cannot be found any more");
+    expect((await redrive(app, job)).failedReason).toContain('The item of a dead letter is no longer in its source');
     expect(asked).toEqual([]);
     expect(await app.iterations.deadLetters(job)).toHaveLength(1);
   });

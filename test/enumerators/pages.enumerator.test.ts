@@ -143,6 +143,6 @@ describe('pages', () => {
     expect(() => build.pages({ cursor: null, fetch: undefined as never })).toThrow(InvalidOptionsError);
     expect(() => build.pages({ cursor: undefined as never, fetch })).toThrow('pages: no cursor is given');
     expect(() => build.pages({ cursor: 5, fetch })).toThrow(InvalidCursorError);
-    expect(() => build.pages({ cursor: { token: 'a', index: -2 }, fetch })).toThrow('is not one of pages');
+    expect(() => build.pages({ cursor: { token: 'a', index: -2 }, fetch })).toThrow('is not a cursor of pages');
   });
 });

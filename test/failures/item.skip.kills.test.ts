@@ -66,47 +66,44 @@ describeQueues('a worker that freezes or stops while it skips an item', BOTH, (q
     return gate;
   }
 
-  it.each(STEPS)(
-    'R24: a worker frozen %s writes one letter and loses no item',
-    async (step) => {
-      const gate = holdAt(step);
-      const tries: string[] = [];
-      const signals: AbortSignal[] = [];
-      const { type, story } = storyProcessor(
-        {
-          each: async (letter, { signal }) => {
-            tries.push(letter);
-            signals.push(signal);
-            if (letter === 'b') throw new Error('bad b');
-          },
+  it.each(STEPS)('R24: a worker frozen %s writes one letter and loses no item', async (step) => {
+    const gate = holdAt(step);
+    const tries: string[] = [];
+    const signals: AbortSignal[] = [];
+    const { type, story } = storyProcessor(
+      {
+        each: async (letter, { signal }) => {
+          tries.push(letter);
+          signals.push(signal);
+          if (letter === 'b') throw new Error('bad b');
         },
-        { itemFailure: { then: 'skip' } },
-      );
-      const options = { processors: [type], iteration: { worker: WORKER, shutdown: { deadlineMs: 500 } } };
-      const frozen = await queues.start(options);
-      const job = await frozen.queue().add('story', { letters: 'abcd' });
-      await gate.reached;
-      const [zombie] = workers as [Worker];
-      await zombie.pause(true);
-      await endLocks(queues);
+      },
+      { itemFailure: { then: 'skip' } },
+    );
+    const options = { processors: [type], iteration: { worker: WORKER, shutdown: { deadlineMs: 500 } } };
+    const frozen = await queues.start(options);
+    const job = await frozen.queue().add('story', { letters: 'abcd' });
+    await gate.reached;
+    const [zombie] = workers as [Worker];
+    await zombie.pause(true);
+    await endLocks(queues);
 
-      const other = await queues.start(options);
-      const done = await other.settled(job);
-      await until('the held run knows that its lock is lost', () => signals[0]?.aborted);
-      gate.open();
-      await until('the frozen worker has noticed', () => queues.logs.some((line) => line.includes('lost its lock')));
-      const isSaved = step !== 'before the checkpoint with the letter'; // otherwise a is unsaved too
-      expect(tries.join('')).toBe(isSaved ? 'abcd' : 'ababcd');
-      expect(done.returnvalue).toEqual({ processed: 3, skipped: 1 });
-      expect(await other.iterations.status(job)).toMatchObject({ skipped: 1, processed: 3, state: 'completed' });
-      const letters = await other.iterations.deadLetters(job);
-      expect(letters).toMatchObject([{ before: 0, cursor: 1, tries: 1, error: { message: 'bad b' } }]);
-      const { letter } = ((await other.queue().getJob(job.id as string)) as { progress: Checkpoint }).progress;
-      expect(letter).toBeUndefined();
-      expect(story.filter((event) => event === 'complete' || event === 'end complete')).toHaveLength(2);
-      expect(story.filter((event) => event.startsWith('skip')).length).toBeLessThanOrEqual(1);
-    },
-  );
+    const other = await queues.start(options);
+    const done = await other.settled(job);
+    await until('the held run knows that its lock is lost', () => signals[0]?.aborted);
+    gate.open();
+    await until('the frozen worker has noticed', () => queues.logs.some((line) => line.includes('lost its lock')));
+    const isSaved = step !== 'before the checkpoint with the letter'; // otherwise a is unsaved too
+    expect(tries.join('')).toBe(isSaved ? 'abcd' : 'ababcd');
+    expect(done.returnvalue).toEqual({ processed: 3, skipped: 1 });
+    expect(await other.iterations.status(job)).toMatchObject({ skipped: 1, processed: 3, state: 'completed' });
+    const letters = await other.iterations.deadLetters(job);
+    expect(letters).toMatchObject([{ before: 0, cursor: 1, tries: 1, error: { message: 'bad b' } }]);
+    const { letter } = ((await other.queue().getJob(job.id as string)) as { progress: Checkpoint }).progress;
+    expect(letter).toBeUndefined();
+    expect(story.filter((event) => event === 'complete' || event === 'end complete')).toHaveLength(2);
+    expect(story.filter((event) => event.startsWith('skip')).length).toBeLessThanOrEqual(1);
+  });
 
   it('R24: a shutdown deadline that passes while a letter is being written leaves it to the next run', async () => {
     const gate = holdAt('before the letter is written');

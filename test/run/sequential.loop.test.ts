@@ -104,49 +104,46 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
   it.each([
     ['expired', true],
     ['renewal failed', false],
-  ])(
-    'R20: a worker with a lost lock (%s) starts no item, moves no checkpoint and ends no job',
-    async (_, runsOut) => {
-      const [reached, release] = [new Gate(), new Gate()];
-      const first = storyProcessor({
-        each: async (letter) => {
-          if (letter !== 'b') return;
-          void reached.wait();
-          await release.wait();
-        },
-      });
-      const second = storyProcessor();
-      // long enough that the item is reached before the lock expires
-      const worker = { lockDuration: 2_400, ...(runsOut && { name: NEVER_RENEWS }), skipStalledCheck: true };
-      const zombie = await queues.start({ processors: [first.type], iteration: { worker } });
-      const job = await zombie.queue().add('story', { letters: 'abcde' });
-      await reached.reached;
-      const token = tokenOf(workers[0] as Worker, job.id as string);
-      const rescuer = await queues.start({
-        processors: [second.type],
-        iteration: { worker: { stalledInterval: 100 } },
-      });
-      await until('the second worker has the job', async () => {
-        if (!runsOut)
-          await zombie
-            .queue()
-            .getBackend()
-            .extendLock(job.id as string, token, 1);
-        return second.story.length > 0;
-      });
+  ])('R20: a worker with a lost lock (%s) starts no item, moves no checkpoint and ends no job', async (_, runsOut) => {
+    const [reached, release] = [new Gate(), new Gate()];
+    const first = storyProcessor({
+      each: async (letter) => {
+        if (letter !== 'b') return;
+        void reached.wait();
+        await release.wait();
+      },
+    });
+    const second = storyProcessor();
+    // long enough that the item is reached before the lock expires
+    const worker = { lockDuration: 2_400, ...(runsOut && { name: NEVER_RENEWS }), skipStalledCheck: true };
+    const zombie = await queues.start({ processors: [first.type], iteration: { worker } });
+    const job = await zombie.queue().add('story', { letters: 'abcde' });
+    await reached.reached;
+    const token = tokenOf(workers[0] as Worker, job.id as string);
+    const rescuer = await queues.start({
+      processors: [second.type],
+      iteration: { worker: { stalledInterval: 100 } },
+    });
+    await until('the second worker has the job', async () => {
       if (!runsOut)
-        await until('BullMQ logs the loss', () => queues.logs.some((line) => line.includes('could not renew lock')));
-      await rescuer.settled(job);
-      const saved = await rescuer.iterations.status(job);
-      release.open();
-      await until('the first run has ended', () => queues.logs.some((line) => line.includes('lost its lock')));
+        await zombie
+          .queue()
+          .getBackend()
+          .extendLock(job.id as string, token, 1);
+      return second.story.length > 0;
+    });
+    if (!runsOut)
+      await until('BullMQ logs the loss', () => queues.logs.some((line) => line.includes('could not renew lock')));
+    await rescuer.settled(job);
+    const saved = await rescuer.iterations.status(job);
+    release.open();
+    await until('the first run has ended', () => queues.logs.some((line) => line.includes('lost its lock')));
 
-      expect(first.story).toEqual(['start', 'a', 'b']);
-      expect(second.story).toEqual(['resume', 'a', 'b', 'c', 'd', 'e', 'complete', 'end complete']);
-      expect(await rescuer.iterations.status(job)).toEqual(saved);
-      expect(saved).toMatchObject({ state: 'completed', processed: 5, cursor: 4, run: 2 });
-    },
-  );
+    expect(first.story).toEqual(['start', 'a', 'b']);
+    expect(second.story).toEqual(['resume', 'a', 'b', 'c', 'd', 'e', 'complete', 'end complete']);
+    expect(await rescuer.iterations.status(job)).toEqual(saved);
+    expect(saved).toMatchObject({ state: 'completed', processed: 5, cursor: 4, run: 2 });
+  });
 
   it('R20: a synchronous handler whose lock is lost starts at most 64 further items', async () => {
     let after = 0;

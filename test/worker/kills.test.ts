@@ -44,7 +44,7 @@ describe('killed workers', () => {
   }
 
   it.concurrent.each(reachable)(
-    'R18: another worker takes over killed jobs within 10 s, loses nothing and repeats at most 1 s (%s)',
+    'R18: a worker takes over killed jobs within 10 s, loses nothing and repeats at most 1 s (%s)',
     async (backend) => {
       const { add, app, spawn } = place(`takeover ${backend}`);
       const jobs = await Promise.all(['one', 'two', 'three'].map(add));

@@ -79,23 +79,20 @@ describeQueues('an application', ['redis'], (queues) => {
   }
 
   it.each([
-    ['of a provided processor', true],
-    ['of a class that is not provided', false],
-  ])(
-    'a queue overridden by { add } is enough to enqueue a job %s with workers: false',
-    async (_, isProvided) => {
-      const { type } = storyProcessor();
-      const added: unknown[] = [];
-      const add = async (...args: unknown[]) => {
-        added.push(args);
-        return { id: '1' };
-      };
-      const queue = { provide: getQueueToken('jobs'), useValue: { add } };
-      const app = await overridden(isProvided ? [type] : [], { workers: false }, queue);
-      const job = await app.iterations.enqueue(type, { letters: 'a' }, { priority: 2 });
-      expect([job.id, added]).toEqual(['1', [['story', { letters: 'a' }, { priority: 2 }]]]);
-    },
-  );
+    ['a provided processor', true],
+    ['a class that is not provided', false],
+  ])('a queue overridden by { add } can enqueue jobs with workers: false (%s)', async (_, isProvided) => {
+    const { type } = storyProcessor();
+    const added: unknown[] = [];
+    const add = async (...args: unknown[]) => {
+      added.push(args);
+      return { id: '1' };
+    };
+    const queue = { provide: getQueueToken('jobs'), useValue: { add } };
+    const app = await overridden(isProvided ? [type] : [], { workers: false }, queue);
+    const job = await app.iterations.enqueue(type, { letters: 'a' }, { priority: 2 });
+    expect([job.id, added]).toEqual(['1', [['story', { letters: 'a' }, { priority: 2 }]]]);
+  });
 
   it('an application with workers refuses a queue overridden by { add }, and the error names the fix', async () => {
     const queue = { provide: getQueueToken('jobs'), useValue: { add: () => {} } };

@@ -53,7 +53,7 @@ export interface ParserStart extends Learned {
   readonly row: number;
   /** The line that begins at `offset`. */
   readonly line: number;
-  /** The file's BOM, which sets the encoding in csv-parse. Empty for none. */
+  /** The file's BOM, from which csv-parse takes the encoding. Empty when the file has none. */
   readonly bom: Buffer;
 }
 
