@@ -3,6 +3,7 @@ import type { Cursor, Json } from '../cursor.js';
 import type { DeadLetterRecord } from '../dead-letters/index.js';
 import type { Interruption } from '../interruption/index.js';
 import { IterationError } from '../iteration.errors.js';
+import { initialCursor } from './initial.cursor.js';
 import type { Throughput } from './throughput.js';
 
 /** The version of the document below that this library writes. */
@@ -171,13 +172,6 @@ function firstCheckpoint(job: Job): Checkpoint {
     failures: 0,
     runtimeMs: 0,
   };
-}
-
-/** The job option that carries `enqueue`'s cursor: added with the job in one step, before a worker can take it. */
-export const INITIAL_CURSOR = 'iterationCursor';
-
-function initialCursor(job: Job): Cursor {
-  return (job.opts as { [INITIAL_CURSOR]?: Cursor })[INITIAL_CURSOR] ?? null;
 }
 
 function isEmpty(progress: unknown): boolean {

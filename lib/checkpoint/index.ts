@@ -1,7 +1,6 @@
 export {
   type Checkpoint,
   endedNow,
-  INITIAL_CURSOR,
   type Restored,
   readCheckpoint,
   restoreCheckpoint,
@@ -9,6 +8,7 @@ export {
 export { type CheckpointStore, checkpointStoreOf } from './checkpoint.store.js';
 export { CheckpointWriter } from './checkpoint.writer.js';
 export { cursorAfter, versionChange } from './cursor.compatibility.js';
+export { initialCursor, startAfter } from './initial.cursor.js';
 export { Progress, ProgressTracker, type SavedProgress } from './progress.js';
 export {
   detachScheduler,

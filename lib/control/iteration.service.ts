@@ -1,6 +1,6 @@
 import { Injectable, Logger, type Type } from '@nestjs/common';
 import type { Job, JobsOptions } from 'bullmq';
-import { INITIAL_CURSOR } from '../checkpoint/index.js';
+import { startAfter } from '../checkpoint/index.js';
 import { type Cursor, checkJson } from '../cursor.js';
 import type { DeadLetter } from '../dead-letters/index.js';
 import { type DataOf, processorOptionsOf } from '../decorators/index.js';
@@ -50,8 +50,8 @@ export class IterationService {
           'of the same deduplication id is not added while one is there',
       );
     }
-    const start = cursor === undefined || cursor === null ? {} : { [INITIAL_CURSOR]: cursor };
     if (cursor !== undefined) checkJson(cursor);
+    const start = cursor === undefined || cursor === null ? {} : startAfter(cursor);
     return (await queue.queue.add(jobName, data ?? {}, { ...options, ...start })) as Job<DataOf<P>>;
   }
 

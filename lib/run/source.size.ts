@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { INITIAL_CURSOR } from '../checkpoint/index.js';
+import { initialCursor } from '../checkpoint/index.js';
 import { type Enumerator, type EnumeratorLike, sourceOf, toError } from '../enumerators/contract/index.js';
 import { isPromise } from '../is.promise.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
@@ -80,7 +80,7 @@ export class SourceSize {
   async checkComplete(): Promise<void> {
     const { checkpoint, job, log, progress } = this.run;
     const { size } = checkpoint.current;
-    const isWhole = !(INITIAL_CURSOR in job.opts);
+    const isWhole = initialCursor(job) === null;
     if (!isWhole || typeof size !== 'number' || progress.itemsSeen >= CLEARLY_FEWER * size) return;
     const left = await this.#exact();
     if (left === undefined || progress.itemsSeen >= CLEARLY_FEWER * left) return; // deleted, or unknown

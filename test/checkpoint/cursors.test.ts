@@ -142,6 +142,33 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     expect(story).toEqual(['start', 'd', 'e', 'complete', 'end complete']);
   });
 
+  it.each([
+    1_234_567_890_123_456,
+    -0.123_456_789_012_345_6,
+    'a "text" with \\ and \u2028',
+    [[]],
+    [[[], {}, null]],
+    { token: null, at: [1_700_000_000_123_456, null] },
+  ])('R8: the cursor passed to enqueue reaches the builder unchanged: %j', async (cursor) => {
+    const built: unknown[] = [];
+    const { type } = storyProcessor({
+      build: (context, enumerators) => {
+        built.push(context.cursor);
+        return enumerators.array([], { cursor: null });
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.iterations.enqueue(type, {}, { cursor }));
+    expect(built).toEqual([cursor]);
+  });
+
+  it('a job that release 0.1.0 enqueued with a cursor starts after it', async () => {
+    const { type, story } = storyProcessor();
+    const app = await queues.start({ processors: [type] });
+    await app.settled(await app.queue().add('story', { letters: 'abcde' }, { iterationCursor: 2 } as never));
+    expect(story).toEqual(['start', 'd', 'e', 'complete', 'end complete']);
+  });
+
   it('a job whose progress is not a checkpoint starts from the beginning, with a warning', async () => {
     const { type, story } = storyProcessor();
     const producer = await queues.start({ iteration: { workers: false } });

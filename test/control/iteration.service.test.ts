@@ -66,7 +66,7 @@ describeQueues('enqueue', BOTH, (queues) => {
     const job = await producer.iterations.enqueue(type, { letters: 'abcd' }, { cursor: 1 });
     expect(await producer.iterations.status(job)).toMatchObject({ state: 'waiting', cursor: 1, processed: 0 });
     const stored = (await producer.queue().getJob(job.id as string)) as Job;
-    expect(stored.opts).toMatchObject({ iterationCursor: 1 });
+    expect(stored.opts).toMatchObject({ iterationCursorText: '1' });
     expect(stored.progress).toBe(0);
     const app = await queues.start({ processors: [type] });
     await app.settled(job);
