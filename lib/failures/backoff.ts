@@ -1,9 +1,8 @@
 import { toError } from '../enumerators/contract/index.js';
 import type { ResolvedRunOptions } from '../iteration.options.js';
+import { LONGEST_TIMER_MS } from '../rules.js';
 
 const MAX_BACKOFF_MS = 5_000;
-/** Longest delay of Node's timers: a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The wait after the `tries`-th try of an item in place, in milliseconds. A function that fails gives no wait. */
 export function backoffOf(

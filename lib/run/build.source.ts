@@ -1,5 +1,6 @@
 import { redriveEnumerator, redriveOf } from '../dead-letters/index.js';
 import type { BuildContext, ProcessorDefinition } from '../definition/index.js';
+import { describe } from '../describe.js';
 import { called, type EnumeratorLike, isEnumeratorLike } from '../enumerators/contract/index.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
 import type { Run } from '../runtime/index.js';
@@ -27,7 +28,7 @@ async function build(
   const enumerator: unknown = await called(builderName, () => call(context));
   if (enumerator === null || isEnumeratorLike(enumerator)) return enumerator;
   throw new InvalidEnumeratorError(
-    `${builderName} returned ${String(enumerator)}; it must return an enumerator, an iterable of [item, cursor], or ` +
+    `${builderName} returned ${describe(enumerator)}; it must return an enumerator, an iterable of [item, cursor], or ` +
       'null for nothing to do. Was the "return" forgotten?',
   );
 }

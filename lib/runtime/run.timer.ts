@@ -1,4 +1,5 @@
 import type { CheckpointWriter, ProgressTracker } from '../checkpoint/index.js';
+import { LONGEST_TIMER_MS } from '../rules.js';
 import type { RunInputs } from './run.inputs.js';
 
 interface TimedRun extends Pick<RunInputs, 'clock' | 'definition' | 'interruption' | 'lock' | 'quarantine'> {
@@ -21,8 +22,6 @@ const SEEN_PER_UNSEEN = 128;
 const TURN_MS = 10;
 /** A run without a crash for this long is trusted again. */
 const ISOLATION_MS = 1_000;
-/** Longest delay of Node's timers. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Everything in a run that depends on time: turns of the event loop, the lock, the run time, checkpoints. */
 export class RunTimer {
