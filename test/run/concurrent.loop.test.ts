@@ -96,12 +96,13 @@ function fail(what: string): never {
 describeQueues('items in flight', BOTH, (queues) => {
   it('R26: at most itemConcurrency handlers are in flight, and items begin in the order of the source', async () => {
     const letters = 'abcdefghijklmnopqrstuvwxyz';
-    const flight = new Flight('a', async (letter) => {
+    const flight = new Flight('abcd', async (letter) => {
       for (let turns = (letter.charCodeAt(0) * 7) % 5; turns > 0; turns--) await new Promise(setImmediate);
     });
     const story = storyOf({ each: flight.each }, 4);
     const { app, job } = await started(queues, story, { letters });
-    await until('four have begun', () => flight.most === 4);
+    await flight.holds('abcd');
+    flight.release('bcd');
     await until('all but the first are done', () => done(story).length === 3);
     flight.release('a');
     const { returnvalue } = await app.settled(job);
