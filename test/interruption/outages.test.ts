@@ -10,7 +10,7 @@ import { hasRedisServer } from '../support/redis-server.js';
 import { storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 
-const SHORT = { lockDuration: 8_000, stalledInterval: 500 };
+const SHORT = { lockDuration: 60_000, stalledInterval: 500 };
 const LONG = { lockDuration: 2_000, stalledInterval: 200 };
 
 /** The expected outcome of the jobs, whichever step they were at. One job fails once by itself. */
@@ -175,7 +175,7 @@ describe('outages of PostgreSQL', () => {
     queues = new Queues('redis');
     queues.move();
     const app = await queues.start({ processors: [type], iteration: { worker: { concurrency: 2 } } });
-    const retries = { attempts: 20, backoff: { type: 'fixed', delay: 200 } };
+    const retries = { attempts: 1_000, backoff: { type: 'fixed', delay: 200 } };
     const jobs: Job[] = [];
     for (const jobId of ['source', 'handler'])
       jobs.push((await app.queue().add('story', {}, { jobId, ...retries })) as Job);

@@ -44,6 +44,7 @@ class OneShot {
 class App {}
 
 const app = await NestFactory.createApplicationContext(App, { logger: ['warn', 'error'] });
+app.enableShutdownHooks();
 await app.get<Queue>(getQueueToken('jobs')).add('one', {});
 await hasEnded;
 await app.close();

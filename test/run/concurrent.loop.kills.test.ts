@@ -53,7 +53,8 @@ describe('kills with items in flight', () => {
         items: ITEMS[backend],
         itemMs: ITEM_MS,
         saysSaves: true,
-        iteration: { checkpoint, worker: LASTING_LOCKS, itemConcurrency: IN_FLIGHT },
+        // Kills while an item is suspected must not condemn it.
+        iteration: { checkpoint, worker: LASTING_LOCKS, itemConcurrency: IN_FLIGHT, crashes: { limit: 1_000 } },
       };
       const died = (pid: number | undefined) => endLocksOf(pid, queues);
       const crew = new Crew<WorkerConfig>(() => config, 'worker', { size: 2, died });

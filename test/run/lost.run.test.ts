@@ -15,7 +15,8 @@ describeQueues('the log of a run whose job is taken away', BOTH, (queues) => {
       { each: (letter, context) => (letter === 'b' ? take(app, context as IterationContext) : undefined) },
       { checkpoint: { everyItems: 1 } },
     );
-    app = await queues.start({ processors: [type] });
+    // No renewal comes before the run itself notices.
+    app = await queues.start({ processors: [type], iteration: { worker: { lockDuration: 60_000 } } });
     await app.queue().add('story', { letters: 'abc' }, { jobId: 'taken' });
     const lost = () => queues.logs.find((line) => line.includes('lost its lock'));
     const line = await until('the lost lock is logged', lost);

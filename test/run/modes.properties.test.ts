@@ -45,12 +45,12 @@ describeQueues('random sequences of BullMQ commands and interruptions', BOTH, (q
       }
       for (const { type } of world.events) counts.set(type, (counts.get(type) ?? 0) + 1);
     });
-    const limits = { endOnFailure: true, interruptAfterTimeLimit: 240_000, markInterruptAsFailure: true };
-    await fc.assert(property, { ...limits, numRuns: SEQUENCES, seed: Number(process.env.SEED ?? Date.now()) });
+    const seed = Number(process.env.SEED ?? Date.now());
+    await fc.assert(property, { endOnFailure: true, numRuns: SEQUENCES, seed });
     // Without these events the test proves nothing.
     for (const type of ['trigger', 'interrupt shutdown', 'interrupt retryIn', 'failed', 'complete'])
       expect(counts.get(type), type).toBeGreaterThan(0);
-  }, 300_000);
+  });
 });
 
 class World {
@@ -149,7 +149,6 @@ class World {
         const { waiting, prioritized, active, delayed } = await queue.getJobCounts();
         return waiting === 0 && prioritized === 0 && active === 0 && delayed === planned;
       },
-      60_000,
     );
   }
 

@@ -34,7 +34,7 @@ describeQueues('an application', ['redis'], (queues) => {
   });
 
   it('an application accepts lock options that keep the lock valid', async () => {
-    const worker = { lockDuration: 500, lockRenewTime: 400, skipLockRenewal: false, stalledInterval: 60_000 };
+    const worker = { lockDuration: 60_000, lockRenewTime: 48_000, skipLockRenewal: false };
     const { type, story } = storyProcessor({}, { worker });
     const app = await queues.start({ processors: [type] });
     await app.settled(await app.queue().add('story', { letters: 'a' }));

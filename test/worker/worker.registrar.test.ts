@@ -468,8 +468,8 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
     await old.close();
 
     const { type, story } = storyProcessor({}, { name: 'new' });
-    const next = await queues.start({ processors: [type] });
     await back.promote();
+    const next = await queues.start({ processors: [type] });
     const done = await next.settled(job);
     expect(story).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
     expect(done.returnvalue).toEqual({ processed: 2, skipped: 0 });
@@ -536,8 +536,8 @@ describeQueues('jobs of an unknown name', BOTH, (queues) => {
     await rolledBack.close();
 
     fresh.script.each = undefined;
-    const after = await queues.start({ processors: [fresh.type] });
     await ((await queue.getJob(job.id as string)) as Job).promote();
+    const after = await queues.start({ processors: [fresh.type] });
     const done = await after.settled(job);
     expect(fresh.story.slice(-4)).toEqual(['resume', 'c', 'complete', 'end complete']);
     expect(done.returnvalue).toEqual({ processed: 3, skipped: 0 });
