@@ -68,13 +68,12 @@ describeQueues('cursors of a job', BOTH, (queues) => {
   });
 
   it('R8: the cursor is checked at every checkpoint; the job keeps its last valid one', async () => {
-    const { type, story } = storyProcessor({
-      build: () => [
-        ['a', 1],
-        ['b', 2],
-        ['c', Number.NaN],
-      ],
-    });
+    const build = () => [
+      ['a', 1],
+      ['b', 2],
+      ['c', Number.NaN],
+    ];
+    const { type, story } = storyProcessor({ build }, { checkpoint: { everyMs: 600_000 } });
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
 
@@ -120,12 +119,11 @@ describeQueues('cursors of a job', BOTH, (queues) => {
   });
 
   it('R8: text that PostgreSQL cannot store in JSON is refused; the job keeps its last valid cursor', async () => {
-    const { type, story } = storyProcessor({
-      build: () => [
-        ['a', 'x'],
-        ['b', 'y\u0000'],
-      ],
-    });
+    const build = () => [
+      ['a', 'x'],
+      ['b', 'y\u0000'],
+    ];
+    const { type, story } = storyProcessor({ build }, { checkpoint: { everyMs: 600_000 } });
     const app = await queues.start({ processors: [type] });
     const job = await app.settled(await app.queue().add('story', {}));
     if (queues.backend === 'redis') return expect(await job.getState()).toBe('completed');

@@ -170,7 +170,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
   });
 
   it.concurrent('R19: processes that freeze beyond their lock in an item, and survive, count no crash', async () => {
-    const job = await add('frozen', 'frozen', { items: 2, itemMs: 800 });
+    const job = await add('frozen', 'frozen', { items: 2, holds: 0 });
     // This lock must expire by time.
     const crew = crewOf('frozen', { size: 2, worker: { lockDuration: 3_000 } });
     /** The process of the latest run, once it has begun its first item. */
@@ -195,6 +195,7 @@ describe.each(BOTH.filter((backend) => backend !== 'redis' || process.env.REDIS_
       );
       process.signal('SIGCONT');
     }
+    (await running(last)).process.signal('SIGCONT');
     await ended(crew, job);
     expect(crew.count(/^(fail|skip) /)).toBe(0);
     expect([...new Set(crew.items('frozen'))].sort()).toEqual([0, 1]);

@@ -38,7 +38,9 @@ describeQueues('bulk updates by prisma.wheres', ['redis'], (queues) => {
 
   function spawn(): WorkerProcess<PrismaBulkConfig> {
     const iteration = { worker: LASTING_LOCKS };
-    const config = { place: queues.place, databaseUrl: database.url, batchSize: BATCH, iteration };
+    // However late a kill is, its run has not ended.
+    const hold = { untilRun: KILLS, rows: ROWS / (KILLS + 1) };
+    const config = { place: queues.place, databaseUrl: database.url, batchSize: BATCH, iteration, hold };
     const process = new WorkerProcess<PrismaBulkConfig>(config, 'prisma-bulk');
     processes.push(process);
     return process;
@@ -62,7 +64,7 @@ describeQueues('bulk updates by prisma.wheres', ['redis'], (queues) => {
     const job = await app.queue().add('bulk', {});
     const began = Date.now();
     for (let kill = 1; kill <= KILLS; kill++) {
-      const enough = (kill * ROWS) / (KILLS + 2);
+      const enough = (kill * ROWS) / (2 * (KILLS + 1));
       const running = await until(
         `kill ${kill}`,
         async () =>

@@ -38,7 +38,9 @@ describeQueues('bulk updates by typeorm.queries', ['redis'], (queues) => {
 
   function spawn(): WorkerProcess<TypeOrmBulkConfig> {
     const iteration = { worker: LASTING_LOCKS };
-    const config = { place: queues.place, databaseUrl: database.url, batchSize: BATCH, iteration };
+    // However late a kill is, its run has not ended.
+    const hold = { untilRun: KILLS, rows: ROWS / (KILLS + 1) };
+    const config = { place: queues.place, databaseUrl: database.url, batchSize: BATCH, iteration, hold };
     const process = new WorkerProcess<TypeOrmBulkConfig>(config, 'typeorm-bulk');
     processes.push(process);
     return process;
@@ -53,7 +55,7 @@ describeQueues('bulk updates by typeorm.queries', ['redis'], (queues) => {
     await Promise.all(alive.map((process) => process.said(/^ready$/)));
     const job = await app.queue().add('bulk', {});
     for (let kill = 1; kill <= KILLS; kill++) {
-      const enough = (kill * ROWS) / (KILLS + 2);
+      const enough = (kill * ROWS) / (2 * (KILLS + 1));
       const running = await until(`kill ${kill}`, async () => {
         const rows = (await written()).reduce((sum, count) => sum + count, 0);
         return rows >= enough && alive.find(({ lines }) => lines.at(-1)?.startsWith(`batch ${kill} `));

@@ -273,7 +273,18 @@ describeQueues('transactions', ['redis'], (queues) => {
     expect(job.progress).toMatchObject({ cursor: 3, processed: 4, failures: 2 });
   });
 
-  it('R25: a group is no longer than a checkpoint interval, and ends where the run ends', async () => {
+  it('R25: a group ends when a checkpoint interval has passed', async () => {
+    const everyMs = 20;
+    const each = async () => {
+      const endsAt = Date.now() + everyMs;
+      await until('the interval has passed', () => Date.now() > endsAt);
+    };
+    const job = await run({ each }, { itemsPerTransaction: 100, checkpoint: { everyMs } });
+    expect(await job.getState()).toBe('completed');
+    expect(host.transactions).toBe(ITEMS);
+  });
+
+  it('R25: a group ends where the run ends', async () => {
     const seen: number[] = [];
     const script = {
       each: async (item: unknown, context: Context) => {
@@ -282,7 +293,7 @@ describeQueues('transactions', ['redis'], (queues) => {
         if (item === 7) context.stop();
       },
     };
-    const job = await run(script, { itemsPerTransaction: 100, checkpoint: { everyMs: 1_000 } });
+    const job = await run(script, { itemsPerTransaction: 100, checkpoint: { everyMs: 600_000 } });
     expect(seen).toEqual([0, 0, 0, 0, 0, 0, 6, 6]);
     expect(await effects()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     expect(job.progress).toMatchObject({ interruptions: 1, processed: 8 });
@@ -416,11 +427,12 @@ describeQueues('transactions', ['redis'], (queues) => {
     };
     const script: Script = { each: (item, { run }) => item === 5 && run === 1 && fails('not yet')() };
     const app = await start(processor(script));
-    const job = await app.queue().add('effects', {}, { attempts: 2, backoff: { type: 'fixed', delay: 300 } });
+    const job = await app.queue().add('effects', {}, { attempts: 2, backoff: { type: 'fixed', delay: 600_000 } });
     await until('the job waits for its retry', async () => (await job.getState()) === 'delayed');
     const waiting = (await app.queue().getJob(job.id as string)) as Job;
     const killed = { cursor: null, processed: 0, passed: 0, failures: 1, running: 'items' }; // older than its commit
     await waiting.updateProgress({ ...(waiting.progress as object), ...killed } as never);
+    await waiting.promote();
     const failed = await app.settled(job);
     expect(failed.failedReason).toBe('Connection terminated');
     await failed.retry('failed');

@@ -90,7 +90,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
   it('R5: adding a job with deduplication.replace does not delete an interrupted job', async () => {
     const { type, story } = storyProcessor({
       each: (letter, context) => {
-        if (letter === 'a') context.retryIn(1_500);
+        if (letter === 'a') context.retryIn(600_000);
       },
     });
     const app = await queues.start({ processors: [type] });
@@ -98,6 +98,7 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     const first = await app.queue().add('story', { letters: 'abc' }, { deduplication });
     await app.settled(first, ['delayed']);
     const second = await app.queue().add('story', { letters: 'xyz' }, { deduplication });
+    await first.promote();
 
     await Promise.all([app.settled(first), app.settled(second)]);
     expect(
@@ -117,9 +118,10 @@ describeQueues('interruptions and attempts', BOTH, (queues) => {
     });
     const app = await queues.start({ processors: [type] });
     const deduplication = { id: 'only-one', replace: true };
-    const first = await app.queue().add('story', { letters: 'abc' }, { deduplication, attempts: 2, backoff: 1_500 });
+    const first = await app.queue().add('story', { letters: 'abc' }, { deduplication, attempts: 2, backoff: 600_000 });
     await app.settled(first, ['delayed']);
     const second = await app.queue().add('story', { letters: 'xyz' }, { deduplication });
+    await first.promote();
 
     await Promise.all([app.settled(first), app.settled(second)]);
     expect(

@@ -78,7 +78,7 @@ describeQueues('a worker that freezes or stops while it skips an item', BOTH, (q
           if (letter === 'b') throw new Error('bad b');
         },
       },
-      { itemFailure: { then: 'skip' } },
+      { itemFailure: { then: 'skip' }, checkpoint: { everyMs: 600_000 } },
     );
     const options = { processors: [type], iteration: { worker: WORKER, shutdown: { deadlineMs: 500 } } };
     const frozen = await queues.start(options);
@@ -195,7 +195,7 @@ describeQueues('a worker that freezes or stops while it skips an item', BOTH, (q
           if (letter === 'b') await (tries.length === 2 ? gate.wait() : Promise.reject(new Error('bad b')));
         },
       },
-      { itemFailure: { attempts: 2, backoffMs: () => 600_000 } },
+      { itemFailure: { attempts: 2, backoffMs: () => 600_000 }, checkpoint: { everyMs: 600_000 } },
     );
     const options = { processors: [processor.type], iteration: { worker: WORKER } };
     const frozen = await queues.start(options);

@@ -39,6 +39,8 @@ export interface CrashData {
   readonly items: number;
   /** Duration of each handler; 0: synchronous. */
   readonly itemMs?: number;
+  /** An item whose handler ends only when its process gets SIGCONT. */
+  readonly holds?: number;
   /** How an item kills the process, by item. */
   readonly killers?: Readonly<Record<number, Death>>;
   /** The killers kill up to this run. Default: always. */
@@ -137,8 +139,12 @@ class Crashing {
 
   async #handle(item: number | readonly number[], context: IterationContext<CrashData>): Promise<void> {
     const { data, job, run } = context;
+    const ended = new Promise<void>((resolve) => {
+      if (data.holds === item) process.once('SIGCONT', resolve);
+      else setTimeout(resolve, data.itemMs ?? 1);
+    });
     say(`begins ${job.id} ${item} ${run}`);
-    await new Promise((resolve) => setTimeout(resolve, data.itemMs ?? 1));
+    await ended;
     this.#report(item, context);
   }
 

@@ -21,6 +21,8 @@ export interface PrismaBulkConfig {
   readonly place: object;
   readonly databaseUrl: string;
   readonly batchSize: number;
+  /** The runs up to this one wait to be killed when they have updated so many rows. */
+  readonly hold?: { readonly untilRun: number; readonly rows: number };
   readonly iteration?: IterationOptions;
 }
 
@@ -47,6 +49,8 @@ class PrismaModule {}
 /** Touches every entry that is not done. The same statement marks it done, so that the `where` excludes it. */
 @IterativeProcessor({ queue: 'jobs', name: 'bulk' })
 class TouchEntries {
+  #updated = 0;
+
   constructor(
     private readonly enumerators: EnumeratorBuilder,
     private readonly prisma: PrismaService,
@@ -62,6 +66,8 @@ class TouchEntries {
   async touch(where: Prisma.EntryWhereInput, { run }: IterationContext): Promise<void> {
     const { count } = await this.prisma.entry.updateMany({ where, data: { done: true, touched: { increment: 1 } } });
     say(`batch ${run} ${count} ${process.memoryUsage().rss} ${process.memoryUsage().heapUsed}`);
+    this.#updated += count ?? 0;
+    if (config.hold && run <= config.hold.untilRun && this.#updated >= config.hold.rows) await new Promise(() => {});
   }
 
   @OnIteration('complete') complete() {

@@ -21,6 +21,8 @@ export interface TypeOrmBulkConfig {
   readonly place: object;
   readonly databaseUrl: string;
   readonly batchSize: number;
+  /** The runs up to this one wait to be killed when they have updated so many rows. */
+  readonly hold?: { readonly untilRun: number; readonly rows: number };
   readonly iteration?: IterationOptions;
 }
 
@@ -46,6 +48,8 @@ function say(line: string): void {
 /** Touches every entry that is not done. The same statement marks it done, so that the query excludes it. */
 @IterativeProcessor({ queue: 'jobs', name: 'bulk' })
 class TouchEntries {
+  #updated = 0;
+
   constructor(
     private readonly enumerators: EnumeratorBuilder,
     private readonly entries: Repository<Entry>,
@@ -65,6 +69,8 @@ class TouchEntries {
       .execute();
     const { rss, heapUsed } = process.memoryUsage();
     say(`batch ${run} ${affected} ${rss} ${heapUsed}`);
+    this.#updated += affected ?? 0;
+    if (config.hold && run <= config.hold.untilRun && this.#updated >= config.hold.rows) await new Promise(() => {});
   }
 
   @OnIteration('complete') complete() {

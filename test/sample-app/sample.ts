@@ -96,7 +96,7 @@ export class SampleRun {
       const first = new Map<string, number>();
       for (const { job, done, total } of this.lines.flatMap(shown)) {
         if (!first.has(job)) first.set(job, done);
-        else if (done > (first.get(job) as number) && done < total * 0.75) return { job, done, total };
+        else if (done > (first.get(job) as number) && done < total * 0.5) return { job, done, total };
       }
       return undefined;
     });
