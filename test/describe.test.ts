@@ -41,7 +41,7 @@ suite('a value in an error', () => {
     [Object.create(null), '{}'],
     [{ toJSON: () => 1 }, 'an Object'],
     [round, 'an object that holds itself'],
-  ])('shows %s as %s', (value, shown) => {
+  ])('%s is shown as %s', (value, shown) => {
     expect(describe(value)).toBe(shown);
   });
 

@@ -147,7 +147,7 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     [[]],
     [[[], {}, null]],
     { token: null, at: [1_700_000_000_123_456, null] },
-  ])('R8: the cursor passed to enqueue reaches the builder unchanged: %j', async (cursor) => {
+  ])('R8: enqueue passes its cursor to the builder unchanged: %j', async (cursor) => {
     const built: unknown[] = [];
     const { type } = storyProcessor({
       build: (context, enumerators) => {

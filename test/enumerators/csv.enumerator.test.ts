@@ -260,7 +260,7 @@ describe('csv.rows', () => {
       ['starts at byte 0', ignoring, 80, 'but it started at byte 0'],
       ['starts at byte 0, cursor within the head', ignoring, 10, 'but it started at byte 0'],
       ['starts a byte early, cursor within the head', shifted, 10, 'but it started at another byte'],
-    ])('R10: csv.rows reports a wrong stream, not a changed file, if it %s', async (_, source, index, message) => {
+    ])('R10: csv.rows reports a wrong stream, no changed file, if it %s', async (_, source, index, message) => {
       const cursor = await at(index);
       const reading = items(csv.rows(source, { cursor }));
       await expect(reading).rejects.toThrow(InvalidEnumeratorError);
@@ -312,7 +312,7 @@ describe('csv.rows', () => {
       ['\r\na\r\r\n1\n2\n3\n', { skip_empty_lines: true }],
       ['a|\n1\n2||3\n|4\n', {}],
       ['\n|a||1\n2|\n3|', { columns: false, relax_column_count: true }],
-    ])('%j with %j resumes exactly after every record', async (text, options) => {
+    ])('%j with %j resumes after each record', async (text, options) => {
       for (const list of lists) {
         for (const source of [Buffer.from(text), chunked(Buffer.from(text), 1)]) {
           const settings = { ...options, record_delimiter: list };

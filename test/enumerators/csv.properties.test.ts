@@ -111,7 +111,7 @@ describe('csv', () => {
     });
   }
 
-  itResumesExactly('csv.batches of any source and dialect, appended between runs', {
+  itResumesExactly('csv.batches of any source and dialect, appended to', {
     source: 'csv.batches',
     database: 'any',
     cases: fc.tuple(cases, fc.constantFrom<Kind>('path', 'Buffer', 'stream')),

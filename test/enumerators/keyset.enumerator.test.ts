@@ -227,7 +227,7 @@ describe('keyset', () => {
       'SQL timestamps, descending',
       ['2026-01-03 00:00:00.000003', '2026-01-03 00:00:00.000001', '2026-01-03 00:00:00.000002'],
     ],
-  ] as [string, Json[]][])('R8: keyset refuses rows that are out of order by %s', (_, keys) =>
+  ] as [string, Json[]][])('R8: keyset refuses rows out of order by %s', (_, keys) =>
     refused(
       { pageSize: 1_000, key: (key: never) => key, fetch: async () => keys as never },
       InvalidEnumeratorError,

@@ -269,7 +269,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
   it.each([
     ['one direction', ['hall', 'row', 'number']],
     ['mixed directions', ['row', { column: 'hall', order: 'desc' }, { column: 'number', order: 'asc' }]],
-    ['descending, the rest of the primary key added', [{ column: 'number', order: 'desc' }]],
+    ['descending, the rest of the key added', [{ column: 'number', order: 'desc' }]],
   ] as const)('typeorm.queries follows a primary key of three columns: %s', async (_, key) => {
     const seats = dataSource.getRepository(Seat);
     const numbers = Array.from({ length: 4 }, (__, index) => index);

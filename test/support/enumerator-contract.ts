@@ -32,7 +32,7 @@ export function itKeepsTheEnumeratorContract<Item>(name: string, contract: Contr
     expect((await all(await from(null))).map(([item]) => identify(item))).toEqual(expected);
   });
 
-  it(`R1: ${name}: resumes after every position, nothing lost or repeated`, async () => {
+  it(`R1: ${name}: resumes exactly after every position`, async () => {
     const seen: unknown[] = [];
     let cursor: Cursor = null;
     for (;;) {
@@ -75,7 +75,7 @@ export function itKeepsTheEnumeratorContract<Item>(name: string, contract: Contr
     for (const cursor of [null, middle ? middle[1] : null]) expect(await (await from(cursor)).size?.()).toBe(size);
   });
 
-  it(`R24: ${name}: halves down to single records with exact cursors`, async () => {
+  it(`R24: ${name}: halves to single records, cursors exact`, async () => {
     const enumerator = await from(null);
     const halveAll = async (item: Item, before: Cursor, cursor: Cursor): Promise<void> => {
       const names = await records(item);
