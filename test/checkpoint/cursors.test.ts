@@ -1,6 +1,7 @@
 import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Job } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { checkJson } from '../../lib/cursor.js';
@@ -264,6 +265,26 @@ describeQueues('cursors of a job', BOTH, (queues) => {
     it("R10: with onChange 'restart', a changed CSV file is read from the beginning", async () => {
       const { letters } = await changedBy((file) => writeFileSync(file, 'letter\nx\ny\n'), { onChange: 'restart' });
       expect(letters).toEqual(['resume', 'x', 'y', 'complete', 'end complete']);
+    });
+
+    it("R10: with onChange 'restart', a CSV function that ignores start fails the job instead of restarting", async () => {
+      const rows = Array.from({ length: 2_000 }, (_, row) => `row ${row}\n`);
+      const seen: string[] = [];
+      const { type } = storyProcessor(
+        {
+          build: ({ cursor }, { csv }) =>
+            csv.rows(() => Readable.from([Buffer.from(rows.join(''))]), { cursor, columns: false }),
+          each: (row, { retryIn, run }) => {
+            seen.push(...(row as unknown as string[]));
+            if (run === 1 && seen.length === 1_500) retryIn(1);
+          },
+        },
+        { onChange: 'restart' },
+      );
+      const app = await queues.start({ processors: [type] });
+      const { failedReason } = await app.settled(await app.queue().add('story', {}));
+      expect(failedReason).toContain('but it started at byte 0');
+      expect(seen.length).toBe(1_500);
     });
   });
 });
