@@ -72,7 +72,7 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.#shutdown.drain();
-    process.off('uncaughtExceptionMonitor', this.#tellOfCrash);
+    process.off('uncaughtExceptionMonitor', this.#logCrash);
   }
 
   #start(): void {
@@ -81,7 +81,7 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     this.#shutdown.guard(this.modules);
     this.#workers = this.#processors.map((processors) => this.#workerOf(processors));
     for (const worker of this.#workers) worker.start();
-    process.on('uncaughtExceptionMonitor', this.#tellOfCrash);
+    process.on('uncaughtExceptionMonitor', this.#logCrash);
     this.#lookForSigterm();
   }
 
@@ -140,8 +140,8 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     }, LOOK_FOR_SIGTERM_MS).unref();
   }
 
-  /** An error that nobody handled ends the process; what it interrupts is said, and Node does as it would. */
-  readonly #tellOfCrash = (error: unknown, origin: string): void => {
+  /** An error that nobody handles ends the process, as Node does by itself. The log names the jobs that it interrupts. */
+  readonly #logCrash = (error: unknown, origin: string): void => {
     const jobs = this.#workers
       .flatMap((worker) => worker.activeJobs)
       .map(({ id, queueName, name }) => `${id} (${queueName}, ${name})`);

@@ -135,6 +135,7 @@ class Crashing {
     }
     if (itemMs > 0) return this.#handle(item, context);
     this.#report(item, context);
+    return undefined;
   }
 
   async #handle(item: number | readonly number[], context: IterationContext<CrashData>): Promise<void> {

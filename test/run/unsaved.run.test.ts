@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
 import {
@@ -9,62 +9,57 @@ import {
   type IterationContext,
   IterativeProcessor,
   OnIteration,
+  type ProcessorOptions,
 } from '../../lib/index.js';
 import { BOTH, describeQueues, type TestApp } from '../support/app.js';
 
-/** No checkpoint by time or by count in any run of these tests. */
-const RARELY = { everyMs: 600_000 };
+const ONE_ITEM: ProcessorOptions = { queue: 'jobs', name: 'one item', checkpoint: { everyMs: 600_000 } };
 
 describeQueues('a run that loses its lock in its first item, before any checkpoint', BOTH, (queues) => {
   let app: TestApp;
+  let events: string[];
 
-  /** Takes the job away from the run, which can then no longer write to it. */
-  async function loseLock({ job }: IterationContext): Promise<void> {
-    const other = (await app.queue().getJob(job.id as string)) as Job;
-    await other.moveToWait(job.token as string);
+  @Injectable()
+  abstract class OneItem {
+    constructor(private readonly enumerators: EnumeratorBuilder) {}
+
+    @BuildEnumerator() build({ cursor }: BuildContext) {
+      return this.enumerators.times(1, { cursor: cursor as number | null });
+    }
+
+    @EachIteration() async each(_: number, { job, run }: IterationContext) {
+      const isFirst = !events.some((event) => event.startsWith('item'));
+      events.push(`item in run ${run}`);
+      if (isFirst) await ((await app.queue().getJob(job.id as string)) as Job).moveToWait(job.token as string);
+    }
   }
 
-  it('R11: the next run does not call the start hook again', async () => {
-    const runs: string[] = [];
+  async function eventsOf(processor: Type): Promise<readonly string[]> {
+    events = [];
+    app = await queues.start({ processors: [processor] });
+    await app.settled(await app.queue().add('one item', {}));
+    return events;
+  }
 
+  it('R11: the next run does not call start again', async () => {
     @Injectable()
-    @IterativeProcessor({ queue: 'jobs', name: 'bare', checkpoint: RARELY })
-    class Bare {
-      constructor(private readonly enumerators: EnumeratorBuilder) {}
-      @BuildEnumerator() build({ cursor }: BuildContext) {
-        return this.enumerators.times(1, { cursor: cursor as number | null });
-      }
-      @OnIteration('start') start() {
-        runs.push('start');
-      }
-      @EachIteration() async each(_: number, context: IterationContext) {
-        if (runs.push('item') === 2) await loseLock(context);
+    @IterativeProcessor(ONE_ITEM)
+    class Starting extends OneItem {
+      @OnIteration('start') start({ run }: IterationContext) {
+        events.push(`start in run ${run}`);
       }
     }
-    app = await queues.start({ processors: [Bare] });
-    await app.settled(await app.queue().add('bare', {}));
-    expect(runs).toEqual(['start', 'item', 'item']);
+    expect(await eventsOf(Starting)).toEqual(['start in run 1', 'item in run 1', 'item in run 2']);
   });
 
-  it('R11: the next run calls the resume hook of a processor without a start hook', async () => {
-    const runs: string[] = [];
-
+  it('R11: the next run calls resume of a processor that has no start hook', async () => {
     @Injectable()
-    @IterativeProcessor({ queue: 'jobs', name: 'bare', checkpoint: RARELY })
-    class Bare {
-      constructor(private readonly enumerators: EnumeratorBuilder) {}
-      @BuildEnumerator() build({ cursor }: BuildContext) {
-        return this.enumerators.times(1, { cursor: cursor as number | null });
-      }
-      @EachIteration() async each(_: number, context: IterationContext) {
-        if (runs.push(`item in run ${context.run}`) === 1) await loseLock(context);
-      }
+    @IterativeProcessor(ONE_ITEM)
+    class Resuming extends OneItem {
       @OnIteration('resume') resume({ run }: IterationContext) {
-        runs.push(`resume in run ${run}`);
+        events.push(`resume in run ${run}`);
       }
     }
-    app = await queues.start({ processors: [Bare] });
-    await app.settled(await app.queue().add('bare', {}));
-    expect(runs).toEqual(['item in run 1', 'resume in run 2', 'item in run 2']);
+    expect(await eventsOf(Resuming)).toEqual(['item in run 1', 'resume in run 2', 'item in run 2']);
   });
 });
