@@ -48,22 +48,26 @@ export interface SavedProgress {
 }
 
 /**
- * The progress of one run. An item costs two additions: its cursor, and the {@link Progress}, are made when they are asked
+ * The progress of one run. An item costs one addition: its cursor, and the {@link Progress}, are made when they are asked
  * for.
  */
 export class ProgressTracker {
-  /** Where the last items that are counted below began. */
+  /** Where the items that are counted below began. */
   #base: Progress;
-  /** Items finished since then, and those of them that count as skipped. */
-  #sinceBase = 0;
+  #finished = 0;
+  /** `finished` at the base. */
+  #finishedAtBase = 0;
+  /** Items since the base that count as skipped. */
   #unprocessed = 0;
+  /** Cursor of the last finished item, unless that is in the page below. */
+  #cursor: Cursor;
   #page: Page<unknown> | undefined;
   #index = -1;
-  #finished = 0;
   #movedWithoutItem = false;
 
   constructor(progress: Progress) {
     this.#base = progress;
+    this.#cursor = progress.cursor;
   }
 
   get current(): Progress {
@@ -73,7 +77,7 @@ export class ProgressTracker {
 
   /** Cursor of the last finished item. */
   get cursor(): Cursor {
-    return this.#page ? this.#page.cursorAt(this.#index) : this.#base.cursor;
+    return this.#page ? this.#page.cursorAt(this.#index) : this.#cursor;
   }
 
   get itemsSeen(): number {
@@ -93,7 +97,6 @@ export class ProgressTracker {
   /** The last `count` items of `page` up to `index` are finished. */
   advance(page: Page<unknown>, index: number, count: number): void {
     this.#finished += count;
-    this.#sinceBase += count;
     if (index < page.items.length - 1 || page.mutableCursors) {
       this.#page = page;
       this.#index = index;
@@ -124,7 +127,10 @@ export class ProgressTracker {
   /** Starts over elsewhere; nothing of this run is finished yet. */
   startAt(progress: Progress): void {
     this.#movedWithoutItem = false;
-    this.#reset(progress);
+    this.#base = progress;
+    this.#finishedAtBase = this.#finished;
+    this.#unprocessed = 0;
+    this.#leavePage(progress.cursor);
   }
 
   /** Gives up what was finished since then. */
@@ -133,15 +139,12 @@ export class ProgressTracker {
     this.startAt(saved);
   }
 
-  #leavePage(cursor: Cursor): void {
-    this.#page = undefined;
-    this.#reset(this.current.moveTo(cursor));
+  get #sinceBase(): number {
+    return this.#finished - this.#finishedAtBase;
   }
 
-  #reset(progress: Progress): void {
-    this.#base = progress;
-    this.#sinceBase = 0;
-    this.#unprocessed = 0;
+  #leavePage(cursor: Cursor): void {
+    this.#cursor = cursor;
     this.#page = undefined;
   }
 }

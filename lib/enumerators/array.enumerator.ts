@@ -15,7 +15,7 @@ import {
 export function arrayEnumerator<T>(items: readonly T[], options: At): Enumerator<T, number> {
   checkOptions(options, ['cursor'], 'array');
   if (!Array.isArray(items)) throw new InvalidOptionsError(`array(${describe(items)}): give it an array`);
-  return new SourceEnumerator(new IndexedSource<T>(items, { positional: true }), indexCursor(options.cursor));
+  return new SourceEnumerator(new IndexedSource<T>(items, true), indexCursor(options.cursor));
 }
 
 /** The numbers 0 to `count` - 1. The cursor is the number. */
@@ -41,11 +41,12 @@ type Sliceable<T> = Pick<readonly T[], 'length' | 'slice'>;
 class IndexedSource<T> implements Source<T, number> {
   constructor(
     private readonly items: Sliceable<T>,
-    private readonly page: { readonly positional?: boolean } = {},
+    private readonly positional = false,
   ) {}
 
   /** Cut page by page: a copy of all that is left would stop the event loop, and double the memory. */
   read({ after, until }: Bounds<number>): PageReader<T, number> {
+    const { items: all, positional } = this;
     const end = until === null ? Number.POSITIVE_INFINITY : until + 1;
     let next = after === null ? 0 : after + 1;
     return {
@@ -53,8 +54,9 @@ class IndexedSource<T> implements Source<T, number> {
       next: () => {
         const start = next;
         next += PAGE_SIZE;
-        const items = this.items.slice(start, Math.min(next, end));
-        return items.length === 0 ? undefined : { ...this.page, items, cursorAt: (index) => start + index };
+        const items = all.slice(start, Math.min(next, end));
+        // No spread: V8 would handle each item a quarter slower.
+        return items.length === 0 ? undefined : { items, cursorAt: (index) => start + index, positional };
       },
       close() {},
     };
