@@ -18,6 +18,20 @@ const TIMED = [
 /** A net against what hangs, and no verdict on the machine: however slow it is, what must happen happens before. */
 const NET_MS = 900_000;
 
+/**
+ * Other installed versions of packages that the library works with, in every process of the tests:
+ * `INSTEAD='bullmq=bullmq-5 typeorm=typeorm-0.3' npx vitest run test/run`.
+ */
+const instead = (process.env.INSTEAD ?? '').split(' ').filter(Boolean);
+if (instead.length > 0) {
+  const hook = new URL('test/support/other-versions.mjs', import.meta.url).href;
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${hook}`;
+}
+const alias = instead.map((pair) => {
+  const [name, replacement] = pair.split('=') as [string, string];
+  return { find: new RegExp(`^${name}$`), replacement };
+});
+
 /** Random cases of each property: `PROPERTY_CASES`, else as many as CI needs, or as a contributor has time for. */
 process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '500' : '100';
 
@@ -27,7 +41,12 @@ const group = (
   order: number,
   options: { include: string[]; exclude?: string[]; maxWorkers: number },
 ) => ({
-  resolve: { alias: { 'nestjs-iteration': fileURLToPath(new URL('lib/index.ts', import.meta.url)) } },
+  resolve: {
+    alias: [
+      { find: 'nestjs-iteration', replacement: fileURLToPath(new URL('lib/index.ts', import.meta.url)) },
+      ...alias,
+    ],
+  },
   test: { name, sequence: { groupOrder: order }, testTimeout: NET_MS, hookTimeout: NET_MS, ...options },
 });
 

@@ -25,6 +25,7 @@ const LAYERS = [
   'enumerators',
   'enumerators/contract',
   'interruption',
+  'bullmq',
   'base',
 ];
 

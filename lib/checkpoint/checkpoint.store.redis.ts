@@ -1,9 +1,9 @@
-import type { IRedisClient } from 'bullmq';
+import { type RedisClient, runCommand } from '../bullmq/index.js';
 import { RedisJobReferences } from './references.redis.js';
 
 /** What is used of BullMQ's Redis backend. */
 interface RedisBackend {
-  readonly client: Promise<Pick<IRedisClient, 'defineCommand' | 'runCommand' | 'hget'>>;
+  readonly client: Promise<RedisClient>;
   readonly keys: Readonly<Record<string, string>>;
   toKey(type: string): string;
 }
@@ -50,7 +50,7 @@ export class RedisCheckpointStore {
     const id = job.id as string;
     const keys = [backend.toKey(id), `${backend.toKey(id)}:lock`, backend.keys.events];
     const values = [token, id, JSON.stringify(document), await this.#maxEvents()];
-    return (await client.runCommand(SAVE_COMMAND, [...keys, ...values])) === 1;
+    return (await runCommand(client, SAVE_COMMAND, [...keys, ...values])) === 1;
   }
 
   /** The queue's `streams.events.maxLen`, which BullMQ writes when the queue is opened. */
@@ -62,7 +62,7 @@ export class RedisCheckpointStore {
 
   async noteSurvivor({ id }: { readonly id?: string }, run: number): Promise<void> {
     const client = await this.#client;
-    await client.runCommand(NOTE_COMMAND, [this.backend.toKey(id as string), run]);
+    await runCommand(client, NOTE_COMMAND, [this.backend.toKey(id as string), run]);
   }
 
   async survivors({ id }: { readonly id?: string }): Promise<readonly number[]> {

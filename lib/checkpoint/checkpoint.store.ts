@@ -1,4 +1,5 @@
 import type { Job, Worker } from 'bullmq';
+import { bullmqOf } from '../bullmq/index.js';
 import { IterationError } from '../iteration.errors.js';
 import { PostgresCheckpointStore } from './checkpoint.store.postgres.js';
 import { RedisCheckpointStore } from './checkpoint.store.redis.js';
@@ -31,8 +32,8 @@ export interface CheckpointStore {
 }
 
 /** The store for a worker's backend. */
-export function checkpointStoreOf(worker: Pick<Worker, 'getBackend'>): CheckpointStore {
-  const backend: unknown = worker.getBackend();
+export function checkpointStoreOf(worker: Worker): CheckpointStore {
+  const backend = bullmqOf(worker)?.backendOf(worker);
   if (RedisCheckpointStore.serves(backend)) return new RedisCheckpointStore(backend);
   if (PostgresCheckpointStore.serves(backend)) return new PostgresCheckpointStore(backend);
   throw new IterationError(

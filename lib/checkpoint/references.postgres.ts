@@ -1,4 +1,4 @@
-import { type DeduplicatedJob, type JobReferences, released } from './references.js';
+import type { DeduplicatedJob, JobReferences } from './references.js';
 
 /** What is used of BullMQ's PostgreSQL backend. */
 interface PostgresBackend {
@@ -23,6 +23,11 @@ const DETACH = `
 UPDATE scheduler SET next_run_ms = next_run_ms + 1
  WHERE queue = $1 AND scheduler_id = $2 AND 'repeat:' || scheduler_id || ':' || next_run_ms = $3
 `;
+
+/** No job has this id: BullMQ takes a key that points at it for a stale one, and lets the next job have it. */
+function released(id: string): string {
+  return `interrupted:${id}`;
+}
 
 export class PostgresJobReferences implements JobReferences {
   constructor(private readonly backend: PostgresBackend) {}

@@ -7,12 +7,12 @@ import { readCheckpoint } from './checkpoint.js';
  */
 export interface JobReferences {
   /**
-   * Makes the deduplication key point at no job, so that the next job of its id is added. A job that was kept for the end of
-   * this one is superseded by it.
+   * Frees the deduplication key, so that the next job of its id is added. That job supersedes one that BullMQ keeps for the end
+   * of this one.
    */
   releaseDeduplication(job: DeduplicatedJob): Promise<void>;
 
-  /** Points the deduplication key at the job again, unless another job was added in between. */
+  /** Gives the job its deduplication key back, unless another job was added in between. */
   reclaimDeduplication(job: DeduplicatedJob): Promise<void>;
 
   /** The job of the same deduplication id that was put back and has not ended yet. */
@@ -25,11 +25,6 @@ export interface JobReferences {
 export interface DeduplicatedJob {
   readonly id: string;
   readonly deduplicationId: string;
-}
-
-/** No job has this id: BullMQ takes a key that points at it for a stale one, and lets the next job have it. */
-export function released(id: string): string {
-  return `interrupted:${id}`;
 }
 
 /** A job of which BullMQ keeps the last trigger that comes while it is active. */

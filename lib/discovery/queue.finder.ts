@@ -3,6 +3,7 @@ import { getQueueToken } from '@nestjs/bullmq';
 import { Injectable } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { ConnectionOptions, Job, Queue, Telemetry } from 'bullmq';
+import { bullmqOf } from '../bullmq/index.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
 import { findProvided, type NestModule } from './nest.js';
 
@@ -90,7 +91,7 @@ function described(queue: Queue, registeredAs: string): RegisteredQueue {
     prefix,
     telemetry,
     hasInlineProcessors: (processors?.length ?? 0) > 0,
-    isReal: typeof queue.getBackend === 'function',
+    isReal: bullmqOf(queue) !== undefined,
   };
 }
 

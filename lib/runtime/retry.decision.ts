@@ -46,7 +46,8 @@ export async function decideRetry(
   failures: number,
   { job, settings }: { job: Job; settings: WorkerOptions['settings'] },
 ): Promise<RetryDecision> {
-  if (isUnrecoverable(error) || failures >= (job.opts.attempts ?? 0)) return { type: 'fail' };
+  const { discarded } = job as { readonly discarded?: boolean }; // by job.discard() of BullMQ 5
+  if (discarded || isUnrecoverable(error) || failures >= (job.opts.attempts ?? 0)) return { type: 'fail' };
   const { backoff } = job.opts;
   if (typeof backoff !== 'object') return { type: 'retry', delayMs: 0 };
   const delayMs = await Backoffs.calculate(backoff, failures, error, job, settings?.backoffStrategy);

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Job, Queue, Worker } from 'bullmq';
+import { bullmqOf } from '../bullmq/index.js';
 
 /*
- * Every patch of BullMQ's internals, made for BullMQ 6.7.0. test/worker/bullmq.workarounds.test.ts fails when BullMQ no longer
- * needs one of them, where that shows without a race.
+ * Patches of BullMQ's internals that BullMQ 5.81.5 and 6.7.0 both need; what only one of them needs is in lib/bullmq.
+ * test/worker/bullmq.workarounds.test.ts fails when BullMQ no longer needs one of them, where that shows without a race.
  */
 
 /** How long after a failed fetch the next one follows. */
@@ -67,36 +68,7 @@ export function keepLatestLock(worker: Worker, isHeld: (id: string, token: strin
   };
 }
 
-interface Connecting {
-  waitUntilReady(): Promise<void>;
-  readyPromise?: Promise<void>;
-}
-
-/**
- * Lets a backend connect again that was created while PostgreSQL was away. BullMQ keeps the first attempt for the whole
- * life of the process, also when it failed, and every later command would fail with it.
- */
-export function retryFirstConnection(backend: unknown): void {
-  if (!isConnecting(backend) || !('connection' in backend) || !isConnecting(backend.connection)) return;
-  for (const part of [backend.connection, backend]) {
-    const ready = part.waitUntilReady.bind(part);
-    part.waitUntilReady = async () => {
-      try {
-        await ready();
-      } catch (error) {
-        part.readyPromise = undefined;
-        throw error;
-      }
-    };
-  }
-}
-
-function isConnecting(part: unknown): part is Connecting {
-  return typeof part === 'object' && part !== null && 'waitUntilReady' in part && 'readyPromise' in part;
-}
-
 /** Disconnects without waiting for a backend that does not answer: BullMQ's `close` waits for Redis without limit. */
-export async function disconnect(own: Pick<Worker | Queue, 'getBackend'>, withinMs: number): Promise<void> {
-  const disconnected = own.getBackend().disconnect();
-  await Promise.race([disconnected, delay(withinMs, undefined, { ref: false })]).catch(() => {});
+export async function disconnect(owner: Worker | Queue, withinMs: number): Promise<void> {
+  await Promise.race([bullmqOf(owner)?.disconnect(owner), delay(withinMs, undefined, { ref: false })]).catch(() => {});
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { type Job, WaitingError, type Worker, type WorkerOptions } from 'bullmq';
+import { bullmqOf } from '../bullmq/index.js';
 import { type CheckpointStore, checkpointStoreOf, hasStarted, keepingLast } from '../checkpoint/index.js';
 import type { Clock } from '../clock.js';
 import type { Quarantine } from '../crashes/index.js';
@@ -10,7 +11,7 @@ import type { QueueProcessors } from '../discovery/index.js';
 import { InterruptionRequest, Lock } from '../interruption/index.js';
 import { type RunReport, reportToBullMQ, runJob } from '../run/index.js';
 import { RunLog } from '../runtime/index.js';
-import { disconnect, retryFirstConnection, stopFetching } from './bullmq.workarounds.js';
+import { disconnect, stopFetching } from './bullmq.workarounds.js';
 import { putBackUnknown } from './unknown-job.js';
 import { type ActiveRun, trackLocks, watchLocks } from './worker.locks.js';
 
@@ -63,7 +64,7 @@ export class QueueWorker {
         this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack);
     });
     this.#worker.on('stalled', (id) => void this.#releaseStalled(id));
-    for (const own of [this.#worker, queue.queue]) retryFirstConnection(own.getBackend());
+    for (const owner of [this.#worker, queue.queue]) bullmqOf(owner)?.patch(owner);
     this.#store = checkpointStoreOf(this.#worker);
     this.#lockDuration = options.lockDuration as number;
     trackLocks(this.#worker, this.#active, parts.clock);

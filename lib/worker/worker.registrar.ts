@@ -1,6 +1,7 @@
 import { BullModule, BullRegistrar } from '@nestjs/bullmq';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { assertSupported } from '../bullmq/index.js';
 import { systemClock } from '../clock.js';
 import { Quarantine } from '../crashes/index.js';
 import { type NestModule, ProcessorExplorer, type QueueProcessors } from '../discovery/index.js';
@@ -85,10 +86,11 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     this.#lookForSigterm();
   }
 
-  /** @throws InvalidOptionsError for worker options that BullMQ refuses */
+  /** @throws InvalidOptionsError for worker options that BullMQ refuses, IterationError for a BullMQ that is too old */
   #workerOf(processors: QueueProcessors): QueueWorker {
     const { unknownJobMs } = this.#options;
     const workerClass = workerClassOf(BullModule);
+    assertSupported(processors.queue.queue);
     try {
       return new QueueWorker(processors, {
         clock: systemClock,

@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createPostgresBackend, Queue } from 'bullmq';
+import { Queue } from 'bullmq';
 import { type IterationOptions, prismaMigration } from '../../lib/index.js';
+import { useBackend } from '../support/backend.js';
 import { createDatabase } from '../support/database.js';
 import { type Checked, check } from './checker/check.js';
 import type { Rules } from './checker/story.js';
@@ -106,7 +107,8 @@ async function disturbWorkers(options: ChaosOptions & Surroundings): Promise<voi
   const place = redis
     ? { connection: redis.connection }
     : { connection: { connectionString: databaseUrl, schema: 'queue', max: 4, migrate: true } };
-  const queue = new Queue('chaos', place as never, ...(redis ? [] : ([createPostgresBackend] as never[])));
+  useBackend(backend);
+  const queue = new Queue('chaos', place as never);
   queue.on('error', () => {}); // Redis is down now and then
   await queue.waitUntilReady();
   const fleet = new Fleet({

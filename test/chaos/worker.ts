@@ -2,9 +2,9 @@ import { BullModule } from '@nestjs/bullmq';
 import { Module, type Provider } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
 import { DataSource } from 'typeorm';
 import { IterationModule, PrismaTransactionHost, TypeOrmTransactionHost } from '../../lib/index.js';
+import { useBackend } from '../support/backend.js';
 import { PlainChaos, PrismaChaos, TypeOrmChaos } from './chaos.processor.js';
 import { CONNECTIONS, ConnectionsModule, PrismaService } from './connections.js';
 import { printLateness } from './lateness.js';
@@ -26,7 +26,7 @@ function providers(): Provider[] {
   }
 }
 
-if (config.backend === 'postgres') setDefaultBackendFactory(createPostgresBackend as never);
+useBackend(config.backend);
 
 @Module({
   imports: [

@@ -1,7 +1,6 @@
 import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
 import {
   type At,
   type BuildContext,
@@ -16,6 +15,7 @@ import {
   IterativeProcessor,
   OnIteration,
 } from '../../lib/index.js';
+import { useBackend } from '../support/backend.js';
 import { nameLockTokens } from '../support/lock-tokens.js';
 import { recordRunning } from './saves.js';
 
@@ -178,7 +178,7 @@ class Crashing {
 }
 
 nameLockTokens();
-if (config.postgresQueue) setDefaultBackendFactory(createPostgresBackend as never);
+if (config.postgresQueue) useBackend('postgres');
 
 @Module({
   imports: [

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { createPostgresBackend, type Job, setDefaultBackendFactory, WaitingError, Worker } from 'bullmq';
+import { type Job, WaitingError, Worker } from 'bullmq';
 import type { Checkpoint } from '../../lib/checkpoint/checkpoint.js';
 import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.store.postgres.js';
 import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.store.redis.js';
@@ -18,6 +18,7 @@ import {
   OnIteration,
   type RunEnd,
 } from '../../lib/index.js';
+import { useBackend } from '../support/backend.js';
 import {
   CLAIMED,
   CLAIMER,
@@ -94,15 +95,30 @@ interface Internals {
   processJob: (job: Job, ...args: unknown[]) => Promise<unknown>;
 }
 
+/** What sends a worker's commands, and those that move a job. In BullMQ 5 each job has scripts, with one command for both ends. */
+function commandsOf(worker: Worker): { commands: Record<string, Command>; ends: readonly string[] } {
+  const { scripts } = worker as unknown as { scripts?: object };
+  return scripts
+    ? { commands: Object.getPrototypeOf(scripts) as Record<string, Command>, ends: ['moveToFinished'] }
+    : { commands: worker.getBackend() as never, ends: ['moveToCompleted', 'moveToFailed'] };
+}
+
+function hold(commands: Record<string, Command>, name: string): void {
+  const send = commands[name] as Command;
+  commands[name] = function (this: object, job, ...rest) {
+    const end = (rest[0] as readonly unknown[] | undefined)?.includes?.('completed')
+      ? 'moveToCompleted'
+      : 'moveToFailed';
+    const id = typeof job === 'string' ? job : (job.id as string);
+    return heldAt(name === 'moveToFinished' ? end : name, id, () => send.call(this, job, ...rest));
+  };
+}
+
 class HeldWorker extends Worker {
   constructor(...args: ConstructorParameters<typeof Worker>) {
     super(...args);
-    const commands = this.getBackend() as unknown as Record<string, Command>;
-    for (const name of ['moveToCompleted', 'moveToFailed', 'moveToDelayed', 'retryJob', 'moveJobFromActiveToWait']) {
-      const send = (commands[name] as Command).bind(commands);
-      commands[name] = (job, ...rest) =>
-        heldAt(name, typeof job === 'string' ? job : (job.id as string), () => send(job, ...rest));
-    }
+    const { commands, ends } = commandsOf(this);
+    for (const name of [...ends, 'moveToDelayed', 'retryJob', 'moveJobFromActiveToWait']) hold(commands, name);
     const internals = this as unknown as Internals;
     const process = internals.processJob.bind(this);
     internals.processJob = async (job, ...rest) => {
@@ -215,7 +231,7 @@ class Synchronous {
   }
 }
 
-if (config.postgresQueue) setDefaultBackendFactory(createPostgresBackend as never);
+if (config.postgresQueue) useBackend('postgres');
 BullModule.workerClass = HeldWorker as typeof Worker;
 
 @Module({

@@ -1,8 +1,9 @@
 import { BullModule, InjectQueue } from '@nestjs/bullmq';
 import { Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { createPostgresBackend, type Queue, setDefaultBackendFactory } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { EnumeratorBuilder, IterationModule, IterativeProcessor } from '../../lib/index.js';
+import { useBackend } from '../support/backend.js';
 import { nameLockTokens } from '../support/lock-tokens.js';
 import { reportSaves } from './saves.js';
 import { config, say } from './worker.config.js';
@@ -66,7 +67,7 @@ async function modules(): Promise<Modules> {
 nameLockTokens();
 if (config.saysSaves) reportSaves(say);
 const imports = await modules();
-if (config.postgresQueue) setDefaultBackendFactory(createPostgresBackend as never);
+if (config.postgresQueue) useBackend('postgres');
 
 @Module({
   imports: [

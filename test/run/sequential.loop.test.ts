@@ -125,11 +125,7 @@ describeQueues('the event loop and the lock', BOTH, (queues) => {
       iteration: { worker: { stalledInterval: 100 } },
     });
     await until('the second worker has the job', async () => {
-      if (!runsOut)
-        await zombie
-          .queue()
-          .getBackend()
-          .extendLock(job.id as string, token, 1);
+      if (!runsOut) await job.extendLock(token, 1);
       return second.story.length > 0;
     });
     if (!runsOut)

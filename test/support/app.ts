@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { BullModule, getQueueToken } from '@nestjs/bullmq';
 import { type DynamicModule, type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { createPostgresBackend, createRedisBackend, type Job, type Queue, setDefaultBackendFactory } from 'bullmq';
+import type { Job, Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import { IterationModule, type IterationOptions, IterationService } from '../../lib/index.js';
+import { type Backend, BOTH, useBackend } from './backend.js';
 import { createDatabase, type TestDatabase } from './database.js';
 import { until } from './until.js';
 
-export type Backend = 'redis' | 'postgres';
-export const BOTH: readonly Backend[] = ['redis', 'postgres'];
+export { type Backend, BOTH };
 
 /** The options of `BullModule.forRoot`: a private prefix in Redis, or a private schema. */
 export interface QueuePlace {
@@ -52,9 +52,8 @@ export class Queues {
   constructor(readonly backend: Backend) {}
 
   async open(): Promise<void> {
-    if (this.backend === 'redis') return setDefaultBackendFactory(createRedisBackend);
-    this.#database = await createDatabase();
-    setDefaultBackendFactory(createPostgresBackend as never);
+    useBackend(this.backend);
+    if (this.backend === 'postgres') this.#database = await createDatabase();
   }
 
   move(): void {
@@ -108,7 +107,7 @@ export class Queues {
 
   async close(): Promise<void> {
     await this.#database?.drop();
-    setDefaultBackendFactory(createRedisBackend);
+    useBackend('redis');
   }
 }
 

@@ -42,7 +42,7 @@ async function fresh(database: DatabaseName): Promise<{ options: DataSourceOptio
     }
     case 'mariadb': {
       const { url, drop } = await createMariaDatabase();
-      return { options: { type: 'mariadb', url }, drop };
+      return { options: { type: 'mariadb', url, charset: 'utf8mb4' }, drop };
     }
     case 'sqlite':
       return { options: { type: 'sqljs' }, drop: async () => {} };

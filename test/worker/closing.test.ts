@@ -1,7 +1,7 @@
-import { createRedisBackend, setDefaultBackendFactory } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OneShotConfig } from '../processes/one-shot.js';
 import { BOTH, describeQueues, Queues, type TestApp } from '../support/app.js';
+import { useBackend } from '../support/backend.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { WorkerProcess } from '../support/processes.js';
 import { hasRedisServer } from '../support/redis-server.js';
@@ -100,7 +100,7 @@ describe.runIf(hasRedisServer())('a process whose Redis has stopped', () => {
   let redis: OwnRedis;
   beforeAll(async () => {
     redis = await OwnRedis.start();
-    setDefaultBackendFactory(createRedisBackend);
+    useBackend('redis');
   });
   afterAll(() => redis.remove());
 

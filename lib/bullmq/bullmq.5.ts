@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BullMQ, Owner } from './bullmq.js';
+
+/** How long after a failure a closing worker retries. */
+const RETRY_MS = 500;
+
+interface Connection {
+  disconnect(wait?: boolean): Promise<void>;
+}
+
+/** Members of BullMQ 5's queues and workers that are protected or private. */
+interface Internals {
+  readonly closing?: unknown;
+  readonly connection: Connection;
+  /** A worker's. */
+  readonly blockingConnection?: Connection;
+  /** A worker's. */
+  retryIfFailed?(command: () => Promise<unknown>, options: object): Promise<unknown>;
+}
+
+/** A queue and a worker are their own backend, which is Redis. */
+export const BULLMQ_5: BullMQ = {
+  backendOf: (owner) => owner,
+
+  /** While it closes, BullMQ 5 retries a command that a closed connection rejects at once and forever: the event loop stops. */
+  patch(owner) {
+    const worker = internalsOf(owner);
+    if (!worker.retryIfFailed) return;
+    const retry = worker.retryIfFailed.bind(worker);
+    const pausing = async (command: () => Promise<unknown>) => {
+      try {
+        return await command();
+      } catch (error) {
+        if (worker.closing) await delay(RETRY_MS, undefined, { ref: false });
+        throw error;
+      }
+    };
+    worker.retryIfFailed = (command, options) => retry(() => pausing(command), options);
+  },
+
+  async disconnect(owner) {
+    const { blockingConnection, connection } = internalsOf(owner);
+    await Promise.all([blockingConnection?.disconnect(), connection.disconnect()]);
+  },
+};
+
+function internalsOf(owner: Owner): Internals {
+  return owner as unknown as Internals;
+}

@@ -1,0 +1,2 @@
+export { assertSupported, bullmqOf } from './installed.bullmq.js';
+export { type RedisClient, runCommand } from './redis.client.js';

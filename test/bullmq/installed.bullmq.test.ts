@@ -1,0 +1,46 @@
+import { Queue } from 'bullmq';
+import { describe, expect, it } from 'vitest';
+import { assertSupported, bullmqOf } from '../../lib/bullmq/index.js';
+import { IterationError } from '../../lib/index.js';
+import { describeQueues } from '../support/app.js';
+import { storyProcessor } from '../support/story.js';
+
+function queueOf(version: string): Queue {
+  return { metaValues: { version } } as unknown as Queue;
+}
+
+describe('the installed BullMQ', () => {
+  it('an object that BullMQ did not make belongs to no BullMQ', () => {
+    expect(bullmqOf({ add: () => {} })).toBeUndefined();
+  });
+
+  it.each(['4.18.3', '5.71.1', '6.3.1'])(
+    'BullMQ %s is refused, with its version and the versions that are needed',
+    (old) => {
+      const refused = () => assertSupported(queueOf(`bullmq:${old}`));
+      expect(refused).toThrow(IterationError);
+      expect(refused).toThrow(`BullMQ ${old} is installed, which`);
+      expect(refused).toThrow('Install BullMQ 5.72 or a later 5, or 6.4 or a later 6');
+    },
+  );
+
+  it.each(['bullmq:5.72.0', 'bullmq:6.4.0', 'bullmq:6.10.1', 'bullmq:7.0.0', 'bullmq-pro:1.0.0'])(
+    '%s is accepted',
+    (version) => {
+      expect(() => assertSupported(queueOf(version))).not.toThrow();
+    },
+  );
+});
+
+describeQueues('an application', ['redis'], (queues) => {
+  it('an application with an old BullMQ fails to start', async () => {
+    const { type } = storyProcessor();
+    const version = Object.getOwnPropertyDescriptor(Queue.prototype, 'metaValues') as PropertyDescriptor;
+    Object.defineProperty(Queue.prototype, 'metaValues', { ...version, get: () => ({ version: 'bullmq:5.40.2' }) });
+    try {
+      await expect(queues.start({ processors: [type] })).rejects.toThrow('BullMQ 5.40.2 is installed');
+    } finally {
+      Object.defineProperty(Queue.prototype, 'metaValues', version);
+    }
+  });
+});
