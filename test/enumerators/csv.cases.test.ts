@@ -7,12 +7,15 @@ import { describe, expect, it } from 'vitest';
 import type { At, Enumerator } from '../../lib/enumerators/contract/index.js';
 import { CsvEnumeratorBuilder, type CsvSource } from '../../lib/enumerators/csv/csv.enumerator.js';
 import { all, chunked, httpServer, items, temporaryFiles } from '../support/csv.js';
+import { versionOf } from '../support/instead.js';
 
 /** A file and its records. */
 interface Case {
   readonly content: string | Buffer;
   readonly options?: Options;
   readonly expected: readonly unknown[];
+  /** The major version of csv-parse that reads it so. */
+  readonly since?: number;
 }
 
 const csv = new CsvEnumeratorBuilder();
@@ -40,6 +43,7 @@ describe('files of csv-spectrum', () => {
 
 describe('files of our own', () => {
   for (const [name, nasty] of Object.entries(nastyCases())) {
+    if (Number.parseInt(versionOf('csv-parse'), 10) < (nasty.since ?? 0)) continue;
     itIsCutAtEveryRecord(name, nasty);
 
     if (nasty.options?.objname) continue; // csv-parse/sync returns one object for these
@@ -158,6 +162,7 @@ function nastyCases(): Record<string, Case> {
       ],
     },
     'columns named as members of Object.prototype': {
+      since: 7,
       content: '__proto__,constructor,toString\n1,2,3\n4,5,6\n',
       expected: [JSON.parse('{"__proto__":"1","constructor":"2","toString":"3"}')].concat(
         JSON.parse('{"__proto__":"4","constructor":"5","toString":"6"}'),
@@ -350,6 +355,7 @@ function nastyCases(): Record<string, Case> {
       ],
     },
     'blanks around everything': {
+      since: 7,
       content: ' a ,\tb\n  1 , " 2 " \n\u00a03\u00a0,4\t\n',
       options: { trim: true },
       expected: [

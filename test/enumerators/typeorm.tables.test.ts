@@ -135,7 +135,7 @@ const SERVERS: readonly (readonly [name: string, isThere: boolean, start: () => 
     Boolean(process.env.MARIADB_URL),
     async () => {
       const database = await createMariaDatabase();
-      return { options: { type: 'mariadb', url: database.url }, drop: () => database.drop() };
+      return { options: { type: 'mariadb', url: database.url, charset: 'utf8mb4' }, drop: () => database.drop() };
     },
   ],
   ['SQLite', true, async () => ({ options: { type: 'sqljs' }, drop: async () => {} })],

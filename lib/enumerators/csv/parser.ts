@@ -65,7 +65,8 @@ export async function loadCsvParse(
   try {
     return await load();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_MODULE_NOT_FOUND') throw error; // of require, and of import
     throw new MissingDependencyError('csv-parse', call, { cause: error });
   }
 }
@@ -148,7 +149,7 @@ function checkedApi(api: ParserApi | undefined): ParserApi {
   const missing = needed.find((name) => !(name in (api?.state ?? {})));
   if (api && missing === undefined) return api;
   throw new IterationError(
-    `This version of csv-parse has no api.state.${missing}, which is needed to resume. Install csv-parse 7, and report it`,
+    `This version of csv-parse has no api.state.${missing}, which is needed to resume. Install csv-parse 7`,
   );
 }
 

@@ -67,10 +67,11 @@ export function columnOf({ model }: OpenedModel, { column }: PrismaField): strin
   return quoted(model.dialect, column);
 }
 
-/** The model's table, whatever the session's search_path is. */
-export function tableOf({ model: { dialect, table }, schema }: OpenedModel): string {
+/** The model's table, whatever the session's search_path is, if the schema is known. */
+export function tableOf({ model: { dialect, table }, schema: own }: OpenedModel): string {
   const name = quoted(dialect, table.name);
-  return dialect === 'postgresql' ? `${quoted(dialect, table.schema ?? schema)}.${name}` : name;
+  const schema = table.schema ?? own;
+  return dialect === 'postgresql' && schema ? `${quoted(dialect, schema)}.${name}` : name;
 }
 
 function beyond({ field, order, nulls }: KeyField, parameter: string): string {

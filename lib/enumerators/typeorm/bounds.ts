@@ -3,6 +3,7 @@ import { compare } from './compare.js';
 import { databaseOf } from './database.js';
 import type { ExactPart, KeyPart } from './key.part.js';
 import type { Query } from './query.js';
+import { dataSourceOf } from './typeorm.workarounds.js';
 
 /** Both ends of a range of a key. */
 export interface KeyBounds {
@@ -15,7 +16,7 @@ export function bound<Q extends Query<unknown>>(
   query: Q,
   { key, bounds, prefix }: { key: readonly ExactPart[]; bounds: KeyBounds; prefix: string },
 ): Q {
-  const rowValues = databaseOf(query.dataSource)?.rowValues === true;
+  const rowValues = databaseOf(dataSourceOf(query))?.rowValues === true;
   for (const side of ['after', 'until'] as const) {
     const values = bounds[side];
     if (values === null) continue;
@@ -32,7 +33,7 @@ export function bound<Q extends Query<unknown>>(
 
 /** Orders a query by a key. */
 export function ordered<Q extends Query<unknown>>(query: Q, key: readonly KeyPart[]): Q {
-  const database = databaseOf(query.dataSource);
+  const database = databaseOf(dataSourceOf(query));
   for (const { sql, descending, nulls } of key) {
     const order = descending ? 'DESC' : 'ASC';
     const usual = database?.nullsAreLeast === descending ? 'last' : 'first';
@@ -78,8 +79,8 @@ export interface IndexRange {
 }
 
 /** The order of an index range, written so that the database recognizes the order of the index. */
-export function orderOf({ dataSource }: Query<unknown>, { key, whole }: IndexRange): readonly ExactPart[] {
-  return databaseOf(dataSource)?.nullsAreConstant ? key : whole;
+export function orderOf(query: Query<unknown>, { key, whole }: IndexRange): readonly ExactPart[] {
+  return databaseOf(dataSourceOf(query))?.nullsAreConstant ? key : whole;
 }
 
 /**

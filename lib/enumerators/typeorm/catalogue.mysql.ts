@@ -4,7 +4,7 @@ const IS_TABLE = 'TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?';
 const COLUMNS = `SELECT COLUMN_NAME AS name, IS_NULLABLE AS nullable, COLUMN_TYPE AS declared, DATA_TYPE AS base,
     CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, @@character_set_client AS client,
     @@character_set_connection AS connection, @@character_set_results AS results, @@max_sort_length AS sorted,
-    VERSION() AS version
+    VERSION() AS version, CONVERT(X'C3A4' USING utf8mb4) AS umlaut
   FROM information_schema.COLUMNS WHERE ${IS_TABLE}`;
 const INDEXES = `SELECT GROUP_CONCAT(COLUMN_NAME SEPARATOR '\\n') AS columns
   FROM information_schema.STATISTICS WHERE ${IS_TABLE} AND NON_UNIQUE = 0 GROUP BY INDEX_NAME`;
@@ -21,6 +21,7 @@ interface Row {
   readonly results: string | null;
   readonly sorted: unknown;
   readonly version: string;
+  readonly umlaut: string;
 }
 
 /** Reads the catalogue of MariaDB or MySQL. */
@@ -42,6 +43,7 @@ export async function mariaDbTable({ path, primary, rows }: TableQuery): Promise
     isUnique: indexes.some(({ columns }) => isWithin(columns.split('\n'), primary)),
     session: {
       charsets: [first.client, first.connection, first.results ?? 'binary'],
+      misreadsTexts: first.umlaut !== 'ä',
       maxSortLength: Number(first.sorted),
       version: first.version,
     },

@@ -4,6 +4,7 @@ import { sqliteTable } from './catalogue.sqlite.js';
 import { databaseOf } from './database.js';
 import { executorOf, mainOf, type Query } from './query.js';
 import type { Table, TableQuery } from './table.js';
+import { dataSourceOf } from './typeorm.workarounds.js';
 
 /** Reads the catalogue, in one or two statements; undefined: it does not show such a table. */
 export async function tableOf(query: Query<unknown>): Promise<Table | undefined> {
@@ -15,7 +16,7 @@ export async function tableOf(query: Query<unknown>): Promise<Table | undefined>
     rows: async <Row>(sql: string, parameters: readonly unknown[]) =>
       (await executorOf(query).query(sql, [...parameters])) as readonly Row[],
   };
-  switch (databaseOf(query.dataSource)?.dialect) {
+  switch (databaseOf(dataSourceOf(query))?.dialect) {
     case 'postgresql':
       return postgresTable(asked);
     case 'mysql':

@@ -6,7 +6,7 @@ import { hasNull } from './key.js';
 import type { ExactPart, KeyPart } from './key.part.js';
 import { mainOf, type Query } from './query.js';
 import { columnIn, type Session, type Table, type TableColumn } from './table.js';
-import { copyOf } from './typeorm.workarounds.js';
+import { copyOf, dataSourceOf } from './typeorm.workarounds.js';
 
 /** A key, with the types of its columns in the table. */
 export interface ExactKey {
@@ -31,7 +31,7 @@ export async function exactKey(
 ): Promise<ExactKey> {
   const table = await tableOf(query);
   for (const part of key) if (table) columnOf(part, { table, name, query });
-  const database = query.dataSource.driver.options.type;
+  const database = dataSourceOf(query).driver.options.type;
   const parts = key.map((part) => exactPart(part, { table, database, name }));
   for (const part of parts) if (table?.session) checkSession(part, { table, session: table.session, name });
   await checkNulls(query, { parts, table, name });
@@ -93,6 +93,12 @@ function checkSession(
       `${name}: the key column "${part.name}" (${part.declared} in the entity, ${part.type} in the table) is stored in ` +
         `${charset}, and the connection's character set is ${narrow}, which changes some texts. ` +
         "Set charset: 'utf8mb4' in the options of the DataSource",
+    );
+  }
+  if (charset && session.misreadsTexts) {
+    throw new InvalidEnumeratorError(
+      `${name}: the key column "${part.name}" is a text, and the driver misreads texts in ${session.charsets.at(-1)}, the ` +
+        "connection's character set. Set charset: 'utf8mb4' in the options of the DataSource",
     );
   }
   if (session.maxSortLength >= SORT_LENGTH) return;

@@ -5,6 +5,7 @@ import type { KeyColumn, KeyValues } from '../contract/index.js';
 import { databaseOf } from './database.js';
 import { type ExactPart, isDeclaredInteger, type KeyPart } from './key.part.js';
 import { type Column, mainOf, type Query, selectsWhole } from './query.js';
+import { dataSourceOf } from './typeorm.workarounds.js';
 
 /**
  * The columns of a key, made unique: missing primary key columns follow, in the direction of the last column.
@@ -31,7 +32,7 @@ export function keyParts(query: Query<unknown>, key: readonly KeyColumn[], sourc
 
   const alias = freeAlias(query, 'iteration_key');
   const parts = [...columns].map(([column, { order, nulls }], index): KeyPart => {
-    const type = query.dataSource.driver.normalizeType(column).toLowerCase();
+    const type = dataSourceOf(query).driver.normalizeType(column).toLowerCase();
     return {
       name: column.propertyPath,
       column: column.databaseName,
@@ -43,13 +44,13 @@ export function keyParts(query: Query<unknown>, key: readonly KeyColumn[], sourc
       hidden: `${alias}_${index}`,
     };
   });
-  if (!databaseOf(query.dataSource)) for (const part of parts) checkUnasked(query, part, source);
+  if (!databaseOf(dataSourceOf(query))) for (const part of parts) checkUnasked(query, part, source);
   return parts;
 }
 
 /** @throws InvalidOptionsError for a column that is not exact in a database whose catalogue cannot be read. */
-function checkUnasked({ dataSource }: Query<unknown>, { name, declared, nulls }: KeyPart, source: string): void {
-  const { type } = dataSource.driver.options;
+function checkUnasked(query: Query<unknown>, { name, declared, nulls }: KeyPart, source: string): void {
+  const { type } = dataSourceOf(query).driver.options;
   if (nulls) {
     throw new InvalidOptionsError(
       `${source}: the key column "${name}" has nulls: '${nulls}', and the position of NULLs on ${type} is not known. ` +
@@ -144,7 +145,7 @@ function columnOf(query: Query<unknown>, { column: path, nulls }: KeyColumn, sou
 /** The alias with which the query selects a column unchanged. */
 function plainAlias(query: Query<unknown>, column: Column): string | undefined {
   const { name } = mainOf(query);
-  const { maxAliasLength = 0 } = query.dataSource.driver;
+  const { maxAliasLength = 0 } = dataSourceOf(query).driver;
   const alias = `${name}_${column.databaseName}`;
   const isShortened = maxAliasLength > 0 && alias.length > maxAliasLength;
   const isRenamed = query.expressionMap.selects.some(({ selection }) => selection === `${name}.${column.propertyPath}`);

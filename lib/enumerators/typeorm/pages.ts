@@ -4,7 +4,7 @@ import { databaseOf } from './database.js';
 import { keyOf } from './key.js';
 import type { ExactPart } from './key.part.js';
 import { mainOf, type Query, selectedColumns, selectsWhole } from './query.js';
-import { copyOf } from './typeorm.workarounds.js';
+import { copyOf, dataSourceOf } from './typeorm.workarounds.js';
 
 export type { KeyBounds } from './bounds.js';
 
@@ -80,7 +80,7 @@ export class TypeOrmPages<Entity> {
       .groupBy(this.#key.map(({ sql }) => sql).join(', '))
       .limit(limit);
     const list = this.#within(keys, range).getQuery();
-    const isUnderstood = databaseOf(page.dataSource)?.limitsWithinIn === true;
+    const isUnderstood = databaseOf(dataSourceOf(page))?.limitsWithinIn === true;
     return restrict(
       page,
       `(${primary}) IN (${isUnderstood ? list : `SELECT * FROM (${list}) AS ${page.escape('iteration_keys')}`})`,

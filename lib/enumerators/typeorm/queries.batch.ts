@@ -4,6 +4,7 @@ import { freeName } from './bounds.js';
 import { mainOf, type Query } from './query.js';
 import {
   copyOf,
+  dataSourceOf,
   hasCommonTables,
   onWrite,
   replaceWhere,
@@ -69,7 +70,7 @@ function rowsOf(select: Query<unknown>, kind: WriteKind): { condition: string; p
   };
 }
 
-function isMySql({ dataSource }: Query<unknown>): boolean {
-  const { type } = dataSource.driver.options;
+function isMySql(query: Query<unknown>): boolean {
+  const { type } = dataSourceOf(query).driver.options;
   return dialectOf(type) === 'mysql' || type === 'aurora-mysql';
 }

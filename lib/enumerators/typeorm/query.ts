@@ -3,7 +3,7 @@ import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import { checkAliases } from './aliases.js';
 import { databaseOf } from './database.js';
 import type { Column, Executor, Metadata, Query } from './select.js';
-import { copyOf, givenRunner, loadsRelationsApart } from './typeorm.workarounds.js';
+import { copyOf, dataSourceOf, givenRunner, loadsRelationsApart } from './typeorm.workarounds.js';
 
 export type { Alias, Column, Executor, ExpressionMap, Metadata, Query, Runner } from './select.js';
 
@@ -48,7 +48,7 @@ interface FindingQuery {
 
 /** The connection for a query's statements: the one that the user set, or any. */
 export function executorOf(query: Query<unknown>): Executor {
-  return givenRunner(query) ?? query.dataSource;
+  return givenRunner(query) ?? dataSourceOf(query);
 }
 
 /** The entity's alias and metadata. */
@@ -90,7 +90,7 @@ const CONFLICTS: readonly (readonly [name: string, isSet: (query: Query<unknown>
   ['a lock', ({ expressionMap: { lockMode } }) => Boolean(lockMode), 'Lock the row where it is handled'],
   [
     'joins',
-    ({ expressionMap, dataSource }) => expressionMap.joinAttributes.length > 0 && !databaseOf(dataSource),
+    (query) => query.expressionMap.joinAttributes.length > 0 && !databaseOf(dataSourceOf(query)),
     'They work on PostgreSQL, MariaDB and SQLite only: load the relations where the row is handled',
   ],
   [

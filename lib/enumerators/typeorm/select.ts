@@ -4,14 +4,6 @@
  */
 export interface Query<Entity> {
   readonly expressionMap: ExpressionMap;
-  readonly dataSource: Executor & {
-    readonly driver: {
-      readonly options: { readonly type: string };
-      readonly maxAliasLength?: number;
-      normalizeType(column: { type?: unknown }): string;
-    };
-    createQueryRunner(mode: 'slave'): Runner;
-  };
   clone(): this;
   escape(name: string): string;
   getParameters(): Record<string, unknown>;
@@ -36,6 +28,16 @@ export interface Query<Entity> {
 /** Runs a statement. */
 export interface Executor {
   query(sql: string, parameters?: unknown[]): Promise<unknown>;
+}
+
+/** The data source of a query. */
+export interface DataSource extends Executor {
+  readonly driver: {
+    readonly options: { readonly type: string };
+    readonly maxAliasLength?: number;
+    normalizeType(column: { type?: unknown }): string;
+  };
+  createQueryRunner(mode: 'slave'): Runner;
 }
 
 /** A connection of its own. */

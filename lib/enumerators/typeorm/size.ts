@@ -1,6 +1,6 @@
 import { databaseOf } from './database.js';
 import { executorOf, mainOf, type Query } from './query.js';
-import { copyOf, givenRunner } from './typeorm.workarounds.js';
+import { copyOf, dataSourceOf, givenRunner } from './typeorm.workarounds.js';
 import { type ServerVersion, serverVersion } from './version.js';
 
 /** How long a size is counted, in seconds, before it is estimated. */
@@ -20,7 +20,7 @@ interface SizeOptions {
 }
 
 async function countOf(query: Query<unknown>): Promise<number | undefined> {
-  switch (databaseOf(query.dataSource)?.dialect) {
+  switch (databaseOf(dataSourceOf(query))?.dialect) {
     case 'postgresql':
       // Counting with a time limit needs a transaction. On the user's connection it would include the handler's writes.
       return givenRunner(query) ? undefined : postgresCount(query);
@@ -33,7 +33,7 @@ async function countOf(query: Query<unknown>): Promise<number | undefined> {
 }
 
 async function estimateOf(query: Query<unknown>): Promise<number | undefined> {
-  switch (databaseOf(query.dataSource)?.dialect) {
+  switch (databaseOf(dataSourceOf(query))?.dialect) {
     case 'postgresql':
       return postgresEstimate(query);
     case 'mysql':
@@ -45,7 +45,7 @@ async function estimateOf(query: Query<unknown>): Promise<number | undefined> {
 }
 
 async function postgresCount(query: Query<unknown>): Promise<number | undefined> {
-  const runner = query.dataSource.createQueryRunner('slave');
+  const runner = dataSourceOf(query).createQueryRunner('slave');
   try {
     await runner.startTransaction();
     try {

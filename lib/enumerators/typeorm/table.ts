@@ -14,6 +14,8 @@ export interface Table {
 /** The settings of a connection to MariaDB or MySQL on which the order of a key depends. */
 export interface Session {
   readonly charsets: readonly string[];
+  /** Whether the driver decodes the connection's texts wrongly: `mysql` takes all of them for UTF-8. */
+  readonly misreadsTexts: boolean;
   readonly maxSortLength: number;
   readonly version: string;
 }

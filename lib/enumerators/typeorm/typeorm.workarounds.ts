@@ -1,4 +1,4 @@
-import type { Executor, ExpressionMap, Query } from './select.js';
+import type { DataSource, Executor, ExpressionMap, Query } from './select.js';
 
 // Everything that this library reads of TypeORM's query builders although it is private, and each method that it replaces.
 // Made for TypeORM 1.1. test/enumerators/typeorm.workarounds.test.ts fails when TypeORM no longer needs one of them.
@@ -7,6 +7,9 @@ import type { Executor, ExpressionMap, Query } from './select.js';
 type Internals = Omit<Query<unknown>, 'expressionMap'> & {
   readonly expressionMap: InternalMap;
   readonly queryRunner?: Executor;
+  readonly dataSource?: DataSource;
+  /** TypeORM 0.3. */
+  readonly connection: DataSource;
   readonly relationMetadatas?: readonly unknown[];
   createWhereExpression(): string;
   replacePropertyNamesForTheWholeQuery(sql: string): string;
@@ -27,6 +30,12 @@ export function copyOf<Q extends Query<unknown>>(query: Q): Q {
   const copy = query.clone();
   copy.expressionMap.options = [...query.expressionMap.options];
   return copy;
+}
+
+/** TypeORM 0.3 and 1 have it under different names. */
+export function dataSourceOf(query: Query<unknown>): DataSource {
+  const { dataSource, connection } = internalsOf(query);
+  return dataSource ?? connection;
 }
 
 /** The connection that the user gave the query, which may be within a transaction. */

@@ -8,7 +8,8 @@ export interface TypeOrmOptions {
 
 /** @throws InvalidOptionsError for a database on which exactly once is not tested. */
 export function databaseOfTypeOrm(options: TypeOrmOptions, where: string): { dialect: Dialect; schema?: string } {
-  const dialect = dialectOf(options.type);
+  // The driver `sqlite` of TypeORM 0.3 does not give back the rows of RETURNING.
+  const dialect = options.type === 'sqlite' ? undefined : dialectOf(options.type);
   if (!dialect) {
     throw new InvalidOptionsError(
       `${where}: exactly once does not work on a data source of the type "${options.type}". ` +
