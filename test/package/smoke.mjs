@@ -11,7 +11,8 @@ import { promisify } from 'node:util';
 
 const NEST_11 = { nest: '11.2.10', bullmq: '11.0.5' };
 const OPTIONAL_PEERS = ['typeorm', '@prisma/client', 'csv-parse'];
-const PACKED = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|dist\/[\w./-]+\.(js|js\.map|d\.ts))$/;
+const PACKED =
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|dist\/[\w./-]+\.(js|js\.map|d\.ts)|dist\/cjs\/package\.json)$/;
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -64,16 +65,23 @@ async function packTarball() {
       'LICENSE',
       'CHANGELOG.md',
       'docs/sources.md',
-      'dist/index.js',
-      'dist/index.d.ts',
+      'dist/cjs/package.json',
+      'dist/cjs/index.js',
+      'dist/cjs/index.d.ts',
+      'dist/esm/index.js',
+      'dist/esm/index.d.ts',
     ];
     none('is missing', wanted, (path) => !paths.includes(path));
     none('does not belong there', paths, (path) => !PACKED.test(path));
   });
-  await check('each file of dist has its declarations and a source map', () => {
-    const scripts = paths.filter((path) => path.endsWith('.js'));
-    none('has no declarations', scripts, (path) => !paths.includes(path.replace(/\.js$/, '.d.ts')));
+  await check('each module has declarations for both formats and a source map, and its code is there once', () => {
+    const scripts = paths.filter((path) => path.startsWith('dist/cjs/') && path.endsWith('.js'));
+    const declared = (path, format) => path.replace('/cjs/', `/${format}/`).replace(/\.js$/, '.d.ts');
+    none('has no declarations for require', scripts, (path) => !paths.includes(declared(path, 'cjs')));
+    none('has no declarations for import', scripts, (path) => !paths.includes(declared(path, 'esm')));
     none('has no source map', scripts, (path) => !paths.includes(`${path}.map`));
+    const copies = paths.filter((path) => path.startsWith('dist/esm/') && path.endsWith('.js'));
+    none('is a second copy', copies, (path) => path !== 'dist/esm/index.js');
   });
   return join(work, packed.filename);
 }
@@ -89,8 +97,8 @@ async function checkPackage(tarball) {
     const said = await run(bin('publint'), ['run', tarball, '--strict']);
     if (/\b(Suggestions|Warnings|Errors):/.test(said)) throw new Error(said);
   });
-  await check('attw accepts the types (esm-only)', () =>
-    run(bin('attw'), [tarball, '--profile', 'esm-only', '--no-emoji', '--no-color', '--format', 'ascii']),
+  await check('attw accepts the types for node10, node16 from CommonJS and ESM, and bundlers', () =>
+    run(bin('attw'), [tarball, '--no-emoji', '--no-color', '--format', 'ascii']),
   );
   await check('the public declarations contain no "any"', () => {
     none('', anysOf(unpacked), () => true);
@@ -152,7 +160,8 @@ function installTrap(folder) {
 
 /** The places of `any` in the declarations that a user's compiler reads. */
 function anysOf(packageFolder) {
-  const entries = Object.values(manifest.exports).flatMap((entry) => entry.types ?? []);
+  const { import: esm, require: cjs } = manifest.exports['.'];
+  const entries = [esm.types, cjs.types];
   const seen = new Set(entries.map((entry) => posix.normalize(entry)));
   const found = [];
   for (const path of seen) {

@@ -6,3 +6,8 @@ import iteration = require('nestjs-iteration');
 const error: iteration.IterationError = new iteration.InvalidOptionsError('as typed');
 assert.ok(error instanceof iteration.IterationError);
 assert.equal(typeof iteration.IterationModule, 'function');
+
+// Its classes are the same by both ways.
+void import('nestjs-iteration').then((imported) => {
+  assert.equal(imported.IterationModule, iteration.IterationModule);
+});
