@@ -32,8 +32,9 @@ const NEWEST = Object.fromEntries(FACTORS.map((factor) => [factor, CHOICES[facto
 const RULES: readonly ((cell: Partial<Cell>) => boolean)[] = [
   // BullMQ 5 brings its own ioredis 5.
   ({ bullmq, redis }) => !bullmq?.startsWith('5') || !redis || redis === 'ioredis 5',
-  // TypeORM wants ioredis 5, where there is one.
+  // TypeORM wants ioredis 5, where there is one, and its oldest version wants node-redis 3 or 4.
   ({ orm, redis }) => !orm?.startsWith('typeorm') || redis !== 'ioredis 6',
+  ({ orm, redis }) => orm !== 'typeorm 0.3.20' || redis !== 'node-redis 5',
   // Nest 12 is ESM only: TypeScript's node16 does not let CommonJS require it.
   ({ nest, format }) => !nest?.startsWith('12') || format !== 'node16 CommonJS',
   // Jest is set up as `nest new` does it, for CommonJS.

@@ -1,9 +1,6 @@
 // biome-ignore lint/suspicious/noTsIgnore: where Prisma is installed, as here, there is no error to expect
 /** @ts-ignore Prisma is an optional peer: these declarations must compile where it is not installed. */
-import type { Types as ClientTypes } from '@prisma/client/runtime/client';
-// biome-ignore lint/suspicious/noTsIgnore: as above
-/** @ts-ignore Prisma 6 has them here. */
-import type { Types as LibraryTypes } from '@prisma/client/runtime/library';
+import type { Types as PrismaTypes } from '@prisma/client/runtime/client';
 
 /** A model's delegate of a Prisma client: `prisma.user`, also of an extended client, also within `$transaction`. */
 export interface PrismaDelegate<Payload, FindMany> {
@@ -40,20 +37,11 @@ type GlobalOmit<Delegate, Payload, Args> = Payload extends { scalars: infer Scal
     : never
   : never;
 
-/** Where the types come from: what is not installed is `any`. */
-type HasClientTypes = 0 extends 1 & ClientTypes.Payload ? false : true;
-
-type WholeRow<Payload, Args> = HasClientTypes extends true
-  ? Payload extends ClientTypes.Payload
-    ? ClientTypes.Result.GetResult<Payload, Args, 'findUniqueOrThrow'>
-    : never
-  : Payload extends LibraryTypes.Payload
-    ? LibraryTypes.Result.GetResult<Payload, Args, 'findUniqueOrThrow'>
-    : never;
-
 /** The row that `findMany` of this delegate gives for these arguments. */
-export type PrismaRow<Delegate, Payload, Args> = Args extends { select: object }
-  ? WholeRow<Payload, Args>
-  : [GlobalOmit<Delegate, Payload, Args>] extends [never]
-    ? WholeRow<Payload, Args>
-    : Omit<WholeRow<Payload, Args>, GlobalOmit<Delegate, Payload, Args>>;
+export type PrismaRow<Delegate, Payload, Args> = Payload extends PrismaTypes.Payload
+  ? Args extends { select: object }
+    ? PrismaTypes.Result.GetResult<Payload, Args, 'findUniqueOrThrow'>
+    : [GlobalOmit<Delegate, Payload, Args>] extends [never]
+      ? PrismaTypes.Result.GetResult<Payload, Args, 'findUniqueOrThrow'>
+      : Omit<PrismaTypes.Result.GetResult<Payload, Args, 'findUniqueOrThrow'>, GlobalOmit<Delegate, Payload, Args>>
+  : never;
