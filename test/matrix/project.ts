@@ -4,6 +4,9 @@ import type { Cell } from './cells.js';
 
 const APP = join(import.meta.dirname, '../../../matrix/app');
 
+/** The packages of Redis clients. */
+const CLIENTS = { ioredis: 'ioredis', 'node-redis': 'redis', 'valkey-glide': '@valkey/valkey-glide' };
+
 /** Rows of the table, and lines of the CSV. */
 export const ROWS = 600;
 
@@ -46,7 +49,7 @@ function choose(src: string, part: string, choice: string): void {
   renameSync(join(src, `${part}.${choice}.ts`), join(src, `${part}.ts`));
   const others = {
     orm: ['typeorm', 'prisma'],
-    connection: ['ioredis', 'node-redis'],
+    connection: ['ioredis', 'node-redis', 'valkey-glide'],
     start: ['context', 'express', 'fastify'],
   };
   for (const other of others[part as keyof typeof others]) rmSync(join(src, `${part}.${other}.ts`), { force: true });
@@ -107,7 +110,7 @@ function manifest({ bullmq, build, csv, format, host, nest, orm, redis, tests }:
       'nestjs-iteration': `file:${tarball}`,
       'reflect-metadata': '0.2.2',
       rxjs: '7.8.2',
-      ...(isBullMQ5 ? {} : client === 'ioredis' ? { ioredis: clientVersion } : { redis: clientVersion }),
+      ...(isBullMQ5 && client === 'ioredis' ? {} : { [CLIENTS[client as keyof typeof CLIENTS]]: clientVersion }),
       ...(ormName === 'typeorm'
         ? { typeorm: ormVersion, '@nestjs/typeorm': isNest12 ? '12.0.2' : '11.0.3', pg: '8.23.1' }
         : { '@prisma/client': ormVersion, '@prisma/adapter-pg': ormVersion, prisma: ormVersion }),

@@ -44,7 +44,9 @@ class Names {
 
 @Module({
   imports: [
-    BullModule.forRoot({ connection: connection(), prefix: `spec-${randomUUID()}` }),
+    BullModule.forRootAsync({
+      useFactory: async () => ({ connection: await connection(), prefix: `spec-${randomUUID()}` }),
+    }),
     BullModule.registerQueue({ name: 'spec' }),
     IterationModule.forRoot(),
   ],

@@ -9,7 +9,9 @@ import { start } from './start.js';
 
 @Module({
   imports: [
-    BullModule.forRoot({ connection: connection(), prefix: process.env.PREFIX as string }),
+    BullModule.forRootAsync({
+      useFactory: async () => ({ connection: await connection(), prefix: process.env.PREFIX as string }),
+    }),
     BullModule.registerQueue({ name: 'cell' }),
     IterationModule.forRoot({ worker: { concurrency: 2 } }),
     OrmModule,
