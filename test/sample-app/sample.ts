@@ -26,15 +26,14 @@ export function buildSample(): BuiltSample {
   copyFileSync(join(project, 'package.json'), join(place, 'package.json'));
   copyFileSync(join(project, 'sample-app/schema.sql'), join(sample, 'schema.sql'));
   symlinkSync(join(project, 'node_modules'), join(place, 'node_modules'), 'junction');
-  const tsc = join(project, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(project, 'tsconfig.build.json'), '--outDir', dist]);
+  execFileSync(process.execPath, [join(project, '.ci/build.mjs'), dist]);
   const config = {
     extends: join(project, 'sample-app/tsconfig.json'),
-    compilerOptions: { outDir: join(sample, 'dist'), paths: { 'nestjs-iteration': [join(dist, 'index.d.ts')] } },
+    compilerOptions: { outDir: join(sample, 'dist'), paths: { 'nestjs-iteration': [join(dist, 'esm/index.d.ts')] } },
     include: [join(project, 'sample-app/**/*.ts')],
   };
   writeFileSync(join(sample, 'tsconfig.json'), JSON.stringify(config));
-  execFileSync(process.execPath, [tsc, '-p', sample]);
+  execFileSync(process.execPath, [join(project, 'node_modules/typescript/bin/tsc'), '-p', sample]);
   return {
     main: join(sample, 'dist/main.js'),
     server: join(sample, 'dist/servers/embedded-postgres.process.js'),
