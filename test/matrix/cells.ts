@@ -30,9 +30,8 @@ const NEWEST = Object.fromEntries(FACTORS.map((factor) => [factor, CHOICES[facto
 
 /** Pairs that the packages themselves rule out. Each rule names at most two factors. */
 const RULES: readonly ((cell: Partial<Cell>) => boolean)[] = [
-  // BullMQ 5 brings its own ioredis 5, and took other clients later.
-  ({ bullmq, redis }) => !bullmq?.startsWith('5') || redis !== 'ioredis 6',
-  ({ bullmq, redis }) => bullmq !== '5.72.0' || !redis || redis === 'ioredis 5',
+  // BullMQ 5 brings its own ioredis 5.
+  ({ bullmq, redis }) => !bullmq?.startsWith('5') || !redis || redis === 'ioredis 5',
   // TypeORM wants ioredis 5, where there is one, and its oldest version wants node-redis 3 or 4.
   ({ orm, redis }) => !orm?.startsWith('typeorm') || redis !== 'ioredis 6',
   ({ orm, redis }) => orm !== 'typeorm 0.3.20' || redis !== 'node-redis 5',
