@@ -22,7 +22,10 @@ interface Internals {
 export const BULLMQ_5: BullMQ = {
   backendOf: (owner) => owner,
 
-  /** While it closes, BullMQ 5 retries a command that a closed connection rejects at once and forever: the event loop stops. */
+  /**
+   * Makes a closing worker pause between retries. BullMQ 5 repeats a command that the closed connection rejects without a
+   * pause and without end, so the event loop would get no turn.
+   */
   patch(owner) {
     const worker = internalsOf(owner);
     if (!worker.retryIfFailed) return;

@@ -1,13 +1,15 @@
 import { createTable, dropTable } from '../table/index.js';
 import { databaseOfTypeOrm, type TypeOrmOptions } from './typeorm.database.js';
 
-/** The part of TypeORM's QueryRunner that is used. */
-export interface MigrationRunner {
-  readonly dataSource?: { readonly options: TypeOrmOptions };
-  /** TypeORM 0.3. */
-  readonly connection?: { readonly options: TypeOrmOptions };
-  query(sql: string): Promise<unknown>;
+interface ConfiguredSource {
+  readonly options: TypeOrmOptions;
 }
+
+/** The part of TypeORM's QueryRunner that is used. TypeORM 0.3 has `connection` for `dataSource`. */
+export type MigrationRunner = { query(sql: string): Promise<unknown> } & (
+  | { readonly dataSource: ConfiguredSource }
+  | { readonly connection: ConfiguredSource }
+);
 
 /** The TypeORM migration of the table `iteration_checkpoint`. List it in the data source's `migrations`. */
 export class CreateIterationCheckpoint1795305600000 {
@@ -24,6 +26,6 @@ export class CreateIterationCheckpoint1795305600000 {
   }
 }
 
-function optionsOf({ dataSource, connection }: MigrationRunner): TypeOrmOptions {
-  return (dataSource ?? (connection as NonNullable<typeof connection>)).options;
+function optionsOf(runner: MigrationRunner): TypeOrmOptions {
+  return ('dataSource' in runner ? runner.dataSource : runner.connection).options;
 }
