@@ -28,7 +28,7 @@ const FACTORS = Object.keys(CHOICES) as Factor[];
 const OLDEST = Object.fromEntries(FACTORS.map((factor) => [factor, CHOICES[factor][0]])) as Cell;
 const NEWEST = Object.fromEntries(FACTORS.map((factor) => [factor, CHOICES[factor].at(-1)])) as Cell;
 
-/** Pairs that the packages themselves rule out. Each rule names at most two factors. */
+/** What the packages themselves rule out. */
 const RULES: readonly ((cell: Partial<Cell>) => boolean)[] = [
   // BullMQ 5 brings its own ioredis 5.
   ({ bullmq, redis }) => !bullmq?.startsWith('5') || !redis || redis === 'ioredis 5',
@@ -39,15 +39,9 @@ const RULES: readonly ((cell: Partial<Cell>) => boolean)[] = [
   ({ nest, format }) => !nest?.startsWith('12') || format !== 'node16 CommonJS',
   // Jest is set up as `nest new` does it, for CommonJS.
   ({ format, tests }) => !format?.endsWith('ESM') || tests !== 'jest',
-  // ESM has no named import from the CommonJS client.
-  ({ format, orm }) => !format?.endsWith('ESM') || !orm?.endsWith('prisma-client-js'),
+  // Jest's CommonJS loads Nest 12 on Node 24.9 and later only.
+  ({ nest, node, tests }) => !nest?.startsWith('12') || tests !== 'jest' || !node || node.startsWith('24'),
 ];
-
-/** Jest's CommonJS loads Nest 12 on Node 24.9 and later only: three factors. */
-function isPossible(cell: Partial<Cell>): boolean {
-  if (cell.tests === 'jest' && cell.nest?.startsWith('12') && cell.node && !cell.node.startsWith('24')) return false;
-  return RULES.every((rule) => rule(cell));
-}
 
 export interface Matrix {
   /** The oldest of all, the newest of all, and the others. */
@@ -69,7 +63,7 @@ export function matrix(): Matrix {
 
 /** Adds the choices that are missing in a cell, each so that the cell has as many of the `wanted` pairs as it can. */
 function complete(cell: Partial<Cell>, wanted: readonly Partial<Cell>[]): Cell | undefined {
-  if (!isPossible(cell)) return undefined;
+  if (!RULES.every((rule) => rule(cell))) return undefined;
   const factor = FACTORS.find((name) => cell[name] === undefined);
   if (!factor) return cell as Cell;
   const gain = (choice: Partial<Cell>) => wanted.filter((pair) => has(choice, pair)).length;

@@ -73,41 +73,17 @@ async function attempt(
     NODE_PATH: '',
     DATABASE_URL: databaseUrl,
     PREFIX: `${basename(work)}-${index}`,
+    // `prisma generate` downloads the schema engine without using it; any executable replaces it.
+    PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
   };
-  const run = (file: string, ...args: string[]) => execute(file, args, { cwd: directory, env, maxBuffer: 2 ** 26 });
-  const bin = (name: string) => join(directory, 'node_modules/.bin', name);
+  const run: Run = (file, ...args) => execute(file, args, { cwd: directory, env, maxBuffer: 2 ** 26 });
   try {
     mkdirSync(directory);
     writeProject(cell, directory, tarball);
     const node = await nodeOf(cell);
-    await run(
-      'npm',
-      'install',
-      '--strict-peer-deps',
-      '--prefer-offline',
-      '--no-audit',
-      '--no-fund',
-      '--ignore-scripts',
-    );
-    if (cell.orm.startsWith('prisma')) {
-      // `generate` downloads the schema engine without using it; any executable replaces it.
-      const generated = { ...env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath };
-      await execute(bin('prisma'), ['generate', '--schema', 'prisma/schema.prisma'], {
-        cwd: directory,
-        env: generated,
-      });
-    }
-    await checkTypes(() => run(bin('tsc'), '-p', '.', '--noEmit', '--skipLibCheck', 'false'));
-    if (cell.build === 'tsc') await run(bin('tsc'), '-p', '.');
-    if (cell.build === 'swc') await run(bin('swc'), 'src', '-d', 'dist', '--strip-leading-paths');
-    if (cell.build === 'webpack') await run(bin('webpack'), '--config', 'webpack.config.cjs');
+    await build(cell, run);
     await resumes({ node, entry: entryOf(cell), directory, env });
-    if (cell.tests === 'vitest') await run(node, 'node_modules/vitest/vitest.mjs', 'run');
-    else {
-      // As the scripts of `nest new` 12 do.
-      const vm = cell.nest.startsWith('12') ? ['--experimental-vm-modules'] : [];
-      await run(node, ...vm, 'node_modules/jest/bin/jest.js', '--config', 'jest.config.json', '--forceExit');
-    }
+    await test(cell, node, run);
     return undefined;
   } catch (error) {
     const { message, stdout, stderr } = error as Error & { stdout?: string; stderr?: string };
@@ -115,6 +91,29 @@ async function attempt(
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Runs a program in the directory of a cell. */
+type Run = (file: string, ...args: string[]) => Promise<unknown>;
+
+async function build(cell: Cell, run: Run): Promise<void> {
+  const bin = (name: string, ...args: string[]) => run(`node_modules/.bin/${name}`, ...args);
+  await run('npm', 'install', '--strict-peer-deps', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts');
+  if (cell.orm.startsWith('prisma')) await bin('prisma', 'generate', '--schema', 'prisma/schema.prisma');
+  await checkTypes(() => bin('tsc', '-p', '.', '--noEmit', '--skipLibCheck', 'false'));
+  if (cell.build === 'tsc') await bin('tsc', '-p', '.');
+  if (cell.build === 'swc') await bin('swc', 'src', '-d', 'dist', '--strip-leading-paths');
+  if (cell.build === 'webpack') await bin('webpack', '--config', 'webpack.config.cjs');
+}
+
+async function test({ nest, tests }: Cell, node: string, run: Run): Promise<void> {
+  if (tests === 'vitest') {
+    await run(node, 'node_modules/vitest/vitest.mjs', 'run');
+    return;
+  }
+  // As the scripts of `nest new` 12 do.
+  const vm = nest.startsWith('12') ? ['--experimental-vm-modules'] : [];
+  await run(node, ...vm, 'node_modules/jest/bin/jest.js', '--config', 'jest.config.json', '--forceExit');
 }
 
 /** Other packages' declarations have faults of their own under `skipLibCheck: false`; those of this one and its users must not. */

@@ -61,7 +61,6 @@ function writeSchema({ orm, format }: Cell, directory: string): void {
   const options = [
     `provider = "${generator}"`,
     ...(isOld ? ['engineType = "client"'] : []),
-    ...(isOld && Number(version.split('.')[1]) < 16 ? ['previewFeatures = ["queryCompiler", "driverAdapters"]'] : []),
     ...(generator === 'prisma-client'
       ? [
           'output = "../src/generated"',

@@ -1,6 +1,6 @@
 import type { BuildContext } from 'nestjs-iteration';
-import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor, OnIteration } from 'nestjs-iteration';
-import { handle } from './handle.js';
+import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor } from 'nestjs-iteration';
+import { RecordingProcessor } from './recording.processor.js';
 
 interface Line {
   id: string;
@@ -8,8 +8,10 @@ interface Line {
 }
 
 @IterativeProcessor({ queue: 'cell', name: 'lines' })
-export class Lines {
-  constructor(private readonly enumerators: EnumeratorBuilder) {}
+export class Lines extends RecordingProcessor {
+  constructor(private readonly enumerators: EnumeratorBuilder) {
+    super('lines');
+  }
 
   @BuildEnumerator()
   build({ cursor }: BuildContext<object>) {
@@ -18,21 +20,6 @@ export class Lines {
 
   @EachIteration()
   async each(line: Line): Promise<void> {
-    await handle('lines', Number(line.id));
-  }
-
-  @OnIteration('start')
-  start(): void {
-    console.log('lines start');
-  }
-
-  @OnIteration('resume')
-  resume(): void {
-    console.log('lines resume');
-  }
-
-  @OnIteration('complete')
-  complete(): void {
-    console.log('lines complete');
+    await this.record(Number(line.id));
   }
 }

@@ -3,8 +3,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { CellRow } from '@prisma/client';
 import { PrismaClient } from '@prisma/client';
 import type { BuildContext } from 'nestjs-iteration';
-import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor, OnIteration } from 'nestjs-iteration';
-import { handle } from './handle.js';
+import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor } from 'nestjs-iteration';
+import { RecordingProcessor } from './recording.processor.js';
 
 @Injectable()
 class PrismaService extends PrismaClient {
@@ -17,11 +17,13 @@ class PrismaService extends PrismaClient {
 export class OrmModule {}
 
 @IterativeProcessor({ queue: 'cell', name: 'rows' })
-export class Rows {
+export class Rows extends RecordingProcessor {
   constructor(
     private readonly enumerators: EnumeratorBuilder,
     private readonly prisma: PrismaService,
-  ) {}
+  ) {
+    super('rows');
+  }
 
   @BuildEnumerator()
   build({ cursor }: BuildContext<object>) {
@@ -34,21 +36,6 @@ export class Rows {
 
   @EachIteration()
   async each(row: CellRow): Promise<void> {
-    await handle('rows', Number(row.id));
-  }
-
-  @OnIteration('start')
-  start(): void {
-    console.log('rows start');
-  }
-
-  @OnIteration('resume')
-  resume(): void {
-    console.log('rows resume');
-  }
-
-  @OnIteration('complete')
-  complete(): void {
-    console.log('rows complete');
+    await this.record(Number(row.id));
   }
 }

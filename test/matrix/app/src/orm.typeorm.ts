@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import type { BuildContext } from 'nestjs-iteration';
-import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor, OnIteration } from 'nestjs-iteration';
+import { BuildEnumerator, EachIteration, EnumeratorBuilder, IterativeProcessor } from 'nestjs-iteration';
 import { Column, Entity, PrimaryColumn, Repository } from 'typeorm';
-import { handle } from './handle.js';
+import { RecordingProcessor } from './recording.processor.js';
 
 @Entity('cell_row')
 class CellRow {
@@ -24,11 +24,13 @@ class CellRow {
 export class OrmModule {}
 
 @IterativeProcessor({ queue: 'cell', name: 'rows' })
-export class Rows {
+export class Rows extends RecordingProcessor {
   constructor(
     private readonly enumerators: EnumeratorBuilder,
     @InjectRepository(CellRow) private readonly rows: Repository<CellRow>,
-  ) {}
+  ) {
+    super('rows');
+  }
 
   @BuildEnumerator()
   build({ cursor }: BuildContext<object>) {
@@ -37,21 +39,6 @@ export class Rows {
 
   @EachIteration()
   async each(row: CellRow): Promise<void> {
-    await handle('rows', Number(row.id));
-  }
-
-  @OnIteration('start')
-  start(): void {
-    console.log('rows start');
-  }
-
-  @OnIteration('resume')
-  resume(): void {
-    console.log('rows resume');
-  }
-
-  @OnIteration('complete')
-  complete(): void {
-    console.log('rows complete');
+    await this.record(Number(row.id));
   }
 }
