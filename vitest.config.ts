@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { INSTEAD } from './test/support/instead.js';
 
 const SOURCES = [
   'test/{docs,enumerators}/**/*.test.ts',
@@ -22,15 +23,11 @@ const NET_MS = 900_000;
  * Other installed versions of packages that the library works with, in every process of the tests:
  * `INSTEAD='bullmq=bullmq-5 typeorm=typeorm-0.3' npx vitest run test/run`.
  */
-const instead = (process.env.INSTEAD ?? '').split(' ').filter(Boolean);
-if (instead.length > 0) {
+const alias = Object.entries(INSTEAD).map(([name, replacement]) => ({ find: new RegExp(`^${name}$`), replacement }));
+if (alias.length > 0) {
   const hook = new URL('test/support/other-versions.mjs', import.meta.url).href;
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${hook}`;
 }
-const alias = instead.map((pair) => {
-  const [name, replacement] = pair.split('=') as [string, string];
-  return { find: new RegExp(`^${name}$`), replacement };
-});
 
 /** Random cases of each property: `PROPERTY_CASES`, else as many as CI needs, or as a contributor has time for. */
 process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '500' : '100';

@@ -1,9 +1,13 @@
-import { Queue } from 'bullmq';
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { assertSupported, bullmqOf } from '../../lib/bullmq/index.js';
 import { IterationError } from '../../lib/index.js';
 import { describeQueues } from '../support/app.js';
+import { OwnRedis } from '../support/own-redis.js';
+import { hasRedisServer } from '../support/redis-server.js';
 import { storyProcessor } from '../support/story.js';
+import { until } from '../support/until.js';
 
 function queueOf(version: string): Queue {
   return { metaValues: { version } } as unknown as Queue;
@@ -41,6 +45,28 @@ describeQueues('an application', ['redis'], (queues) => {
       await expect(queues.start({ processors: [type] })).rejects.toThrow('BullMQ 5.40.2 is installed');
     } finally {
       Object.defineProperty(Queue.prototype, 'metaValues', version);
+    }
+  });
+});
+
+describe.runIf(hasRedisServer())('a worker that is disconnected', () => {
+  it('disconnect closes every connection of a worker, also the one that waits for jobs', async () => {
+    const server = await OwnRedis.start();
+    const admin = new Redis(server.port, '127.0.0.1');
+    const connections = async () =>
+      String(await admin.client('LIST'))
+        .trim()
+        .split('\n').length;
+    const worker = new Worker('jobs', async () => {}, { connection: { host: '127.0.0.1', port: server.port } });
+    worker.on('error', () => {}); // its connections are closed
+    try {
+      await until('the worker waits for jobs', async () => (await connections()) === 3);
+      await bullmqOf(worker)?.disconnect(worker);
+      await until('only this connection is left', async () => (await connections()) === 1, 10_000);
+    } finally {
+      admin.disconnect();
+      await worker.close(true);
+      await server.remove();
     }
   });
 });

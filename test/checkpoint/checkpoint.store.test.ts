@@ -1,10 +1,10 @@
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { expect, it } from 'vitest';
 import { checkpointStoreOf } from '../../lib/checkpoint/checkpoint.store.js';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { until } from '../support/until.js';
 
-describeQueues('the checkpoint store', BOTH, (queues) => {
+describeQueues('the checkpoint store', BACKENDS, (queues) => {
   it('R20: a save checks the lock token and writes in one step; without the lock it writes nothing', async () => {
     const queue = new Queue('jobs', queues.place as never);
     const worker = new Worker('jobs', null, { ...queues.place, autorun: false } as never);

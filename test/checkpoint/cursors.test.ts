@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { checkJson } from '../../lib/cursor.js';
 import { keysetPages } from '../../lib/enumerators/contract/index.js';
 import type { ProcessorOptions } from '../../lib/index.js';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 
 class Custom {
@@ -58,7 +58,7 @@ describe('cursors', () => {
   });
 });
 
-describeQueues('cursors of a job', BOTH, (queues) => {
+describeQueues('cursors of a job', BACKENDS, (queues) => {
   it('R8: the cursor of the first item of each run is checked before the item is handled', async () => {
     const { type, story } = storyProcessor({ build: () => [['a', new Date(0)]] });
     const app = await queues.start({ processors: [type] });

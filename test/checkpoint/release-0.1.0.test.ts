@@ -14,7 +14,7 @@ import {
   IterativeProcessor,
   TypeOrmTransactionHost,
 } from '../../lib/index.js';
-import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { storyProcessor } from '../support/story.js';
 
@@ -43,7 +43,7 @@ async function add({ app, written }: { app: TestApp; written: Written }): Promis
   return job;
 }
 
-describeQueues('data of release 0.1.0', BOTH, (queues) => {
+describeQueues('data of release 0.1.0', BACKENDS, (queues) => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createDatabase();

@@ -13,7 +13,7 @@ import {
   IterativeProcessor,
   JobNotFoundError,
 } from '../../lib/index.js';
-import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
@@ -26,7 +26,7 @@ class EveryName {
   @EachIteration() each() {}
 }
 
-describeQueues('enqueue', BOTH, (queues) => {
+describeQueues('enqueue', BACKENDS, (queues) => {
   it("enqueue adds a job with the processor's name, its data and BullMQ's options, and returns the job", async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ processors: [type], iteration: { workers: false } });
@@ -135,7 +135,7 @@ describeQueues('enqueue', BOTH, (queues) => {
   });
 });
 
-describeQueues('status', BOTH, (queues) => {
+describeQueues('status', BACKENDS, (queues) => {
   const workers = recordWorkers();
   const others: Queue[] = [];
   afterEach(async () => void (await Promise.all(others.splice(0).map((queue) => queue.close()))));
@@ -597,7 +597,7 @@ describe('status of a checkpoint document', () => {
   });
 });
 
-describeQueues('the checkpoint document', BOTH, (queues) => {
+describeQueues('the checkpoint document', BACKENDS, (queues) => {
   it("R30: the checkpoint has the numeric progress that Bull Board's ring shows", async () => {
     const hold = new Hold('b');
     const { type } = storyProcessor({ each: hold.each }, { checkpoint: { everyItems: 1 } });

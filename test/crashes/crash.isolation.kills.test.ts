@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
 import { WorkerRegistrar } from '../../lib/worker/worker.registrar.js';
-import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 
@@ -23,7 +23,7 @@ const DIED = {
   runtimeMs: 0,
 };
 
-describeQueues('careful mode', BOTH, (queues) => {
+describeQueues('careful mode', BACKENDS, (queues) => {
   async function died(app: TestApp, changes: object = {}): Promise<Job> {
     const job = await app.queue().add('story', { letters: 'abc' }, { delay: 3_600_000 });
     await job.updateProgress({ ...DIED, ...changes });

@@ -8,10 +8,10 @@ import {
   EnumeratorBuilder,
   IterativeProcessor,
 } from '../../lib/index.js';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { Gate, until } from '../support/until.js';
 
-describeQueues('manual retries of a job without hooks', BOTH, (queues) => {
+describeQueues('manual retries of a job without hooks', BACKENDS, (queues) => {
   it.each(['failed', 'completed'] as const)(
     'R19: a %s job that is retried by hand saves a checkpoint when its run begins',
     async (end) => {

@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
 import { type Cursor, JobStateError } from '../../lib/index.js';
-import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 import { Hold, type Script, type StoryProcessor, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 
@@ -20,7 +20,7 @@ const handled = ({ story }: StoryProcessor) => story.filter((event) => event.len
 const cursorsOf = async (app: TestApp, id: string) =>
   (await app.iterations.deadLetters({ queue: 'jobs', id })).map(({ cursor }) => cursor);
 
-describeQueues('dead letters', BOTH, (queues) => {
+describeQueues('dead letters', BACKENDS, (queues) => {
   it('R24: redrive handles exactly the items of the dead letters, and removes the letters', async () => {
     const bad = new Set('ace');
     const seen: unknown[] = [];

@@ -18,7 +18,7 @@ import {
   OnIteration,
   type ProcessorOptions,
 } from '../../lib/index.js';
-import { type AppOptions, BOTH, describeQueues } from '../support/app.js';
+import { type AppOptions, BACKENDS, describeQueues } from '../support/app.js';
 import { recordWorkers } from '../support/workers.js';
 
 /** What the handlers of a test handled, in order. */
@@ -801,7 +801,7 @@ describeQueues('discovery', ['redis'], (queues) => {
   });
 });
 
-describeQueues('discovery of queues', BOTH, (queues) => {
+describeQueues('discovery of queues', BACKENDS, (queues) => {
   const workers = recordWorkers();
 
   it('a queue that two modules register has one worker', async () => {

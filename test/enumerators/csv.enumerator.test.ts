@@ -1,4 +1,5 @@
 import { appendFile, readdir, readFile, readlink, rename, truncate, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -1047,9 +1048,12 @@ describe('csv.rows', () => {
 
   it('the error for a missing csv-parse names the package to install', async () => {
     const missing = 'csv-parse-that-is-not-installed';
-    const loading = loadCsvParse('csv.rows', () => import(missing));
-    await expect(loading).rejects.toThrow(MissingDependencyError);
-    await expect(loading).rejects.toThrow('csv.rows needs the package "csv-parse", which is not installed');
+    const require = createRequire(import.meta.url);
+    for (const load of [() => import(missing), async () => require(missing)]) {
+      const loading = loadCsvParse('csv.rows', load);
+      await expect(loading).rejects.toThrow(MissingDependencyError);
+      await expect(loading).rejects.toThrow('csv.rows needs the package "csv-parse", which is not installed');
+    }
     const failure = new Error('broken package');
     await expect(loadCsvParse('csv.rows', () => Promise.reject(failure))).rejects.toBe(failure);
   });

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Enumerator, KeyColumn } from '../../lib/enumerators/contract/index.js';
+import { type ModelClient, openModel } from '../../lib/enumerators/prisma/client.js';
 import { PrismaEnumeratorBuilder } from '../../lib/enumerators/prisma/prisma.enumerator.js';
+import { tableOf } from '../../lib/enumerators/prisma/sql.js';
 import { InvalidEnumeratorError } from '../../lib/iteration.errors.js';
 import { type MixedWorld, openMixed } from '../support/prisma/mixed.js';
 import type { DatabaseName } from '../support/prisma/mixed.types.js';
@@ -124,6 +126,14 @@ describe('prisma by other unique keys', () => {
     const $parent = Object.create(prisma as object, { _clientVersion: { value: '7.3.0' } }) as object;
     const author = Object.create(prisma.author, { $parent: { value: $parent } }) as typeof prisma.author;
     expect(() => builder.records(author, {}, { cursor: null, key: 'ratio' })).toThrow('which Prisma 7.3.0 rounds');
+  });
+
+  it('without an adapter, as in Prisma 6, a table is named without a schema: the connection selects it', () => {
+    const { inlineSchema } = (prisma as unknown as ModelClient)._engineConfig;
+    const $parent = Object.create(prisma as object, { _engineConfig: { value: { inlineSchema } } }) as object;
+    const author = Object.create(prisma.author, { $parent: { value: $parent } }) as object;
+    expect(tableOf(openModel(author, 'prisma.records'))).toBe('"Author"');
+    expect(tableOf(openModel(prisma.author, 'prisma.records'))).toBe('"public"."Author"');
   });
 });
 

@@ -2,11 +2,11 @@ import { BullModule } from '@nestjs/bullmq';
 import { Worker as BullWorker, FlowProducer, type Job, QueueEvents } from 'bullmq';
 import { afterEach, expect, it } from 'vitest';
 import { WorkerRegistrar } from '../../lib/worker/worker.registrar.js';
-import { BOTH, describeQueues, type Queues } from '../support/app.js';
+import { BACKENDS, describeQueues, type Queues } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 
-describeQueues('interruptions and attempts', BOTH, (queues) => {
+describeQueues('interruptions and attempts', BACKENDS, (queues) => {
   afterEach(() => {
     BullModule.workerClass = BullWorker;
   });

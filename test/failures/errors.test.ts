@@ -9,14 +9,14 @@ import {
 } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { At } from '../../lib/enumerators/contract/index.js';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
 
 class TeapotError extends TypeError {}
 class HopelessError extends UnrecoverableError {}
 class LaterError extends DelayedError {}
 
-describeQueues('errors of handlers, sources and hooks', BOTH, (queues) => {
+describeQueues('errors of handlers, sources and hooks', BACKENDS, (queues) => {
   it('R22: a handler error reaches the job unwrapped, and the cursor stays after the last finished item', async () => {
     const error = new TeapotError('short and stout');
     const { type } = storyProcessor({

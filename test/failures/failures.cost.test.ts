@@ -1,9 +1,9 @@
 import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { type Script, storyProcessor } from '../support/story.js';
 
-describeQueues('many failures', BOTH, (queues) => {
+describeQueues('many failures', BACKENDS, (queues) => {
   const items = queues.backend === 'redis' ? 20_000 : 4_000;
 
   it('R23: a job with `attempts: 3` survives errors in 1 % of its items, and its stored size stays small', async () => {

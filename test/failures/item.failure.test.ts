@@ -12,7 +12,7 @@ import {
   IterativeProcessor,
   SkipLimitError,
 } from '../../lib/index.js';
-import { BOTH, describeQueues, type Queues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { type Script, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 
@@ -46,7 +46,7 @@ async function ran(
   return { app, job, result: job.returnvalue };
 }
 
-describeQueues('item failures', BOTH, (queues) => {
+describeQueues('item failures', BACKENDS, (queues) => {
   it('R24: an item that is retried in place does not count as a failure of the job', async () => {
     const flaky = new Flaky({ b: 2, c: 1 });
     const processor = storyOf({ each: flaky.each }, { attempts: 3 });

@@ -6,7 +6,7 @@ import { PostgresCheckpointStore } from '../../lib/checkpoint/checkpoint.store.p
 import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.store.redis.js';
 import { DeadLetterQueue } from '../../lib/dead-letters/dead-letter.queue.js';
 import { batchesOf, SourceEnumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { endLocks } from '../support/dead-locks.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
@@ -26,7 +26,7 @@ type Step = (typeof STEPS)[number];
 /** The test ends the locks itself; the next renewal then reports that they are lost. */
 const WORKER = { lockDuration: 60_000, lockRenewTime: 200, stalledInterval: 100 };
 
-describeQueues('a worker that freezes or stops while it skips an item', BOTH, (queues) => {
+describeQueues('a worker that freezes or stops while it skips an item', BACKENDS, (queues) => {
   const workers = recordWorkers();
   afterEach(() => {
     vi.restoreAllMocks();

@@ -11,7 +11,7 @@ import {
   IterativeProcessor,
   OnIteration,
 } from '../../lib/index.js';
-import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 import {
   CLAIMED,
   CLAIMER,
@@ -26,7 +26,7 @@ import { Gate, until } from '../support/until.js';
 
 const IDS = [...FROZEN_JOBS.keys()];
 
-describeQueues('a frozen worker', BOTH, (queues) => {
+describeQueues('a frozen worker', BACKENDS, (queues) => {
   let frozen: WorkerProcess<FreezesConfig> | undefined;
   let release = new Gate();
   afterEach(async () => {

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { BOTH, describeQueues, type Queues, redisConnection } from '../support/app.js';
+import { BACKENDS, describeQueues, type Queues, redisConnection } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
@@ -9,7 +9,7 @@ import { recordWorkers } from '../support/workers.js';
 /** Long enough that a busy machine loses no lock by itself. */
 const WORKER = { lockDuration: 2_400, stalledInterval: 100 };
 
-describeQueues('lost locks', BOTH, (queues) => {
+describeQueues('lost locks', BACKENDS, (queues) => {
   const workers = recordWorkers();
 
   it('R20: a stolen lock ends the run: the signal aborts, no hook is called, and no failure is counted', async () => {

@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Queues } from '../support/app.js';
-import { BOTH, useBackend } from '../support/backend.js';
+import { BACKENDS, useBackend } from '../support/backend.js';
 import { Network } from '../support/network.js';
 import { LETTERS, OutageJobs, STEPS } from '../support/outage-jobs.js';
 import { OwnPostgres } from '../support/own-postgres.js';
@@ -81,7 +81,7 @@ describe.runIf(hasRedisServer())('outages of Redis', () => {
   }
 });
 
-if (BOTH.includes('postgres')) {
+if (BACKENDS.includes('postgres')) {
   describe('outages of PostgreSQL', () => {
     let postgres: OwnPostgres;
     let queues: Queues;

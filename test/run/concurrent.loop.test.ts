@@ -14,7 +14,7 @@ import {
   type Json,
   type ProcessorOptions,
 } from '../../lib/index.js';
-import { BOTH, describeQueues, type Queues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { numbers } from '../support/csv.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { type Data, interrupted, type Script, type StoryProcessor, storyProcessor } from '../support/story.js';
@@ -93,7 +93,7 @@ function fail(what: string): never {
   throw new Error(`cannot do ${what}`);
 }
 
-describeQueues('items in flight', BOTH, (queues) => {
+describeQueues('items in flight', BACKENDS, (queues) => {
   it('R26: at most itemConcurrency handlers are in flight, and items begin in the order of the source', async () => {
     const letters = 'abcdefghijklmnopqrstuvwxyz';
     const flight = new Flight('abcd', async (letter) => {

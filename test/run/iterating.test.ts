@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 
-describeQueues('iterating and resuming', BOTH, (queues) => {
+describeQueues('iterating and resuming', BACKENDS, (queues) => {
   it('R1: a job that is interrupted after every item handles each item once, in order', async () => {
     const letters = 'abcdef';
     const { type, story, script } = storyProcessor();

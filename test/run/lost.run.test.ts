@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { IterationContext } from '../../lib/index.js';
-import { BOTH, describeQueues, type Queues, redisConnection, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type Queues, redisConnection, type TestApp } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 
-describeQueues('the log of a run whose job is taken away', BOTH, (queues) => {
+describeQueues('the log of a run whose job is taken away', BACKENDS, (queues) => {
   const GONE = 'the job is no longer in its queue (removed, obliterated or flushed); nothing more is done';
 
   /** The logged reason when the handler of `b` calls `take`, with a checkpoint after each item. */

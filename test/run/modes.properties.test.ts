@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { IterationContext } from '../../lib/index.js';
-import { BOTH, describeQueues, type Queues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 
@@ -27,7 +27,7 @@ type Event =
   | { readonly type: 'trigger' }
   | { readonly type: string; readonly job: string; readonly isTriggered: boolean };
 
-describeQueues('random sequences of BullMQ commands and interruptions', BOTH, (queues) => {
+describeQueues('random sequences of BullMQ commands and interruptions', BACKENDS, (queues) => {
   it('R1, R5, R11: each job calls start, complete and each item once, and no job or trigger is lost', async () => {
     const counts = new Map<string, number>();
     const sequence = fc.array(fc.constantFrom(...STEPS), { minLength: 8, maxLength: 18 });

@@ -7,7 +7,7 @@ import {
   UnrecoverableError,
 } from 'bullmq';
 import { expect, it } from 'vitest';
-import { BOTH, describeQueues, type Queues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { documentOf, tableUnder } from '../support/markdown.js';
 import { interrupted, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
@@ -141,7 +141,7 @@ async function waitsForPredecessor(app: TestApp, { id }: Job): Promise<void> {
   });
 }
 
-describeQueues('two triggers with the deduplication id of a started job', BOTH, (queues) => {
+describeQueues('two triggers with the deduplication id of a started job', BACKENDS, (queues) => {
   const rows = tableUnder(document, 'Deduplication').flatMap(({ mode = '', ...cells }) =>
     PLACES.map((place) => [mode, place, cells[place] as string] as const),
   );
@@ -166,7 +166,7 @@ describeQueues('two triggers with the deduplication id of a started job', BOTH, 
   });
 });
 
-describeQueues('a job scheduler that changes while its job is started', BOTH, (queues) => {
+describeQueues('a job scheduler that changes while its job is started', BACKENDS, (queues) => {
   const given = () => ({ yearly: '0 0 1 1 *', past: Date.now() - 10_000, later: Date.now() + LONG_MS });
   const rows = tableUnder(document, 'Job schedulers').flatMap(({ scheduler = '', ...cells }) =>
     PLACES.map((place) => [scheduler, place, cells[place] as string] as const),
@@ -199,7 +199,7 @@ async function nextMillisecond(): Promise<void> {
   await until('the clock moves', () => Date.now() > now);
 }
 
-describeQueues('a child of a flow', BOTH, (queues) => {
+describeQueues('a child of a flow', BACKENDS, (queues) => {
   const rows = tableUnder(document, 'Flows').flatMap(({ child = '', ...cells }) =>
     PLACES.map((place) => [child, place, cells[place] as string] as const),
   );
@@ -226,7 +226,7 @@ describeQueues('a child of a flow', BOTH, (queues) => {
   });
 });
 
-if (!BOTH.includes('postgres')) {
+if (!BACKENDS.includes('postgres')) {
   describeQueues('BullMQ 5', ['redis'], (queues) => {
     it('R23: job.discard() fails the job without a retry', async () => {
       const { type, story } = storyProcessor({

@@ -6,14 +6,14 @@ import { readerOf } from '../../lib/enumerators/contract/index.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { LockLostError } from '../../lib/interruption/lock.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';
 import { processorTime } from '../support/processor-time.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 import { NEVER_RENEWS, recordWorkers } from '../support/workers.js';
 
-describeQueues('the event loop and the lock', BOTH, (queues) => {
+describeQueues('the event loop and the lock', BACKENDS, (queues) => {
   const workers = recordWorkers();
 
   it('R13: a synchronous handler over an in-memory source lets timers run and its lock be renewed', async () => {

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 
-describeQueues('warnings about the size of a source', BOTH, (queues) => {
+describeQueues('warnings about the size of a source', BACKENDS, (queues) => {
   const warnings = () => queues.logs.filter((line) => line.startsWith('warn'));
 
   /** A table of letters whose source returns only the rows for which `isSeen` is true. */

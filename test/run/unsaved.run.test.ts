@@ -11,11 +11,11 @@ import {
   OnIteration,
   type ProcessorOptions,
 } from '../../lib/index.js';
-import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 
 const ONE_ITEM: ProcessorOptions = { queue: 'jobs', name: 'one item', checkpoint: { everyMs: 600_000 } };
 
-describeQueues('a run that loses its lock in its first item, before any checkpoint', BOTH, (queues) => {
+describeQueues('a run that loses its lock in its first item, before any checkpoint', BACKENDS, (queues) => {
   let app: TestApp;
   let events: string[];
 

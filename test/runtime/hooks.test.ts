@@ -1,10 +1,10 @@
 import { BullModule } from '@nestjs/bullmq';
 import { Worker } from 'bullmq';
 import { expect, it } from 'vitest';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 
-describeQueues('hooks', BOTH, (queues) => {
+describeQueues('hooks', BACKENDS, (queues) => {
   it('R11: a job calls start and complete once, resume in each later run, interrupt and end at each stop', async () => {
     const { type, story, script } = storyProcessor();
     const producer = await queues.start({ iteration: { workers: false } });

@@ -5,11 +5,11 @@ import { NestFactory } from '@nestjs/core';
 import type { Job, Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import { IterationModule, type IterationOptions, IterationService } from '../../lib/index.js';
-import { type Backend, BOTH, useBackend } from './backend.js';
+import { BACKENDS, type Backend, useBackend } from './backend.js';
 import { createDatabase, type TestDatabase } from './database.js';
 import { until } from './until.js';
 
-export { type Backend, BOTH };
+export { BACKENDS, type Backend };
 
 /** The options of `BullModule.forRoot`: a private prefix in Redis, or a private schema. */
 export interface QueuePlace {

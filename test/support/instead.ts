@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
 
-/** The version of a package that the suites run on: that of package.json, or another one that INSTEAD names. */
+/** The packages that stand in for others: INSTEAD='bullmq=bullmq-5 typeorm=typeorm-0.3' (vitest.config.ts). */
+export const INSTEAD: Readonly<Record<string, string>> = Object.fromEntries(
+  (process.env.INSTEAD ?? '')
+    .split(' ')
+    .filter(Boolean)
+    .map((pair) => pair.split('=') as [string, string]),
+);
+
+/** The version of a package that the suites run on. */
 export function versionOf(name: string): string {
-  const [, installed = name] = new RegExp(`(?:^| )${name}=(\\S+)`).exec(process.env.INSTEAD ?? '') ?? [];
-  const manifest = readFileSync(new URL(`../../node_modules/${installed}/package.json`, import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
+  const path = new URL(`../../node_modules/${INSTEAD[name] ?? name}/package.json`, import.meta.url);
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }

@@ -1,4 +1,4 @@
-// Each process of the tests loads this first when INSTEAD names packages that stand in for others (vitest.config.ts).
+// Each process of the tests loads this first when INSTEAD names packages (vitest.config.ts). Plain Node cannot load instead.ts.
 import Module, { register } from 'node:module';
 
 /** `bullmq=bullmq-5 typeorm=typeorm-0.3` */

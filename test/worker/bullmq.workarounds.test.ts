@@ -1,7 +1,7 @@
 import { Queue, Worker } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bullmqOf } from '../../lib/bullmq/index.js';
-import { BOTH, describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { versionOf } from '../support/instead.js';
 import { Gate } from '../support/until.js';
 
@@ -44,7 +44,7 @@ describeQueues('BullMQ needs the workaround', ['redis'], (queues) => {
     expect(lockManager.trackedJobs.has('one')).toBe(false);
   });
 
-  if (!BOTH.includes('postgres')) {
+  if (!BACKENDS.includes('postgres')) {
     it.each([
       ['patch: a closing worker of BullMQ 5 retries without a pause what a closed connection rejects', false],
       ['patch: a closing worker of BullMQ 5 pauses between two tries', true],
@@ -83,7 +83,7 @@ describeQueues('BullMQ needs the workaround', ['redis'], (queues) => {
   });
 });
 
-if (BOTH.includes('postgres')) {
+if (BACKENDS.includes('postgres')) {
   describe('BullMQ 6 needs the workaround', () => {
     it('patch: a PostgreSQL backend does not reconnect after its first attempt fails', async () => {
       const { createPostgresBackend } = await import('bullmq');

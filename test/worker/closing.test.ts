@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OneShotConfig } from '../processes/one-shot.js';
-import { BOTH, describeQueues, Queues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, Queues, type TestApp } from '../support/app.js';
 import { useBackend } from '../support/backend.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { WorkerProcess } from '../support/processes.js';
@@ -12,7 +12,7 @@ import { until } from '../support/until.js';
 const PROMPT_MS = 60_000;
 const iteration = { shutdown: { deadlineMs: 120_000 } };
 
-describeQueues('app.close() in a hook', BOTH, (queues) => {
+describeQueues('app.close() in a hook', BACKENDS, (queues) => {
   /** Runs a job whose hook closes the application, and returns the outcome of the job. */
   async function closedBy(event: string, script: Script = {}, options: object = {}) {
     let app!: TestApp;

@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { WorkerRegistrar } from '../../lib/worker/worker.registrar.js';
 import type { WorkerConfig } from '../processes/worker.config.js';
-import { BOTH, describeQueues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { Lateness } from '../support/lateness.js';
 import { WorkerProcess } from '../support/processes.js';
@@ -14,7 +14,7 @@ import { recordWorkers } from '../support/workers.js';
 const BROKEN =
   /Connection is closed|after calling end|Connection terminated|Driver not Connected|DataSource is not|UnhandledPromise|Error:/i;
 
-describeQueues('shutdown of a process', BOTH, (queues) => {
+describeQueues('shutdown of a process', BACKENDS, (queues) => {
   const processes: WorkerProcess[] = [];
   let database: TestDatabase;
   beforeAll(async () => {
@@ -183,7 +183,7 @@ describeQueues('shutdown of a process', BOTH, (queues) => {
   });
 });
 
-describeQueues('shutdown of an application', BOTH, (queues) => {
+describeQueues('shutdown of an application', BACKENDS, (queues) => {
   const workers = recordWorkers();
 
   it('R15: the deadline aborts the signal of a handler and puts the job back at its last finished item', async () => {

@@ -22,7 +22,7 @@ import {
   IterativeProcessor,
 } from '../../lib/index.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
-import { BOTH, describeQueues, type QueuePlace, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type QueuePlace, type TestApp } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
@@ -79,7 +79,7 @@ describe('options of the module and of a processor', () => {
   });
 });
 
-describeQueues('workers', BOTH, (queues) => {
+describeQueues('workers', BACKENDS, (queues) => {
   const workers = recordWorkers();
   const forRoot = (more: object = {}) => BullModule.forRoot({ ...queues.place, ...more } as never);
 
@@ -442,7 +442,7 @@ describeQueues('workers', BOTH, (queues) => {
   });
 });
 
-describeQueues('jobs of an unknown name', BOTH, (queues) => {
+describeQueues('jobs of an unknown name', BACKENDS, (queues) => {
   const waiting: Queue[] = [];
   afterEach(async () => void (await Promise.all(waiting.splice(0).map((queue) => queue.close()))));
 
