@@ -45,14 +45,14 @@ describe('PrismaTransactionHost', () => {
       return host.save(transaction, { key: KEY, holder: HOLDER, document: '1' });
     });
     expect(saved).toBe(true);
-    expect(await prisma.word.findMany()).toEqual([{ id: 'BACKENDS' }]);
+    expect(await prisma.word.findMany()).toEqual([{ id: 'BOTH' }]);
     const failing = host.run(async (transaction) => {
       await transaction.word.create({ data: { id: 'none' } });
       await host.save(transaction, { key: KEY, holder: HOLDER, document: '2' });
       throw new Error('rolled back');
     });
     await expect(failing).rejects.toThrow('rolled back');
-    expect(await prisma.word.findMany()).toEqual([{ id: 'BACKENDS' }]);
+    expect(await prisma.word.findMany()).toEqual([{ id: 'BOTH' }]);
     expect(await host.read(KEY, HOLDER)).toEqual({ document: '1' });
   });
 
