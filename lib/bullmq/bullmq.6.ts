@@ -5,6 +5,12 @@ interface Connecting {
   readyPromise?: Promise<void>;
 }
 
+/** A connection to PostgreSQL. */
+interface Listening {
+  readonly isClosing: unknown;
+  getListenClient(): Promise<unknown>;
+}
+
 /** Queues and workers have a backend, which is Redis or PostgreSQL. */
 export const BULLMQ_6: BullMQ = {
   backendOf: (owner) => backendOf(owner),
@@ -12,10 +18,14 @@ export const BULLMQ_6: BullMQ = {
   /**
    * Lets a backend connect again that was created while PostgreSQL was away. BullMQ keeps the first attempt for the whole
    * life of the process, also when it failed, and every later command would fail with it.
+   *
+   * And keeps a backend from listening once it is closing: a worker that is closed while it starts would open a connection that
+   * nobody closes, and that keeps the process alive.
    */
   patch(owner) {
     const backend: unknown = backendOf(owner);
     if (!isConnecting(backend) || !('connection' in backend) || !isConnecting(backend.connection)) return;
+    if (isListening(backend.connection)) listenUntilClosed(backend.connection);
     for (const part of [backend.connection, backend]) {
       const ready = part.waitUntilReady.bind(part);
       part.waitUntilReady = async () => {
@@ -38,4 +48,17 @@ function backendOf(owner: Owner): { disconnect(): Promise<void> } {
 
 function isConnecting(part: unknown): part is Connecting {
   return typeof part === 'object' && part !== null && 'waitUntilReady' in part && 'readyPromise' in part;
+}
+
+function isListening(part: object): part is Listening {
+  return 'getListenClient' in part && 'isClosing' in part;
+}
+
+function listenUntilClosed(connection: Listening): void {
+  const listen = connection.getListenClient.bind(connection);
+  // BullMQ reports no error of this message.
+  connection.getListenClient = async () => {
+    if (connection.isClosing) throw new Error('Connection is closed.');
+    return listen();
+  };
 }

@@ -1,9 +1,10 @@
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
+import type { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { assertSupported, bullmqOf } from '../../lib/bullmq/index.js';
 import { IterationError } from '../../lib/index.js';
-import { describeQueues } from '../support/app.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { hasRedisServer } from '../support/redis-server.js';
 import { storyProcessor } from '../support/story.js';
@@ -48,6 +49,24 @@ describeQueues('an application', ['redis'], (queues) => {
     }
   });
 });
+
+if (BACKENDS.includes('postgres')) {
+  describeQueues('a worker that is closed while it starts', ['postgres'], (queues) => {
+    it('R15: a closing worker opens no further connection, which nobody would close', async () => {
+      const worker = new Worker('jobs', async () => {}, {
+        connection: queues.place.connection,
+        autorun: false,
+      } as never);
+      bullmqOf(worker)?.patch(worker);
+      await worker.waitUntilReady();
+      await worker.close();
+      const { connection } = worker.getBackend() as unknown as { connection: { getListenClient(): Promise<Client> } };
+      const late = await connection.getListenClient().catch((error: Error) => error);
+      if (!(late instanceof Error)) await late.end();
+      expect(late).toEqual(new Error('Connection is closed.'));
+    });
+  });
+}
 
 describe.runIf(hasRedisServer())('a worker that is disconnected', () => {
   it('disconnect closes every connection of a worker, also the one that waits for jobs', async () => {

@@ -28,8 +28,15 @@ export async function createDatabase(): Promise<TestDatabase> {
     async drop() {
       await pool.end();
       // Closing clients may still be connected; dropping the database by force would make them report errors.
-      const gone = 'SELECT 1 FROM pg_stat_activity WHERE datname = $1';
-      await until('all clients have left the database', async () => (await admin.query(gone, [name])).rowCount === 0);
+      const connected = 'SELECT application_name, state, query FROM pg_stat_activity WHERE datname = $1';
+      let clients: unknown[] = [];
+      await until(
+        () => `all clients have left the database; there are ${JSON.stringify(clients)}`,
+        async () => {
+          clients = (await admin.query(connected, [name])).rows;
+          return clients.length === 0;
+        },
+      );
       await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
       await admin.end();
     },
