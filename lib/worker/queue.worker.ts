@@ -64,7 +64,7 @@ export class QueueWorker {
         this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack);
     });
     this.#worker.on('stalled', (id) => void this.#releaseStalled(id));
-    for (const owner of [this.#worker, queue.queue]) bullmqOf(owner)?.patch(owner);
+    bullmqOf(this.#worker)?.patch(this.#worker);
     this.#store = checkpointStoreOf(this.#worker);
     this.#lockDuration = options.lockDuration as number;
     trackLocks(this.#worker, this.#active, parts.clock);
