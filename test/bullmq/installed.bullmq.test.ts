@@ -91,6 +91,7 @@ describe.runIf(hasRedisServer())('a worker that is disconnected', () => {
         .split('\n').length;
     const worker = new Worker('jobs', async () => {}, { connection: { host: '127.0.0.1', port: server.port } });
     worker.on('error', () => {}); // its connections are closed
+    bullmqOf(worker)?.patch(worker);
     try {
       await until('the worker waits for jobs', async () => (await connections()) === 3);
       await bullmqOf(worker)?.disconnect(worker);
