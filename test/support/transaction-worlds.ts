@@ -6,6 +6,8 @@ import { TypeOrmTransactionHost } from '../../lib/exactly-once/typeorm/typeorm.h
 import { CreateIterationCheckpoint1795305600000 } from '../../lib/exactly-once/typeorm/typeorm.migration.js';
 import { createDatabase, createMariaDatabase } from './database.js';
 import type { PrismaClient } from './prisma/generated/client.js';
+import { mariaDbAdapter } from './prisma/mixed.js';
+import { PrismaClient as MySqlClient } from './prisma/mysql/generated/client.js';
 import { PrismaTables } from './prisma/tables.js';
 
 /** A database with the checkpoint table and a table `effect`, and transaction hosts for it. */
@@ -38,6 +40,9 @@ export const DATABASES: readonly TransactionDatabase[] = [
     : []),
   { name: 'TypeORM on SQLite', database: 'sqlite', client: 'typeorm', open: openSqlite },
   { name: 'Prisma on PostgreSQL', database: 'postgresql', client: 'prisma', open: openPrisma },
+  ...(process.env.MARIADB_URL
+    ? [{ name: 'Prisma on MariaDB', database: 'mariadb', client: 'prisma', open: openPrismaMariaDb } as const]
+    : []),
 ];
 
 async function openPostgres() {
@@ -101,6 +106,32 @@ async function openPrisma(): Promise<
     query: async <Row>(sql: string) => (await tables.database.query(sql)) as Row[],
     effects: async () => idsOf(await tables.database.query('SELECT id FROM effect ORDER BY id')),
     close: () => tables.drop(),
+  };
+}
+
+async function openPrismaMariaDb(): Promise<
+  TransactionWorld<Parameters<Parameters<MySqlClient['$transaction']>[0]>[0]> & { url: string }
+> {
+  const { url, query, drop } = await createMariaDatabase();
+  await query(prismaMigration('mysql'));
+  await query(EFFECT);
+  const clients: MySqlClient[] = [];
+  const connect = () => {
+    const client = new MySqlClient({ adapter: mariaDbAdapter(url, 6) });
+    clients.push(client);
+    return client;
+  };
+  return {
+    url,
+    host: new PrismaTransactionHost(connect()),
+    strict: async () => new PrismaTransactionHost(connect(), { isolationLevel: 'Serializable' }),
+    execute: (client, sql) => client.$executeRawUnsafe(sql),
+    query: async <Row>(sql: string) => (await query(sql)) as Row[],
+    effects: async () => idsOf(await query('SELECT id FROM effect ORDER BY id')),
+    async close() {
+      await Promise.all(clients.map((client) => client.$disconnect()));
+      await drop();
+    },
   };
 }
 

@@ -52,9 +52,7 @@ async function postgresWorld(): Promise<MixedWorld> {
 
 async function mariaDbWorld(): Promise<MixedWorld> {
   const { url, query, drop } = await createMariaDatabase();
-  const { hostname, port, username, password, pathname } = new URL(url);
-  const options = { host: hostname, port: Number(port || 3306), user: username, connectionLimit: 1 };
-  const adapter = new PrismaMariaDb({ ...options, ...(password && { password }), database: pathname.slice(1) });
+  const adapter = mariaDbAdapter(url, 1);
   const client = new MySqlClient({ adapter });
   return worldOf(client.mixed as unknown as Delegate, '`', {
     run: (sql) => query<{ id: unknown }>(sql),
@@ -113,4 +111,10 @@ function worldOf(
     },
     drop: close,
   };
+}
+
+export function mariaDbAdapter(url: string, connectionLimit: number): PrismaMariaDb {
+  const { hostname: host, port, username: user, password, pathname } = new URL(url);
+  const options = { host, port: Number(port || 3306), user, connectionLimit, database: pathname.slice(1) };
+  return new PrismaMariaDb({ ...options, ...(password && { password }) });
 }
