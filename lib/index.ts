@@ -1,5 +1,8 @@
 export {
+  type AskedOptions,
+  type ControlEvent,
   type EnqueueOptions,
+  type IterationRun,
   IterationService,
   type IterationState,
   type IterationStatus,

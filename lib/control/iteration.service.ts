@@ -1,14 +1,23 @@
 import { Injectable, Logger, type Type } from '@nestjs/common';
-import type { Job, JobsOptions } from 'bullmq';
-import { startAfter } from '../checkpoint/index.js';
+import type { Job, JobsOptions, Queue } from 'bullmq';
+import {
+  type ControlEvent,
+  checkpointStoreOf,
+  type IterationRun,
+  readCheckpoint,
+  readHistory,
+  startAfter,
+} from '../checkpoint/index.js';
 import { type Cursor, checkJson } from '../cursor.js';
 import type { DeadLetter } from '../dead-letters/index.js';
 import { type DataOf, processorOptionsOf } from '../decorators/index.js';
 import { describe } from '../describe.js';
 import { QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/index.js';
-import { InvalidOptionsError, InvalidProcessorError, JobNotFoundError } from '../iteration.errors.js';
+import { InvalidOptionsError, InvalidProcessorError } from '../iteration.errors.js';
+import { check, type Rule } from '../rules.js';
 import { WorkerRegistrar } from '../worker/index.js';
 import { listDeadLetters, redrive } from './dead-letters.js';
+import { JobRequests } from './job.requests.js';
 import { type IterationStatus, statusOf } from './status.js';
 
 /** A job, or where it is. */
@@ -17,11 +26,24 @@ export type JobRef = Job | { queue: string; id: string };
 /** BullMQ's options of a job, and the `cursor` after which it starts. */
 export type EnqueueOptions = JobsOptions & { cursor?: Cursor };
 
-/** Adds iterative jobs and reports their status, from any process that registered the queue. */
+/** Who asks for something, and why, for people. */
+export interface AskedOptions {
+  by?: string;
+  reason?: string;
+}
+
+/** It is kept with the job, and shown. */
+const LONGEST_TEXT = 1_000;
+const text: Rule = (value) =>
+  (typeof value === 'string' && value !== '' && value.length <= LONGEST_TEXT) ||
+  `a text of 1 to ${LONGEST_TEXT} characters`;
+
+/** Adds, shows and controls iterative jobs, from any process that registered the queue (R28). */
 @Injectable()
 export class IterationService {
   readonly #logger = new Logger('Iteration');
   readonly #warned = new WeakSet<Type>();
+  readonly #requests = new WeakMap<Queue, JobRequests>();
 
   constructor(
     private readonly queues: QueueFinder,
@@ -61,12 +83,88 @@ export class IterationService {
    * @throws JobNotFoundError when the queue holds no such job.
    */
   async status(ref: JobRef): Promise<IterationStatus> {
-    const id = ref.id as string;
-    const { name, queue } = this.#queueOf(ref);
-    const state = await queue.getJobState(id);
-    const job = (await queue.getJob(id)) as Job | undefined;
-    if (!job) throw new JobNotFoundError(name, id);
-    return statusOf(job, state);
+    const requests = this.#requestsOf(ref);
+    const { job, state } = await requests.find(ref.id as string);
+    return statusOf(job, state, await requests.controlOf(job.id as string));
+  }
+
+  /**
+   * Stops a job until `resume`: a running one before its next item, within two seconds; one that waits handles no further item.
+   * It keeps its id, data, attempts and cursor, holds no worker, and survives restarts. Pausing a paused job changes nothing.
+   *
+   * A job that completes first is complete.
+   *
+   * @param options Who asks, and why: `status` shows both.
+   * @throws JobNotFoundError
+   * @throws JobStateError for a job that has ended.
+   */
+  async pause(ref: JobRef, options: AskedOptions = {}): Promise<void> {
+    check('pause', options, { by: text, reason: text });
+    await this.#requestsOf(ref).pause(ref.id as string, options);
+  }
+
+  /**
+   * Withdraws `pause`, or a `cancel` that has not taken effect: the job continues after its cursor. Does nothing for a job that
+   * is not paused.
+   *
+   * @throws JobNotFoundError
+   * @throws JobStateError for a job that has ended.
+   */
+  async resume(ref: JobRef, options: Pick<AskedOptions, 'by'> = {}): Promise<void> {
+    check('resume', options, { by: text });
+    await this.#requestsOf(ref).resume(ref.id as string, options);
+  }
+
+  /**
+   * Ends a job as failed, with an IterationCancelledError, after its `cancel` hooks. Of a running one the handler's `signal`
+   * aborts within two seconds. A job that waits is `cancelling` until a worker takes it.
+   *
+   * @param options The reason, or who asks and why.
+   * @throws JobNotFoundError
+   * @throws JobStateError for a job that has ended.
+   */
+  async cancel(ref: JobRef, options: string | AskedOptions = {}): Promise<void> {
+    const asked = typeof options === 'string' ? { reason: options } : options;
+    check('cancel', asked, { by: text, reason: text });
+    await this.#requestsOf(ref).cancel(ref.id as string, asked);
+  }
+
+  /**
+   * Starts a job anew that is not running, whatever its state: waiting, paused, failed, cancelled or completed. It has a fresh
+   * budget of attempts, and calls its `start` hooks again. A request to pause or cancel it is withdrawn.
+   *
+   * @param options `cursor`: after which item. Default: where the job began.
+   * @throws JobNotFoundError
+   * @throws JobStateError for a running job: pause it first.
+   * @throws InvalidCursorError for a cursor that JSON would change.
+   */
+  async restart(ref: JobRef, options: { cursor?: Cursor } = {}): Promise<void> {
+    check('restart', options, ['cursor']);
+    if (options.cursor !== undefined) checkJson(options.cursor);
+    await this.#requestsOf(ref).restart(ref.id as string, options.cursor);
+  }
+
+  /**
+   * The last 20 requests to a job, oldest first: who asked for what, when and why.
+   *
+   * @throws JobNotFoundError
+   */
+  async requests(ref: JobRef): Promise<readonly ControlEvent[]> {
+    const requests = this.#requestsOf(ref);
+    const { job } = await requests.find(ref.id as string);
+    return (await requests.controlOf(job.id as string)).history;
+  }
+
+  /**
+   * The last 20 runs of a job, oldest first.
+   *
+   * @throws JobNotFoundError
+   */
+  async runs(ref: JobRef): Promise<IterationRun[]> {
+    const requests = this.#requestsOf(ref);
+    const { job, state } = await requests.find(ref.id as string);
+    const lines = await requests.store.history(job);
+    return readHistory(lines, state === 'active' ? readCheckpoint(job.progress) : undefined);
   }
 
   /**
@@ -121,6 +219,13 @@ export class IterationService {
       `${processor.name} was enqueued, and no module of this application provides it: its jobs wait until another process handles the queue ` +
         `"${name}". Add it to a module's providers, or set workers: false if this process only adds jobs`,
     );
+  }
+
+  #requestsOf(ref: JobRef): JobRequests {
+    const { queue } = this.#queueOf(ref);
+    const requests = this.#requests.get(queue) ?? new JobRequests(queue, checkpointStoreOf(queue));
+    this.#requests.set(queue, requests);
+    return requests;
   }
 
   #queueOf(ref: JobRef): RegisteredQueue {

@@ -11,25 +11,29 @@ import { crashVerdict } from '../crashes/index.js';
 import { redriveOf } from '../dead-letters/index.js';
 import { readerOf, toError } from '../enumerators/contract/index.js';
 import { Failed, ItemFailure, ItemSkips } from '../failures/index.js';
-import { type CrashLoopError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
+import { type CrashLoopError, SourceChangedError } from '../iteration.errors.js';
 import { type OpenRun, type Run, type RunInputs, RunTimer, SourcePages } from '../runtime/index.js';
 import { buildSource } from './build.source.js';
 import { ConcurrentLoop } from './concurrent.loop.js';
 import { createRun } from './create.run.js';
 import { DeferredMoves } from './deferred.moves.js';
 import { FinishRun, type RunOutcome } from './finish.run.js';
+import { unpark } from './park.js';
 import type { RunReport } from './report.js';
 import { loopSequentially } from './sequential.loop.js';
 import { SourceSize } from './source.size.js';
 
 /** One run of one job: restore, iterate, finish. Returns what is to be reported to BullMQ. */
 export async function runJob(inputs: RunInputs): Promise<RunReport> {
-  const { interruption, job, log } = inputs;
+  const { control, interruption, job, log } = inputs;
   if (interruption.pending) return { type: 'wait' }; // R4: untouched
   if (await mustWait(inputs)) return { type: 'delay', delayMs: LOOK_AGAIN_MS };
+  const asked = await control.read();
+  const restored = restoreCheckpoint(job, asked);
+  if (restored.request?.type === 'pause') return { type: 'park' };
+  if (asked.parked) await unpark(inputs);
   const moves = new DeferredMoves(job, (message) => log.warn(message));
   try {
-    const restored = restoreCheckpoint(job);
     const run = createRun(inputs, restored);
     return await new FinishRun(run, moves).report(await outcomeOf(run, restored));
   } finally {
@@ -37,13 +41,13 @@ export async function runJob(inputs: RunInputs): Promise<RunReport> {
   }
 }
 
-async function outcomeOf(run: Run, { cancelled, careful, foreign }: Restored): Promise<RunOutcome> {
+async function outcomeOf(run: Run, { careful, foreign, request }: Restored): Promise<RunOutcome> {
   if (foreign !== undefined) {
     run.log.warn(
       `its progress ${JSON.stringify(foreign)} is not a checkpoint of this library: the job starts from the beginning`,
     );
   }
-  if (cancelled) return { type: 'cancelled', error: new IterationCancelledError() };
+  if (request) return { type: 'cancelled', asked: request };
   const iteration = new Iteration(run, careful === true);
   const outcome = await run.interruption.untilAbandoned(iteration.outcome());
   const { isBegun } = iteration;
@@ -105,7 +109,7 @@ class Iteration {
   }
 
   async #iterateSource(verdict?: CrashLoopError): Promise<RunOutcome> {
-    const { checkpoint, executor, interruption, lock, log, progress } = this.run;
+    const { checkpoint, executor, interruption, lock, log, progress, times } = this.run;
     const { letter } = checkpoint.current;
     const skips = new ItemSkips(this.run);
     if (letter && !(await skips.write(letter))) return { type: 'lost' };
@@ -121,6 +125,7 @@ class Iteration {
     const timer = new RunTimer(this.run, { isolate: this.isolate, size });
     const pages = new SourcePages(readerOf(enumerator, progress.itemsSeen), {
       interruption,
+      times,
       whileAwaiting: () => timer.lookWhileAwaiting(),
       warn: (message) => log.warn(message),
     });
@@ -128,6 +133,7 @@ class Iteration {
     const halve = 'halve' in enumerator ? enumerator.halve?.bind(enumerator) : undefined;
     const failure = new ItemFailure(run, skips, halve);
     const condemned = verdict && new Failed(verdict, verdict.crashes);
+    times.beginLoop();
     try {
       const outcome = await (this.#itemConcurrency > 1
         ? new ConcurrentLoop(run, failure, condemned).outcome()
@@ -135,6 +141,7 @@ class Iteration {
       if (outcome.type === 'complete') await size.checkComplete();
       return outcome.type === 'interrupted' ? { ...outcome, isBegun: true } : outcome;
     } finally {
+      times.endLoop();
       timer.end();
       await pages.close();
     }

@@ -10,6 +10,7 @@ export {
   type RetryDecision,
 } from './retry.decision.js';
 export { RunContext } from './run.context.js';
+export { detailOf, RunControl } from './run.control.js';
 export { RunHooks } from './run.hooks.js';
 export type { RunInputs } from './run.inputs.js';
 export type { OpenRun, Run } from './run.js';

@@ -1,9 +1,10 @@
-import type { CheckpointWriter, ProgressTracker } from '../checkpoint/index.js';
+import type { CheckpointWriter, ProgressTracker, RunTimes } from '../checkpoint/index.js';
 import { LONGEST_TIMER_MS } from '../rules.js';
 import type { RunInputs } from './run.inputs.js';
 
 interface TimedRun extends Pick<RunInputs, 'clock' | 'definition' | 'interruption' | 'lock' | 'quarantine'> {
   readonly progress: ProgressTracker;
+  readonly times: Pick<RunTimes, 'waiting'>;
   readonly checkpoint: Pick<CheckpointWriter, 'current' | 'flush' | 'flushBegun'>;
 }
 
@@ -117,7 +118,8 @@ export class RunTimer {
     if (this.#unsaved > 0) this.#endTurn?.();
     this.#unsaved = 0;
     void this.options.size?.checkNotEndless();
-    await this.run.checkpoint.flush(this.#isIsolating ? 'careful' : 'items');
+    const { checkpoint, times } = this.run;
+    await times.waiting(checkpoint.flush(this.#isIsolating ? 'careful' : 'items'));
     this.#saveAt = this.run.clock.now() + this.#everyMs;
   }
 

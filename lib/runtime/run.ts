@@ -1,4 +1,4 @@
-import type { CheckpointWriter, ProgressTracker } from '../checkpoint/index.js';
+import type { CheckpointWriter, ProgressTracker, RunTimes } from '../checkpoint/index.js';
 import type { ItemExecutor } from './item.executor.js';
 import type { RunContext } from './run.context.js';
 import type { RunHooks } from './run.hooks.js';
@@ -9,6 +9,7 @@ import type { SourcePages } from './source.pages.js';
 /** One run of one job. Each step of the run is given this object. */
 export interface Run extends RunInputs {
   readonly progress: ProgressTracker;
+  readonly times: RunTimes;
   readonly context: RunContext;
   readonly checkpoint: CheckpointWriter;
   readonly hooks: RunHooks;

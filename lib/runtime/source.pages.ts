@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RunTimes } from '../checkpoint/index.js';
 import { isThrottled, type Next, type Page, type RunReader } from '../enumerators/contract/index.js';
 import type { Interruption, InterruptionRequest } from '../interruption/index.js';
 import { isPromise } from '../is.promise.js';
@@ -12,6 +13,7 @@ export type LoopOutcome =
 
 export interface SourcePagesOptions {
   readonly interruption: InterruptionRequest;
+  readonly times: Pick<RunTimes, 'reading'>;
   /** Called every 250 ms while a page is awaited. */
   readonly whileAwaiting: () => void;
   readonly warn: (message: string) => void;
@@ -49,7 +51,7 @@ export class SourcePages {
     const { interruption } = this.options;
     if (interruption.pending && this.reader.destructiveRead) return interruptedBy(interruption);
     const next = this.reader.next();
-    return isPromise(next) ? this.#await(next) : this.#pageOrEnd(next);
+    return isPromise(next) ? this.options.times.reading(this.#await(next)) : this.#pageOrEnd(next);
   }
 
   /** Items already removed from the source must be handled, unless another worker has the job. */

@@ -10,10 +10,11 @@ import type { ProcessorDefinition } from '../definition/index.js';
 import type { QueueProcessors } from '../discovery/index.js';
 import { InterruptionRequest, Lock } from '../interruption/index.js';
 import { type RunReport, reportToBullMQ, runJob } from '../run/index.js';
-import { RunLog } from '../runtime/index.js';
+import { RunControl, RunLog } from '../runtime/index.js';
 import { disconnect, stopFetching } from './bullmq.workarounds.js';
+import { pollControl } from './control.poll.js';
 import { putBackUnknown } from './unknown-job.js';
-import { type ActiveRun, trackLocks, watchLocks } from './worker.locks.js';
+import { type LockedRun, trackLocks, watchLocks } from './worker.locks.js';
 
 export type WorkerClass = new (
   name: string,
@@ -27,6 +28,10 @@ const LAST_MOVE_MS = 1_000;
 const LOOK_MS = 50;
 /** A worker without a job may take this long to close. */
 const CLOSE_MS = 1_000;
+
+interface ActiveRun extends LockedRun {
+  readonly control: RunControl;
+}
 
 /** The one BullMQ worker of a queue: takes jobs, finds their processor by name, and knows which jobs run. */
 export class QueueWorker {
@@ -78,6 +83,7 @@ export class QueueWorker {
 
   start(): void {
     watchLocks(this.#worker, this.#active);
+    pollControl(this.#worker, this.#active, this.#store);
     this.#worker
       .run()
       .catch((error: Error) => this.#logger.error(`Worker of ${this.#worker.name}: ${error.message}`, error.stack));
@@ -121,7 +127,8 @@ export class QueueWorker {
     const interruption = new InterruptionRequest();
     const acquiredAt = job.processedOn ?? clock.now();
     const lock = new Lock(token, { acquiredAt, durationMs: this.#lockDuration, interruption, clock });
-    const run: ActiveRun = { job, lock, interruption, isReporting: false };
+    const control = new RunControl({ job, store: this.#store, interruption, lock });
+    const run: ActiveRun = { job, lock, interruption, control, isReporting: false };
     this.#active.add(run);
     signal?.addEventListener('abort', () => interruption.cancel(reasonOf(signal)), { once: true });
     if (this.#stop.signal.aborted) interruption.request({ reason: 'shutdown' });
@@ -137,7 +144,7 @@ export class QueueWorker {
     }
   }
 
-  async #run({ job, lock, interruption }: ActiveRun, log: RunLog): Promise<RunReport> {
+  async #run({ control, job, lock, interruption }: ActiveRun, log: RunLog): Promise<RunReport> {
     const { clock, quarantine, unknownJobMs } = this.parts;
     if (lock.endIfExpired()) return { type: 'lost' }; // the process was frozen while it took the job
     const { definitions } = this.processors;
@@ -156,6 +163,7 @@ export class QueueWorker {
       interruption,
       store,
       clock,
+      control,
       log,
       quarantine,
       settings,

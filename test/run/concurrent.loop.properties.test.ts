@@ -1,7 +1,8 @@
 import type { Job } from 'bullmq';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Checkpoint, readCheckpoint, restoreCheckpoint } from '../../lib/checkpoint/checkpoint.js';
+import { type Checkpoint, readCheckpoint } from '../../lib/checkpoint/checkpoint.js';
+import { restoreCheckpoint } from '../../lib/checkpoint/restore.checkpoint.js';
 import { Quarantine } from '../../lib/crashes/quarantine.js';
 import type { Cursor } from '../../lib/cursor.js';
 import {

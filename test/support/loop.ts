@@ -1,5 +1,6 @@
 import type { Running } from '../../lib/checkpoint/checkpoint.js';
 import { Progress, type ProgressTracker } from '../../lib/checkpoint/progress.js';
+import { RunTimes } from '../../lib/checkpoint/time.split.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Page, RunReader } from '../../lib/enumerators/contract/index.js';
 import type { InterruptionRequest } from '../../lib/interruption/interruption.js';
@@ -42,6 +43,7 @@ export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
   };
   const lock = new Lock('token', { acquiredAt: clock.now() + 3_600_000, durationMs: 600_000, interruption, clock });
   const definition = { options: parts.options ?? resolveRunOptions({}, {}) };
+  const times = new RunTimes(clock, {});
   const run = {
     clock,
     context,
@@ -51,12 +53,18 @@ export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
     lock,
     log: { warn },
     progress,
+    times,
     checkpoint: { current: {}, flush: parts.save ?? (async () => {}), flushBegun: async () => {} },
   } as unknown as OpenRun;
   const timer = new RunTimer(run, { isolate: parts.careful ?? false });
   return {
     async run() {
-      const pages = new SourcePages(reader, { interruption, whileAwaiting: () => timer.lookWhileAwaiting(), warn });
+      const pages = new SourcePages(reader, {
+        interruption,
+        times,
+        whileAwaiting: () => timer.lookWhileAwaiting(),
+        warn,
+      });
       const rethrow = (thrown: unknown) => Promise.reject(thrown);
       try {
         return await loopSequentially({ ...run, context, pages, timer }, { overcome: rethrow, giveUp: rethrow });
