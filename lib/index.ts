@@ -6,7 +6,9 @@ export {
   IterationService,
   type IterationState,
   type IterationStatus,
+  type JobFilter,
   type JobRef,
+  type TunedSettings,
 } from './control/index.js';
 export type { Cursor, Json } from './cursor.js';
 export type { DeadLetter } from './dead-letters/index.js';

@@ -57,6 +57,11 @@ export interface RunOptions {
    * it. Default 1.
    */
   itemConcurrency?: number;
+  /**
+   * Most items that begin in a second, over all runs of a job ([R34](docs/guarantees.md#r34)). A batch is one item. A wait of up
+   * to five seconds happens within the run; for a longer one the job is put back. Default: no limit.
+   */
+  itemsPerSecond?: number;
   /** BullMQ's options of the queue's worker, such as `concurrency`. All processors of one queue must agree. */
   worker?: IterationWorkerOptions;
 }
@@ -96,6 +101,7 @@ export interface ResolvedRunOptions {
   readonly itemFailure: Readonly<Required<ItemFailureOptions>>;
   readonly crashes: Readonly<Required<CrashOptions>>;
   readonly itemConcurrency: number;
+  readonly itemsPerSecond: number;
   readonly worker: IterationWorkerOptions;
 }
 
@@ -146,6 +152,7 @@ export function resolveRunOptions(module: RunOptions, processor: RunOptions): Re
     itemFailure: { ...ITEM_FAILURE_DEFAULTS, ...given(module.itemFailure), ...given(processor.itemFailure) },
     crashes: { ...CRASH_DEFAULTS, ...given(module.crashes), ...given(processor.crashes) },
     itemConcurrency: processor.itemConcurrency ?? module.itemConcurrency ?? 1,
+    itemsPerSecond: processor.itemsPerSecond ?? module.itemsPerSecond ?? Infinity,
     worker: { lockRenewTime: worker.lockDuration / RENEWALS_PER_LOCK, ...worker },
   };
 }

@@ -13,6 +13,7 @@ import {
   oneOf,
   type Rule,
   type Rules,
+  rate,
   timer,
 } from './rules.js';
 
@@ -104,5 +105,6 @@ const RUN_RULES: Rules = {
   }),
   crashes: object({ limit: count, then: failOrSkip }),
   itemConcurrency: count,
+  itemsPerSecond: rate,
   worker,
 };

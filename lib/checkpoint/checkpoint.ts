@@ -63,6 +63,10 @@ export interface Checkpoint {
   readonly lastInterruption?: Interruption;
   /** Recent `[runtimeMs, passed, fraction]`, oldest first, for the rate. */
   readonly pace?: Throughput;
+  /** The settings that were in force. */
+  readonly settings?: SettingsInForce;
+  /** With `itemsPerSecond`: before this time the next item does not begin, in milliseconds since 1970. */
+  readonly nextItemAt?: number | undefined;
   readonly ended?: Ended;
   /** The user finished the job early: no further item is handled, also when its end fails and is tried again. */
   readonly stopped?: { readonly silent: boolean };
@@ -74,6 +78,16 @@ export interface Checkpoint {
   /** Since when no worker knew the job's name, in milliseconds since 1970. */
   readonly unknownSince?: number;
   readonly [unknownField: string]: unknown;
+}
+
+export interface SettingsInForce {
+  readonly itemConcurrency: number;
+  /** Absent: no limit. */
+  readonly itemsPerSecond?: number | undefined;
+  /** Absent: the source has no batches, or their size is not known yet. */
+  readonly batchSize?: number | undefined;
+  /** Items are handled one after another, whatever `itemConcurrency` is asked for. */
+  readonly isSequential?: true | undefined;
 }
 
 /** While items are isolated, a crash counts only where a handler was at work: in `careful item`, the item after the cursor. */

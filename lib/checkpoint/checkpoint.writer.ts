@@ -1,37 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Job } from 'bullmq';
-import type { Clock } from '../clock.js';
 import { type Cursor, checkJson, type Json } from '../cursor.js';
-import { type InterruptionRequest, type Lock, retryWhileHeld } from '../interruption/index.js';
+import { retryWhileHeld } from '../interruption/index.js';
 import { InvalidCursorError } from '../iteration.errors.js';
 import type { Checkpoint, Running } from './checkpoint.js';
-import type { CheckpointStore } from './checkpoint.store.js';
-import { Progress, type ProgressTracker } from './progress.js';
-import { historyLine, type RunEnding } from './run.history.js';
+import { Progress } from './progress.js';
+import { historyLine } from './run.history.js';
 import type { SaveOptions } from './save.options.js';
-import { nextPercent, nextThroughput } from './throughput.js';
-import type { RunTimes } from './time.split.js';
+import { nextPercent, nextThroughput, resized } from './throughput.js';
+import type { FinalOptions, WritingRun } from './writing.run.js';
 
 /** How long an abandoned run may still take to write its last checkpoint. */
 const FINAL_WRITE_MS = 2_000;
-
-/** What the writer needs of a run. */
-interface WritingRun {
-  readonly job: Job;
-  readonly lock: Lock;
-  readonly interruption: InterruptionRequest;
-  readonly store: CheckpointStore;
-  readonly clock: Clock;
-  readonly log: { warn(message: string): void };
-  readonly progress: ProgressTracker;
-  readonly times: RunTimes;
-  /** The user's own state lives in the run's context. */
-  readonly context: { state: Json };
-}
-
-interface FinalOptions extends Pick<SaveOptions, 'yields'> {
-  readonly ending?: Omit<RunEnding, 'at'>;
-}
 
 /** Keeps a run's checkpoint up to date and writes it to the job. */
 export class CheckpointWriter {
@@ -52,8 +31,7 @@ export class CheckpointWriter {
     private readonly restored: Checkpoint,
     before?: Checkpoint,
   ) {
-    const died = before?.running && historyLine(before, { outcome: 'crash', at: run.clock.now() });
-    this.#history = died ?? '';
+    this.#history = (before?.running && historyLine(before, { outcome: 'crash', at: run.clock.now() })) ?? '';
     this.#current = restored;
     this.#written = restored;
     this.#measuredAt = run.clock.now();
@@ -179,12 +157,14 @@ export class CheckpointWriter {
   }
 
   #bringUpToDate(changes: Partial<Checkpoint>): Checkpoint {
-    const { context, progress } = this.run;
+    const { context, progress, rate, settings, times } = this.run;
     const { cursor, processed, skipped, passed } = progress.current.saved;
     const { state } = context;
     checkJson(cursor);
     if (state !== null) checkJson(state, 'state');
-    const { crashes, failures, pace, progress: percent, size } = this.#current;
+    const { crashes, failures, pace, progress: percent } = this.#current;
+    const { batchSize: now } = settings.inForce;
+    const size = resized(this.#current.size, { before: this.#current.settings?.batchSize, now, passed });
     const runtimeMs = this.#current.runtimeMs + this.#elapsedMs();
     const fraction = this.fractionAt(cursor);
     this.change({
@@ -195,13 +175,16 @@ export class CheckpointWriter {
       runtimeMs,
       progress: nextPercent(percent, fraction ?? (size ? passed / size : 0)),
       fraction,
+      size,
       pace: nextThroughput(pace, fraction === undefined ? [runtimeMs, passed] : [runtimeMs, passed, fraction]),
       failures: progress.hasMoved ? 0 : failures,
       crashes: progress.hasMoved ? undefined : crashes,
       ended: undefined,
       stalls: this.run.job.stalledCounter,
       // A copy: user code may go on changing its own in place.
-      ...this.run.times.current,
+      ...times.current,
+      settings: settings.inForce,
+      nextItemAt: rate.nextItemAt,
       state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json),
       ...changes,
     });

@@ -1,4 +1,4 @@
-export { type Checkpoint, endedNow, readCheckpoint } from './checkpoint.js';
+export { type Checkpoint, endedNow, readCheckpoint, type SettingsInForce } from './checkpoint.js';
 export { type CheckpointStore, checkpointStoreOf } from './checkpoint.store.js';
 export { CheckpointWriter } from './checkpoint.writer.js';
 export { cursorAfter, versionChange } from './cursor.compatibility.js';
@@ -14,6 +14,7 @@ export {
   pendingRestart,
   readControl,
   recordEvent,
+  type TunedSettings,
   withRequest,
 } from './job.control.js';
 export { Progress, ProgressTracker, type SavedProgress } from './progress.js';

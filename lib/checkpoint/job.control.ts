@@ -7,6 +7,8 @@ export interface JobControl {
   /** The latest request to pause or cancel, until it is withdrawn. */
   readonly request?: NumberedRequest;
   readonly restart?: RestartRequest;
+  /** Settings that replace the processor's. */
+  readonly settings?: TunedSettings;
   /** A worker delays the job until `resume`, or is about to. */
   readonly parked?: boolean;
   /** The last requests of every kind, oldest first. */
@@ -36,13 +38,23 @@ export interface RestartRequest {
   readonly cursor?: Cursor;
 }
 
+/** Settings of a job that may change while it runs (R31). */
+export interface TunedSettings {
+  readonly itemConcurrency?: number;
+  /** `null`: no limit. */
+  readonly itemsPerSecond?: number | null;
+  readonly batchSize?: number;
+}
+
 /** A request, as it is shown to people. */
 export interface ControlEvent extends Asked {
-  readonly type: 'pause' | 'resume' | 'cancel' | 'restart';
+  readonly type: 'pause' | 'resume' | 'cancel' | 'restart' | 'tune';
   /** ISO time. */
   readonly at: string;
   /** Of a restart. */
   readonly cursor?: Cursor;
+  /** Of `tune`. */
+  readonly settings?: TunedSettings;
 }
 
 /** Where control documents are kept, as text. */

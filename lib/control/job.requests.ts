@@ -2,17 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Job, JobState, Queue } from 'bullmq';
 import {
   type Asked,
-  type CheckpointStore,
   type ControlRequest,
+  type ControlStore,
   changeControl,
   type JobControl,
+  readCheckpoint,
   readControl,
   recordEvent,
   restoreCheckpoint,
+  type TunedSettings,
   withRequest,
 } from '../checkpoint/index.js';
 import type { Cursor } from '../cursor.js';
-import { JobNotFoundError, JobStateError } from '../iteration.errors.js';
+import { InvalidOptionsError, JobNotFoundError, JobStateError } from '../iteration.errors.js';
 
 /** A worker that is about to delay a paused job has done so within this time, or has died. */
 const PARK_MS = 10_000;
@@ -31,7 +33,7 @@ interface Found {
 export class JobRequests {
   constructor(
     private readonly queue: Queue,
-    readonly store: CheckpointStore,
+    private readonly store: ControlStore,
   ) {}
 
   /** @throws JobNotFoundError */
@@ -81,6 +83,18 @@ export class JobRequests {
     );
     if (state === 'completed' || state === 'failed') await job.retry(state);
     else if (parked || restoreCheckpoint(job).checkpoint.run > 0) await this.#unpark(job);
+  }
+
+  async tune(id: string, settings: TunedSettings): Promise<void> {
+    const { job } = await this.#unfinished(id);
+    const isSequential = readCheckpoint(job.progress)?.settings?.isSequential;
+    if (isSequential && (settings.itemConcurrency ?? 1) > 1)
+      throw new InvalidOptionsError(
+        `tune: job "${id}" of queue "${this.queue.name}" handles one item after another (transactions, or a redrive), so its itemConcurrency stays 1`,
+      );
+    await this.#change(id, (control) =>
+      recordEvent(control, { type: 'tune', at: now(), settings }, { settings: { ...control.settings, ...settings } }),
+    );
   }
 
   async #request({ job }: Pick<Found, 'job'>, asked: Omit<ControlRequest, 'at'>): Promise<void> {

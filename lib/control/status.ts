@@ -8,24 +8,29 @@ import {
   type Restored,
   readCheckpoint,
   restoreCheckpoint,
+  type TunedSettings,
 } from '../checkpoint/index.js';
 import type { Cursor } from '../cursor.js';
 import type { Interruption } from '../interruption/index.js';
+import type { ResolvedRunOptions } from '../iteration.options.js';
 
 /**
  * `pausing` and `cancelling`: a run ends after its current item, or at once. A job that is not running is `paused` at once, and
  * `cancelling` until a worker has ended it. `interrupted`: it has run, and waits for its next run.
  */
-export type IterationState =
-  | 'waiting'
-  | 'running'
-  | 'interrupted'
-  | 'pausing'
-  | 'paused'
-  | 'cancelling'
-  | 'cancelled'
-  | 'completed'
-  | 'failed';
+export type IterationState = (typeof ITERATION_STATES)[number];
+
+export const ITERATION_STATES = [
+  'waiting',
+  'running',
+  'interrupted',
+  'pausing',
+  'paused',
+  'cancelling',
+  'cancelled',
+  'completed',
+  'failed',
+] as const;
 
 /** A job's status, as of its last checkpoint. */
 export interface IterationStatus {
@@ -64,6 +69,13 @@ export interface IterationStatus {
   readonly failedReason: string | undefined;
   /** Host and process of the run, while it is running. */
   readonly worker: string | undefined;
+  /** In force now. What is absent is not limited, or not known. */
+  readonly settings: {
+    readonly itemConcurrency: number;
+    readonly itemsPerSecond?: number;
+    /** Of a source of batches, once it was opened. */
+    readonly batchSize?: number;
+  };
   /** Who asked for a pause or a cancellation that holds. */
   readonly request?:
     | {
@@ -77,7 +89,11 @@ export interface IterationStatus {
 }
 
 /** Combines a job's checkpoint and what operators ask of it with its BullMQ state. */
-export function statusOf(job: Job, jobState: JobState | 'unknown', control?: JobControl): IterationStatus {
+export function statusOf(
+  job: Job,
+  jobState: JobState | 'unknown',
+  { control, options }: { readonly control?: JobControl; readonly options?: ResolvedRunOptions | undefined } = {},
+): IterationStatus {
   const { checkpoint, request } = restoredOf(job, jobState, control);
   const { cursor, failures, interruptions, lastInterruption, pace, processed } = checkpoint;
   const { passed, run, runtimeMs, skipped, worker } = checkpoint;
@@ -110,6 +126,7 @@ export function statusOf(job: Job, jobState: JobState | 'unknown', control?: Job
     lastInterruption,
     failedReason: state === 'failed' || state === 'cancelled' ? job.failedReason : undefined,
     worker: jobState === 'active' ? worker : undefined,
+    settings: settingsOf(checkpoint, control?.settings, options),
     request: request && published(request),
   };
 }
@@ -142,6 +159,24 @@ function stateOf(
       if (request) return request.type === 'pause' ? 'paused' : 'cancelling';
       return run === 0 ? 'waiting' : 'interrupted';
   }
+}
+
+/** What the last run had, else what the processor has; and what was tuned since. */
+function settingsOf(
+  { settings: saved }: Checkpoint,
+  tuned: TunedSettings = {},
+  options?: ResolvedRunOptions,
+): IterationStatus['settings'] {
+  const known = saved ?? options;
+  const concurrency = tuned.itemConcurrency ?? known?.itemConcurrency ?? 1;
+  const perSecond = tuned.itemsPerSecond === undefined ? known?.itemsPerSecond : tuned.itemsPerSecond;
+  const hasBatches = saved === undefined || saved.batchSize !== undefined;
+  const batchSize = hasBatches ? (tuned.batchSize ?? saved?.batchSize) : undefined;
+  return {
+    itemConcurrency: saved?.isSequential ? 1 : concurrency,
+    ...(perSecond && perSecond !== Infinity && { itemsPerSecond: perSecond }),
+    ...(batchSize && { batchSize }),
+  };
 }
 
 function published({ type, by, at, reason }: ControlRequest): NonNullable<IterationStatus['request']> {

@@ -5,7 +5,16 @@ import { IterationCancelledError } from '../iteration.errors.js';
 /** Why a run ended, or is about to end, before its job did. */
 export interface Interruption {
   /** `bullmq`: the handler threw one of BullMQ's control errors. */
-  readonly reason: 'shutdown' | 'maxRuntime' | 'retryIn' | 'throttle' | 'pause' | 'cancel' | 'lockLost' | 'bullmq';
+  readonly reason:
+    | 'shutdown'
+    | 'maxRuntime'
+    | 'retryIn'
+    | 'throttle'
+    | 'rate'
+    | 'pause'
+    | 'cancel'
+    | 'lockLost'
+    | 'bullmq';
   /** How long the job asked to wait, in milliseconds. */
   readonly retryInMs?: number;
   /** Who asked for it, and why. */

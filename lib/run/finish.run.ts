@@ -28,12 +28,10 @@ export type RunOutcome =
   /** The lock is lost, or the job's row in the user's database. */
   | { readonly type: 'lost' };
 
-type Ending = Omit<RunEnding, 'at'>;
-
 /** The end of a run (R7): checkpoint, hooks, then one report to BullMQ. */
 export class FinishRun {
   /** How the run's last checkpoint says that it ended. */
-  #ending: Ending | undefined;
+  #ending: Omit<RunEnding, 'at'> | undefined;
 
   constructor(
     private readonly run: Run,
@@ -107,7 +105,7 @@ export class FinishRun {
     const interruption: Interruption = pause ? { reason: 'pause', ...detailOf(pause) } : ended;
     const interruptions = checkpoint.current.interruptions + 1;
     const yields = interruption.reason !== 'shutdown';
-    const ending: Ending = { outcome: 'interrupt', interruption };
+    const ending = { outcome: 'interrupt', interruption } as const;
     await this.#flush(ending, { interruptions, lastInterruption: interruption }, { yields });
     await hooks.callQuietly('interrupt', interruption);
     await this.#callEnd({ outcome: 'interrupt' });
@@ -150,7 +148,7 @@ export class FinishRun {
 
   /** A backoff strategy is the user's: one that fails or never answers keeps no job from its retry. */
   async #decide(error: Error, failures: number): Promise<RetryDecision> {
-    const { interruption, job, log, settings } = this.run;
+    const { interruption, job, log, workerSettings: settings } = this.run;
     const atOnce: RetryDecision = { type: 'retry', delayMs: 0 };
     try {
       return (await interruption.untilAbandoned(decideRetry(error, failures, { job, settings }))) ?? atOnce;
@@ -187,7 +185,7 @@ export class FinishRun {
   }
 
   /** The last checkpoint of the run. The end of the job answers every request. */
-  #flush(ending: Ending, changes: Partial<Checkpoint>, { yields = false } = {}): Promise<void> {
+  #flush(ending: Omit<RunEnding, 'at'>, changes: Partial<Checkpoint>, { yields = false } = {}): Promise<void> {
     const { checkpoint, control } = this.run;
     this.#ending = ending;
     const answered = changes.ended ? { handled: control.handled } : {};

@@ -12,7 +12,7 @@ import { redriveOf } from '../dead-letters/index.js';
 import { readerOf, toError } from '../enumerators/contract/index.js';
 import { Failed, ItemFailure, ItemSkips } from '../failures/index.js';
 import { type CrashLoopError, SourceChangedError } from '../iteration.errors.js';
-import { type OpenRun, type Run, type RunInputs, RunTimer, SourcePages } from '../runtime/index.js';
+import { type LoopOutcome, type OpenRun, type Run, type RunInputs, RunTimer, SourcePages } from '../runtime/index.js';
 import { buildSource } from './build.source.js';
 import { ConcurrentLoop } from './concurrent.loop.js';
 import { createRun } from './create.run.js';
@@ -109,7 +109,7 @@ class Iteration {
   }
 
   async #iterateSource(verdict?: CrashLoopError): Promise<RunOutcome> {
-    const { checkpoint, executor, interruption, lock, log, progress, times } = this.run;
+    const { checkpoint, executor, interruption, lock, log, progress, settings, times } = this.run;
     const { letter } = checkpoint.current;
     const skips = new ItemSkips(this.run);
     if (letter && !(await skips.write(letter))) return { type: 'lost' };
@@ -118,12 +118,14 @@ class Iteration {
     lock.assertHeld();
     const { isBegun } = this;
     if (interruption.pending) return { type: 'interrupted', interruption: interruption.pending, isBegun };
+    const reader = readerOf(enumerator, { finished: progress.itemsSeen, batchSize: () => settings.batchSize });
+    settings.ownBatchSize = reader.batchSize;
     const size = new SourceSize(enumerator, this.run);
     if (!isBegun) await this.#begin(size);
     if (this.#isMoved) await executor.persist({});
 
     const timer = new RunTimer(this.run, { isolate: this.isolate, size });
-    const pages = new SourcePages(readerOf(enumerator, progress.itemsSeen), {
+    const pages = new SourcePages(reader, {
       interruption,
       times,
       whileAwaiting: () => timer.lookWhileAwaiting(),
@@ -135,9 +137,7 @@ class Iteration {
     const condemned = verdict && new Failed(verdict, verdict.crashes);
     times.beginLoop();
     try {
-      const outcome = await (this.#itemConcurrency > 1
-        ? new ConcurrentLoop(run, failure, condemned).outcome()
-        : loopSequentially(run, failure, condemned));
+      const outcome = await loop(run, failure, condemned);
       if (outcome.type === 'complete') await size.checkComplete();
       return outcome.type === 'interrupted' ? { ...outcome, isBegun: true } : outcome;
     } finally {
@@ -145,11 +145,6 @@ class Iteration {
       timer.end();
       await pages.close();
     }
-  }
-
-  /** A dead letter's item may exist only until the next one is looked for. */
-  get #itemConcurrency(): number {
-    return redriveOf(this.run.job) ? 1 : this.run.definition.options.itemConcurrency;
   }
 
   /** R11: `start` is recorded when it has returned, so a run that dies before leaves it to the next one. */
@@ -176,4 +171,11 @@ class Iteration {
     const { resume, start } = definition.hooks;
     return start.length > 0 || resume.length > 0 || checkpoint.current.stalls === undefined;
   }
+}
+
+/** @param condemned The first item has killed too many processes: it is skipped without being handled. */
+async function loop(run: OpenRun, failure: ItemFailure, condemned?: Failed): Promise<LoopOutcome> {
+  if (run.settings.itemConcurrency > 1) return new ConcurrentLoop(run, failure, condemned).outcome();
+  const outcome = await loopSequentially(run, failure, condemned);
+  return outcome.type === 'retuned' ? new ConcurrentLoop(run, failure).outcome() : outcome;
 }

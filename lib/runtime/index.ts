@@ -1,5 +1,6 @@
 export { checkFirstCursor } from './first.cursor.js';
 export { DirectExecutor, type ItemExecutor } from './item.executor.js';
+export { ItemRate } from './item.rate.js';
 export { logLostRun } from './lost.run.js';
 export {
   type ControlError,
@@ -15,5 +16,6 @@ export { RunHooks } from './run.hooks.js';
 export type { RunInputs } from './run.inputs.js';
 export type { OpenRun, Run } from './run.js';
 export { RunLog } from './run.log.js';
+export { RunSettings } from './run.settings.js';
 export { RunTimer } from './run.timer.js';
 export { interruptedBy, isEnd, type LoopOutcome, SourcePages } from './source.pages.js';

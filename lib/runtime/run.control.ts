@@ -5,6 +5,7 @@ import {
   type NumberedRequest,
   type Restored,
   readControl,
+  type TunedSettings,
 } from '../checkpoint/index.js';
 import { type InterruptionRequest, type Lock, retryWhileHeld } from '../interruption/index.js';
 
@@ -29,6 +30,10 @@ export class RunControl {
   /** The number of the last request that this run knows of. */
   get handled(): number {
     return Math.max(this.#handled, this.#control.request?.number ?? 0);
+  }
+
+  get tuned(): TunedSettings {
+    return this.#control.settings ?? {};
   }
 
   /** Before the run: nothing may be handled before it is known what was asked. @throws LockLostError */

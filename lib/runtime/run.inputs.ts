@@ -25,5 +25,5 @@ export interface RunInputs {
   /** Prefix of the queue's keys in its backend. */
   readonly prefix: string;
   /** `settings` of BullMQ's worker: the backoff strategy. */
-  readonly settings: WorkerOptions['settings'];
+  readonly workerSettings: WorkerOptions['settings'];
 }

@@ -1,8 +1,10 @@
 import type { CheckpointWriter, ProgressTracker, RunTimes } from '../checkpoint/index.js';
 import type { ItemExecutor } from './item.executor.js';
+import type { ItemRate } from './item.rate.js';
 import type { RunContext } from './run.context.js';
 import type { RunHooks } from './run.hooks.js';
 import type { RunInputs } from './run.inputs.js';
+import type { RunSettings } from './run.settings.js';
 import type { RunTimer } from './run.timer.js';
 import type { SourcePages } from './source.pages.js';
 
@@ -10,6 +12,8 @@ import type { SourcePages } from './source.pages.js';
 export interface Run extends RunInputs {
   readonly progress: ProgressTracker;
   readonly times: RunTimes;
+  readonly settings: RunSettings;
+  readonly rate: ItemRate;
   readonly context: RunContext;
   readonly checkpoint: CheckpointWriter;
   readonly hooks: RunHooks;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunTimes } from '../checkpoint/index.js';
-import { isThrottled, type Next, type Page, type RunReader } from '../enumerators/contract/index.js';
+import { isThrottled, type Next, type Page, pageSlice, type RunReader } from '../enumerators/contract/index.js';
 import type { Interruption, InterruptionRequest } from '../interruption/index.js';
 import { isPromise } from '../is.promise.js';
 
@@ -31,6 +31,7 @@ export class SourcePages {
   /** Set while a page is awaited. */
   #awaiting: { readonly giveUp: () => void } | undefined;
   #isClosed = false;
+  #putBack: Page<unknown> | undefined;
   #stop!: () => void;
   readonly #stopped = new Promise<void>((resolve) => {
     this.#stop = resolve;
@@ -49,6 +50,9 @@ export class SourcePages {
   /** A promise only where the source returns one. */
   next(): Page<unknown> | LoopOutcome | Promise<Page<unknown> | LoopOutcome> {
     const { interruption } = this.options;
+    const rest = this.#putBack;
+    this.#putBack = undefined;
+    if (rest) return rest;
     if (interruption.pending && this.reader.destructiveRead) return interruptedBy(interruption);
     const next = this.reader.next();
     return isPromise(next) ? this.options.times.reading(this.#await(next)) : this.#pageOrEnd(next);
@@ -57,6 +61,11 @@ export class SourcePages {
   /** Items already removed from the source must be handled, unless another worker has the job. */
   get canStopHere(): boolean {
     return !this.reader.destructiveRead || this.options.interruption.pending?.reason === 'lockLost';
+  }
+
+  /** The items of a page from `index` on come again. */
+  putBack(page: Page<unknown>, index: number): void {
+    this.#putBack = pageSlice(page, index);
   }
 
   /** The run ends for another reason than an interruption: a page that is slow to come is given up. */

@@ -39,7 +39,6 @@ export class QueueWorker {
   readonly #active = new Set<ActiveRun>();
   readonly #worker: Worker;
   readonly #store: CheckpointStore;
-  readonly #lockDuration: number;
   readonly #stop = new AbortController();
   #deadLetters: DeadLetterQueue | undefined;
 
@@ -71,7 +70,6 @@ export class QueueWorker {
     this.#worker.on('stalled', (id) => void this.#releaseStalled(id));
     for (const owner of [this.#worker, queue.queue]) bullmqOf(owner)?.patch(owner);
     this.#store = checkpointStoreOf(this.#worker);
-    this.#lockDuration = options.lockDuration as number;
     trackLocks(this.#worker, this.#active, parts.clock);
     stopFetching(this.#worker, this.#stop.signal);
   }
@@ -126,7 +124,12 @@ export class QueueWorker {
     const { clock } = this.parts;
     const interruption = new InterruptionRequest();
     const acquiredAt = job.processedOn ?? clock.now();
-    const lock = new Lock(token, { acquiredAt, durationMs: this.#lockDuration, interruption, clock });
+    const lock = new Lock(token, {
+      acquiredAt,
+      durationMs: this.#worker.opts.lockDuration as number,
+      interruption,
+      clock,
+    });
     const control = new RunControl({ job, store: this.#store, interruption, lock });
     const run: ActiveRun = { job, lock, interruption, control, isReporting: false };
     this.#active.add(run);
@@ -144,7 +147,8 @@ export class QueueWorker {
     }
   }
 
-  async #run({ control, job, lock, interruption }: ActiveRun, log: RunLog): Promise<RunReport> {
+  async #run(run: ActiveRun, log: RunLog): Promise<RunReport> {
+    const { job, lock } = run;
     const { clock, quarantine, unknownJobMs } = this.parts;
     if (lock.endIfExpired()) return { type: 'lost' }; // the process was frozen while it took the job
     const { definitions } = this.processors;
@@ -153,23 +157,11 @@ export class QueueWorker {
       definitions.find(({ jobName }) => jobName === undefined);
     const store = this.#store;
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
-    const settings = this.#worker.opts.settings;
+    const workerSettings = this.#worker.opts.settings;
     const deadLetters = () => this.#openDeadLetters();
     const prefix = this.processors.queue.prefix ?? 'bull';
-    return runJob({
-      definition,
-      job,
-      lock,
-      interruption,
-      store,
-      clock,
-      control,
-      log,
-      quarantine,
-      settings,
-      deadLetters,
-      prefix,
-    });
+    const shared = { clock, deadLetters, log, prefix, quarantine, store, workerSettings };
+    return runJob({ ...run, ...shared, definition });
   }
 
   /** BullMQ then also keeps a trigger that comes while a stalled job waits for its next run. */

@@ -9,6 +9,7 @@ import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
 import { ConcurrentLoop } from '../../lib/run/concurrent.loop.js';
+import { ItemRate } from '../../lib/runtime/item.rate.js';
 import type { RunContext } from '../../lib/runtime/run.context.js';
 import type { OpenRun } from '../../lib/runtime/run.js';
 import { RunTimer } from '../../lib/runtime/run.timer.js';
@@ -234,7 +235,21 @@ it('R19: crash isolation marks no item as being handled while the source yields 
   };
   const checkpoint = { current: {}, flush, flushBegun: async () => {} };
   const times = new RunTimes(Date, {});
-  const parts = { clock: Date, checkpoint, context, definition, interruption, lock, log: { warn }, progress, times };
+  const settings = definition.options;
+  const rate = new ItemRate({ clock: Date, interruption, settings }, undefined);
+  const parts = {
+    clock: Date,
+    checkpoint,
+    context,
+    definition,
+    interruption,
+    lock,
+    log: { warn },
+    progress,
+    rate,
+    settings,
+    times,
+  };
   const run = parts as unknown as OpenRun;
   const timer = new RunTimer(run, { isolate: true });
   const pages = new SourcePages(readerOf(items()), { interruption, times, whileAwaiting: () => {}, warn });

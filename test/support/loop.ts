@@ -6,10 +6,11 @@ import type { Page, RunReader } from '../../lib/enumerators/contract/index.js';
 import type { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
-import { loopSequentially } from '../../lib/run/sequential.loop.js';
+import { loopSequentially, type SequentialOutcome } from '../../lib/run/sequential.loop.js';
+import { ItemRate } from '../../lib/runtime/item.rate.js';
 import type { OpenRun } from '../../lib/runtime/run.js';
 import { RunTimer } from '../../lib/runtime/run.timer.js';
-import { type LoopOutcome, SourcePages } from '../../lib/runtime/source.pages.js';
+import { SourcePages } from '../../lib/runtime/source.pages.js';
 
 interface LoopOptions {
   readonly reader: RunReader<unknown>;
@@ -24,7 +25,7 @@ interface LoopOptions {
 }
 
 /** The loop of a run alone: without a queue, an expiring lock, or retries of failures. */
-export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
+export function itemLoop(parts: LoopOptions): { run(): Promise<SequentialOutcome> } {
   const { clock = { now: () => Date.now() }, handle, interruption, progress, reader } = parts;
   const executor = {
     last: -1,
@@ -53,6 +54,8 @@ export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
     lock,
     log: { warn },
     progress,
+    rate: new ItemRate({ clock, interruption, settings: definition.options }, undefined),
+    settings: definition.options,
     times,
     checkpoint: { current: {}, flush: parts.save ?? (async () => {}), flushBegun: async () => {} },
   } as unknown as OpenRun;
