@@ -58,17 +58,19 @@ export class CrashLoopError extends IterationError {
 }
 
 /**
- * A job was about to skip more items than `itemFailure.limit` allows ([R24](docs/guarantees.md#r24)). The last item's error is
- * the `cause`.
+ * A job was about to skip more items than `itemFailure` allows ([R24](docs/guarantees.md#r24)). The last item's error is the
+ * `cause`.
  */
 export class SkipLimitError extends IterationError {
   constructor(
+    /** The limit that is reached: a number of items, or of percent. */
     readonly limit: number,
-    options?: ErrorOptions,
+    { reached, ...options }: ErrorOptions & { readonly reached?: string } = {},
   ) {
+    const items = `${limit} ${limit === 1 ? 'item' : 'items'}, as many as itemFailure.limit allows`;
     super(
-      `The job has skipped ${limit} ${limit === 1 ? 'item' : 'items'}, as many as itemFailure.limit allows, and one more failed: ` +
-        `${options?.cause instanceof Error ? options.cause.message : describe(options?.cause)}`,
+      `The job has skipped ${reached ?? items}, and one more failed: ` +
+        `${options.cause instanceof Error ? options.cause.message : describe(options.cause)}`,
       options,
     );
   }

@@ -27,8 +27,15 @@ export interface ItemFailureOptions {
   then?: 'fail' | 'skip';
   /** Which errors may be skipped; others fail the job. Default: all. */
   when?: (error: unknown) => boolean;
-  /** Most skipped items in a job's life; with one more the job fails. Default 1000. */
-  limit?: number;
+  /**
+   * Most skipped items in a job's life, or most percent of the items seen, looked at after `after` (1000) items. Default 1000
+   * items ([R37](docs/guarantees.md#r37)).
+   */
+  limit?: number | { percent: number; after?: number };
+  /** Most skipped items in a row. Default: no limit. */
+  consecutive?: number;
+  /** With one skip more, `'fail'`: the job fails; `'pause'`: it is paused, and `resume` grants the limits anew. Default `'fail'`. */
+  onLimit?: 'fail' | 'pause';
 }
 
 /** What happens to an item that crashes its process ([R19](docs/guarantees.md#r19)). */
@@ -125,7 +132,15 @@ const WORKER_DEFAULTS = {
   runRetryDelay: 1_000,
 } as const;
 
-const ITEM_FAILURE_DEFAULTS = { attempts: 1, backoffMs: 100, then: 'fail', when: () => true, limit: 1_000 } as const;
+const ITEM_FAILURE_DEFAULTS = {
+  attempts: 1,
+  backoffMs: 100,
+  then: 'fail',
+  when: () => true,
+  limit: 1_000,
+  consecutive: Infinity,
+  onLimit: 'fail',
+} as const;
 const CRASH_DEFAULTS = { limit: 3, then: 'fail' } as const;
 
 /** How often the lock is renewed within its duration. A worker may then be slow for most of it. */

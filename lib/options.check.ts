@@ -14,6 +14,7 @@ import {
   type Rule,
   type Rules,
   rate,
+  required,
   timer,
 } from './rules.js';
 
@@ -92,6 +93,17 @@ const worker: Rule = (value, where) => {
   return true;
 };
 
+/** A number of items, or a percentage of them. */
+const skipLimit: Rule = (value, where) => {
+  if (typeof value !== 'object')
+    return countOrNone(value, where) === true || `${countOrNone(undefined, where)}, or { percent, after? }`;
+  check(where, value, { percent: required(percent), after: countOrNone });
+  return true;
+};
+
+const percent: Rule = (value) =>
+  (typeof value === 'number' && value >= 0 && value <= 100) || 'a number of percent, 0 to 100';
+
 const RUN_RULES: Rules = {
   maxRuntimeMs: milliseconds,
   resumeDelayMs: milliseconds,
@@ -101,7 +113,9 @@ const RUN_RULES: Rules = {
     backoffMs: (value, where) => typeof value === 'function' || timer(value, where) === true || BACKOFF,
     then: failOrSkip,
     when: (value) => typeof value === 'function' || 'a function of the error',
-    limit: countOrNone,
+    limit: skipLimit,
+    consecutive: count,
+    onLimit: oneOf('fail', 'pause'),
   }),
   crashes: object({ limit: count, then: failOrSkip }),
   itemConcurrency: count,

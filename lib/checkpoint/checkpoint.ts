@@ -46,6 +46,8 @@ export interface Checkpoint {
   readonly stalls?: number;
   /** Runs that died in the item after the cursor while items were isolated (R19). */
   readonly crashes?: readonly number[];
+  /** How many items were skipped in a row, and `passed` after the last one. */
+  readonly skippedInARow?: readonly [count: number, passed: number];
   /** A skipped item whose dead letter may not have been written yet. */
   readonly letter?: DeadLetterRecord;
   readonly interruptions: number;

@@ -2,16 +2,17 @@ export { type Checkpoint, endedNow, readCheckpoint, type SettingsInForce } from 
 export { type CheckpointStore, checkpointStoreOf } from './checkpoint.store.js';
 export { CheckpointWriter } from './checkpoint.writer.js';
 export { cursorAfter, versionChange } from './cursor.compatibility.js';
-export { initialCursor, startAfter } from './initial.cursor.js';
+export { canaryOf, canaryOptions, initialCursor, startAfter } from './initial.cursor.js';
 export {
   type Asked,
   type ControlEvent,
   type ControlRequest,
   type ControlStore,
   changeControl,
+  type Granted,
   type JobControl,
   type NumberedRequest,
-  pendingRestart,
+  type OwnPause,
   readControl,
   recordEvent,
   type TunedSettings,

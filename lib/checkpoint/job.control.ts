@@ -11,6 +11,10 @@ export interface JobControl {
   readonly settings?: TunedSettings;
   /** A worker delays the job until `resume`, or is about to. */
   readonly parked?: boolean;
+  /** The job has paused itself after its first items (R35). */
+  readonly isCanaryDone?: true;
+  /** What was skipped and seen when the job last paused itself for a limit of skipped items: only what came since counts. */
+  readonly granted?: Granted;
   /** The last requests of every kind, oldest first. */
   readonly history: readonly ControlEvent[];
 }
@@ -37,6 +41,14 @@ export interface RestartRequest {
   /** Absent: where the job began. */
   readonly cursor?: Cursor;
 }
+
+export interface Granted {
+  readonly skipped: number;
+  readonly itemsSeen: number;
+}
+
+/** A pause that the job's own run asks for. */
+export type OwnPause = { readonly reason: string } & Pick<JobControl, 'granted' | 'isCanaryDone'>;
 
 /** Settings of a job that may change while it runs (R31). */
 export interface TunedSettings {

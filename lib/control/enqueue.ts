@@ -1,16 +1,22 @@
 import { Logger, type Type } from '@nestjs/common';
 import type { Job, JobsOptions } from 'bullmq';
-import { startAfter } from '../checkpoint/index.js';
+import { canaryOptions, startAfter } from '../checkpoint/index.js';
 import { type Cursor, checkJson } from '../cursor.js';
 import { processorOptionsOf } from '../decorators/index.js';
 import { describe } from '../describe.js';
 import { type RegisteredQueue, sameQueue } from '../discovery/index.js';
 import { InvalidOptionsError, InvalidProcessorError } from '../iteration.errors.js';
+import { checkOption, count } from '../rules.js';
 import type { WorkerRegistrar } from '../worker/index.js';
 import type { ControlledQueues } from './controlled.queue.js';
 
-/** BullMQ's options of a job, and the `cursor` after which it starts. */
-export type EnqueueOptions = JobsOptions & { cursor?: Cursor };
+/** BullMQ's options of a job, and: */
+export type EnqueueOptions = JobsOptions & {
+  /** The job starts after it. */
+  cursor?: Cursor;
+  /** The job pauses itself after so many items, until `resume` ([R35](docs/guarantees.md#r35)). */
+  canary?: number;
+};
 
 /** Adds jobs of processors to their queues. */
 export class Enqueuer {
@@ -22,7 +28,7 @@ export class Enqueuer {
     private readonly registrar: WorkerRegistrar,
   ) {}
 
-  async add(processor: Type, data: unknown, { cursor, ...options }: EnqueueOptions = {}): Promise<Job> {
+  async add(processor: Type, data: unknown, { canary, cursor, ...options }: EnqueueOptions = {}): Promise<Job> {
     const { queue, jobName } = this.#placeOf(processor);
     if (options.deduplication?.replace) {
       throw new InvalidOptionsError(
@@ -31,8 +37,12 @@ export class Enqueuer {
       );
     }
     if (cursor !== undefined) checkJson(cursor);
-    const start = cursor === undefined || cursor === null ? {} : startAfter(cursor);
-    return (await queue.queue.add(jobName, data ?? {}, { ...options, ...start })) as Job;
+    checkOption(`enqueue(${processor.name})`, ['canary', canary], count);
+    const own = {
+      ...(cursor !== undefined && cursor !== null && startAfter(cursor)),
+      ...(canary !== undefined && canaryOptions(canary)),
+    };
+    return (await queue.queue.add(jobName, data ?? {}, { ...options, ...own })) as Job;
   }
 
   #placeOf(processor: Type): { queue: RegisteredQueue; jobName: string } {

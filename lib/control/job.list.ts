@@ -46,7 +46,8 @@ export async function* listJobs(
   const addedBefore = Date.now() - olderThanMs;
   for (const type of TYPES.filter((each) => !wanted || wanted.has(each))) {
     for (let start = 0; ; start += PAGE) {
-      const jobs = ((await queue.getJobs([type], start, start + PAGE - 1)) as (Job | undefined)[]).filter(isThere);
+      const page = (await queue.getJobs([type], start, start + PAGE - 1)) as (Job | undefined)[];
+      const jobs = page.filter(isThere);
       const controls = await store.controls(jobs.map(({ id }) => id as string));
       for (const [index, job] of jobs.entries()) {
         const isNew = !seen.has(job.id as string);
@@ -55,7 +56,7 @@ export async function* listJobs(
         const status = listed.statusOf(job, type as JobState, readControl(controls[index]));
         if (!states || states.includes(status.state)) yield status;
       }
-      if (jobs.length < PAGE) break;
+      if (page.length < PAGE) break;
     }
   }
 }

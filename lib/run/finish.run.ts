@@ -57,8 +57,8 @@ export class FinishRun {
     if (outcome.type === 'lost' || interruption.pending?.reason === 'lockLost') return this.#lost();
     if (outcome.type === 'cancelled') return this.#cancelled(outcome.asked);
     if (interruption.cancelled) return this.#cancelled(this.#cancelledByBullMQ(interruption.cancelled));
-    const asked = await control.requestNow();
-    if (asked?.type === 'cancel') return this.#cancelled(asked);
+    const asked = (await interruption.untilAbandoned(control.requestNow())) ?? control.ownPause;
+    if (asked && 'type' in asked && asked.type === 'cancel') return this.#cancelled(asked);
     if (outcome.type === 'interrupted') {
       const isUntouched = !outcome.isBegun && outcome.interruption.reason === 'shutdown';
       return isUntouched ? { type: 'wait' } : this.#interrupted(outcome.interruption, asked);
@@ -110,7 +110,7 @@ export class FinishRun {
     await hooks.callQuietly('interrupt', interruption);
     await this.#callEnd({ outcome: 'interrupt' });
     log.interrupted(interruption, checkpoint.current, progress.finished);
-    if (pause) return { type: 'park' };
+    if (pause) return { type: 'park', own: this.run.control.ownPause };
     if (!yields) return { type: 'wait' };
     return { type: 'delay', delayMs: interruption.retryInMs ?? definition.options.resumeDelayMs };
   }

@@ -1,5 +1,5 @@
 import { DelayedError, ErrorCode, WaitingError } from 'bullmq';
-import { type CheckpointStore, readCheckpoint, releaseDeduplication } from '../checkpoint/index.js';
+import { type CheckpointStore, type OwnPause, readCheckpoint, releaseDeduplication } from '../checkpoint/index.js';
 import { isOutage, LockLostError, retryWhileHeld } from '../interruption/index.js';
 import {
   type ControlError,
@@ -18,8 +18,8 @@ export type RunReport =
   | { readonly type: 'wait' }
   /** After the other jobs of its priority, in `delayMs`. */
   | { readonly type: 'delay'; readonly delayMs: number }
-  /** An operator's pause: until `resume`. */
-  | { readonly type: 'park' }
+  /** Until `resume`. `own`: the run itself asks for it. */
+  | { readonly type: 'park'; readonly own?: OwnPause | undefined }
   | { readonly type: 'failed'; readonly error: Error; readonly failures: number; readonly decision: RetryDecision }
   | {
       readonly type: 'control';
@@ -134,7 +134,7 @@ async function move(run: ReportingRun, report: RunReport): Promise<void> {
     case 'delay':
       return delayJob(run, report.delayMs);
     case 'park':
-      return delayJob(run, (await park(run)) ? MAX_DELAY_MS : 0);
+      return delayJob(run, (await park(run, report.own)) ? MAX_DELAY_MS : 0);
     case 'control':
       return moveForControl(run, report);
   }

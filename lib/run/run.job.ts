@@ -11,9 +11,11 @@ import { crashVerdict } from '../crashes/index.js';
 import { redriveOf } from '../dead-letters/index.js';
 import { readerOf, toError } from '../enumerators/contract/index.js';
 import { Failed, ItemFailure, ItemSkips } from '../failures/index.js';
+import { LockLostError } from '../interruption/index.js';
 import { type CrashLoopError, SourceChangedError } from '../iteration.errors.js';
 import { type LoopOutcome, type OpenRun, type Run, type RunInputs, RunTimer, SourcePages } from '../runtime/index.js';
 import { buildSource } from './build.source.js';
+import { canaryLeft } from './canary.js';
 import { ConcurrentLoop } from './concurrent.loop.js';
 import { createRun } from './create.run.js';
 import { DeferredMoves } from './deferred.moves.js';
@@ -28,7 +30,8 @@ export async function runJob(inputs: RunInputs): Promise<RunReport> {
   const { control, interruption, job, log } = inputs;
   if (interruption.pending) return { type: 'wait' }; // R4: untouched
   if (await mustWait(inputs)) return { type: 'delay', delayMs: LOOK_AGAIN_MS };
-  const asked = await control.read();
+  const asked = await interruption.untilAbandoned(control.read().catch(lostLock));
+  if (!asked) return { type: 'lost' };
   const restored = restoreCheckpoint(job, asked);
   if (restored.request?.type === 'pause') return { type: 'park' };
   if (asked.parked) await unpark(inputs);
@@ -39,6 +42,11 @@ export async function runJob(inputs: RunInputs): Promise<RunReport> {
   } finally {
     moves.release();
   }
+}
+
+/** Nothing has begun: the next run finds the job as it is. */
+function lostLock(error: unknown): undefined {
+  if (!(error instanceof LockLostError)) throw error;
 }
 
 async function outcomeOf(run: Run, { careful, foreign, request }: Restored): Promise<RunOutcome> {
@@ -79,7 +87,6 @@ class Iteration {
         return this.#iterateSource();
       });
     } catch (thrown) {
-      // What the handler, the builder, a hook or a named function of a source threw is an Error by now.
       return { type: 'failed', error: toError(thrown, `The enumerator of ${definition.builderName}`) };
     }
   }
@@ -128,6 +135,7 @@ class Iteration {
     const pages = new SourcePages(reader, {
       interruption,
       times,
+      canary: canaryLeft(this.run),
       whileAwaiting: () => timer.lookWhileAwaiting(),
       warn: (message) => log.warn(message),
     });

@@ -5,7 +5,7 @@ import type { InterruptionRequest } from '../interruption/index.js';
 const LONGEST_WAIT_MS = 5_000;
 /** Settings may change while the run waits. */
 const LOOK_MS = 500;
-/** Items that are late by less than this follow at once: timers are not exact. */
+/** Items that are late by less than this follow at once, where several are due in that time: timers are not exact. */
 const CATCH_UP_MS = 100;
 
 interface RatedRun {
@@ -48,7 +48,7 @@ export class ItemRate {
     if (!isLimited) return true;
     const now = this.run.clock.now();
     if (this.#waitMs > 0) return false;
-    this.nextItemAt = Math.max(nextItemAt, now - CATCH_UP_MS) + intervalMs;
+    this.nextItemAt = Math.max(nextItemAt, now - (intervalMs < CATCH_UP_MS ? CATCH_UP_MS : 0)) + intervalMs;
     return true;
   }
 

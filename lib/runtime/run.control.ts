@@ -1,8 +1,10 @@
 import {
   type Asked,
   type ControlStore,
+  type Granted,
   type JobControl,
   type NumberedRequest,
+  type OwnPause,
   type Restored,
   readControl,
   type TunedSettings,
@@ -24,6 +26,8 @@ export class RunControl {
   #handled = 0;
   #restarted = 0;
   #hasBegun = false;
+  /** A pause that the run itself asks for. */
+  ownPause: OwnPause | undefined;
 
   constructor(private readonly run: ControlledRun) {}
 
@@ -34,6 +38,20 @@ export class RunControl {
 
   get tuned(): TunedSettings {
     return this.#control.settings ?? {};
+  }
+
+  get granted(): Granted {
+    return this.#control.granted ?? { skipped: 0, itemsSeen: 0 };
+  }
+
+  get isCanaryDone(): boolean {
+    return this.#control.isCanaryDone === true;
+  }
+
+  /** The run ends here, and its job waits until `resume`. */
+  pauseItself(pause: OwnPause): void {
+    this.ownPause = pause;
+    this.run.interruption.request({ reason: 'pause', detail: pause.reason });
   }
 
   /** Before the run: nothing may be handled before it is known what was asked. @throws LockLostError */

@@ -14,6 +14,8 @@ export type LoopOutcome =
 export interface SourcePagesOptions {
   readonly interruption: InterruptionRequest;
   readonly times: Pick<RunTimes, 'reading'>;
+  /** The run pauses its job after so many items (R35). */
+  readonly canary?: { readonly items: number; readonly pause: () => void } | undefined;
   /** Called every 250 ms while a page is awaited. */
   readonly whileAwaiting: () => void;
   readonly warn: (message: string) => void;
@@ -32,6 +34,8 @@ export class SourcePages {
   #awaiting: { readonly giveUp: () => void } | undefined;
   #isClosed = false;
   #putBack: Page<unknown> | undefined;
+  /** Items until the canary pauses the job. */
+  #untilPause: number;
   #stop!: () => void;
   readonly #stopped = new Promise<void>((resolve) => {
     this.#stop = resolve;
@@ -41,6 +45,7 @@ export class SourcePages {
     private readonly reader: RunReader<unknown>,
     private readonly options: SourcePagesOptions,
   ) {
+    this.#untilPause = options.canary?.items ?? Infinity;
     this.#looks = setInterval(() => {
       if (this.#awaiting) options.whileAwaiting();
     }, AWAITING_LOOK_MS).unref();
@@ -52,7 +57,8 @@ export class SourcePages {
     const { interruption } = this.options;
     const rest = this.#putBack;
     this.#putBack = undefined;
-    if (rest) return rest;
+    if (rest) return this.#cut(rest);
+    if (this.#untilPause === 0 && this.reader.destructiveRead) this.options.canary?.pause();
     if (interruption.pending && this.reader.destructiveRead) return interruptedBy(interruption);
     const next = this.reader.next();
     return isPromise(next) ? this.options.times.reading(this.#await(next)) : this.#pageOrEnd(next);
@@ -66,6 +72,7 @@ export class SourcePages {
   /** The items of a page from `index` on come again. */
   putBack(page: Page<unknown>, index: number): void {
     this.#putBack = pageSlice(page, index);
+    this.#untilPause += this.#putBack.items.length;
   }
 
   /** The run ends for another reason than an interruption: a page that is slow to come is given up. */
@@ -102,9 +109,27 @@ export class SourcePages {
 
   #pageOrEnd(next: Next<unknown>): Page<unknown> | LoopOutcome {
     if (!next) return { type: 'complete' };
-    if (!isThrottled(next)) return next;
+    if (!isThrottled(next)) return this.#cut(next);
     this.options.interruption.request({ reason: 'throttle', retryInMs: next.retryInMs });
     return interruptedBy(this.options.interruption);
+  }
+
+  /** Up to the canary's pause. Only a source that has more items is paused: another one is complete. */
+  #cut(page: Page<unknown>): Page<unknown> | LoopOutcome {
+    const count = page.items.length;
+    if (this.#untilPause >= count) {
+      this.#untilPause -= count;
+      return page;
+    }
+    if (this.#untilPause === 0) {
+      this.options.canary?.pause();
+      return interruptedBy(this.options.interruption);
+    }
+    const items = this.#untilPause;
+    this.#untilPause = 0;
+    if (this.reader.destructiveRead) return page; // what was taken must be handled
+    this.#putBack = pageSlice(page, items);
+    return pageSlice(page, 0, items);
   }
 
   /** A source that has nothing to give for now must not keep a run from ending. */

@@ -70,7 +70,7 @@ describeQueues('tune', BACKENDS, (queues) => {
     const next: Gate[] = [new Gate(), new Gate(), new Gate(), new Gate()];
     const { type } = storyProcessor({
       build: ({ cursor }, build) =>
-        build.csv.batches(Buffer.from(Array.from({ length: 100 }, (_, row) => `${row}\n`).join('')), {
+        build.csv.batches(Buffer.from(`n\n${'1\n'.repeat(100)}`), {
           cursor,
           batchSize: 20,
         }),
@@ -137,7 +137,7 @@ describeQueues('itemsPerSecond', BACKENDS, (queues) => {
     await app.settled(job);
     expect(story.filter((event) => event === 'end interrupt')).toHaveLength(2);
     const gaps = begun.slice(1).map((at, index) => at - (begun[index] as number));
-    for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(890);
+    for (const gap of gaps) expect(gap).toBeGreaterThan(700); // without a limit, some milliseconds
   });
 
   it('R34: a wait of more than five seconds puts the job back with its cursor', async () => {
