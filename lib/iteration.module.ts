@@ -61,6 +61,7 @@ export class IterationModule extends ConfigurableModuleClass implements OnModule
   constructor(
     private readonly modules: ModulesContainer,
     private readonly registrar: WorkerRegistrar,
+    private readonly queues: QueueFinder,
   ) {
     super();
   }
@@ -85,8 +86,10 @@ export class IterationModule extends ConfigurableModuleClass implements OnModule
       );
     }
     const [running] = (configured.length > 0 ? configured : all).map(({ instance }) => instance as unknown);
-    if (running === this) this.registrar.register();
-    else if (running instanceof IterationModule) this.registrar.leaveTo(running.registrar);
+    if (running === this) {
+      this.queues.patchAll();
+      this.registrar.register();
+    } else if (running instanceof IterationModule) this.registrar.leaveTo(running.registrar);
   }
 }
 

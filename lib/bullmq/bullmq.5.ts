@@ -6,6 +6,8 @@ const RETRY_MS = 500;
 
 interface Connection {
   disconnect(wait?: boolean): Promise<void>;
+  on(event: 'error', listener: () => void): unknown;
+  removeAllListeners(event?: string): Connection;
 }
 
 /** Members of BullMQ 5's queues and workers that are protected or private. */
@@ -23,11 +25,17 @@ export const BULLMQ_5: BullMQ = {
   backendOf: (owner) => owner,
 
   /**
-   * Makes a closing worker pause between retries. BullMQ 5 repeats a command that the closed connection rejects without a
+   * Keeps a queue or worker that is closed while it connects from ending the process: BullMQ 5 emits an error when nobody
+   * listens any more.
+   *
+   * And makes a closing worker pause between retries. BullMQ 5 repeats a command that the closed connection rejects without a
    * pause and without end, so the event loop would get no turn.
    */
   patch(owner) {
     const worker = internalsOf(owner);
+    for (const connection of [worker.connection, worker.blockingConnection]) {
+      if (connection) listenForErrors(connection);
+    }
     if (!worker.retryIfFailed) return;
     const retry = worker.retryIfFailed.bind(worker);
     const pausing = async (command: () => Promise<unknown>) => {
@@ -46,6 +54,15 @@ export const BULLMQ_5: BullMQ = {
     await Promise.all([blockingConnection?.disconnect(), connection.disconnect()]);
   },
 };
+
+function listenForErrors(connection: Connection): void {
+  const remove = connection.removeAllListeners.bind(connection);
+  connection.removeAllListeners = (event) => {
+    remove(event);
+    connection.on('error', () => {});
+    return connection;
+  };
+}
 
 function internalsOf(owner: Owner): Internals {
   return owner as unknown as Internals;

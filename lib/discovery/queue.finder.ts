@@ -53,13 +53,23 @@ export class QueueFinder {
     return this.#all().find((queue) => sameQueue(queue, described(own, own.name))) ?? named;
   }
 
+  /** Applies the patches of BullMQ that a queue needs, also where no worker runs. Called once, before the queues are used. */
+  patchAll(): void {
+    for (const queue of new Set(this.#providers().map(({ instance }) => instance as unknown as Queue))) {
+      bullmqOf(queue)?.patch(queue);
+    }
+  }
+
   #all(): RegisteredQueue[] {
-    const providers = [...this.modules.values()].flatMap((module) => [...module.providers.values()]);
-    const queues = providers.filter(
-      ({ token, instance }) => typeof token === 'string' && token.startsWith(QUEUE_TOKEN) && instance,
-    );
-    return queues.map(({ instance, token }) =>
+    return this.#providers().map(({ instance, token }) =>
       described(instance as unknown as Queue, (token as string).slice(QUEUE_TOKEN.length)),
+    );
+  }
+
+  #providers() {
+    const providers = [...this.modules.values()].flatMap((module) => [...module.providers.values()]);
+    return providers.filter(
+      ({ token, instance }) => typeof token === 'string' && token.startsWith(QUEUE_TOKEN) && instance,
     );
   }
 

@@ -68,7 +68,7 @@ export class QueueWorker {
         this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack);
     });
     this.#worker.on('stalled', (id) => void this.#releaseStalled(id));
-    for (const owner of [this.#worker, queue.queue]) bullmqOf(owner)?.patch(owner);
+    bullmqOf(this.#worker)?.patch(this.#worker);
     this.#store = checkpointStoreOf(this.#worker);
     trackLocks(this.#worker, this.#active, parts.clock);
     stopFetching(this.#worker, this.#stop.signal);

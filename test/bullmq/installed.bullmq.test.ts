@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Client } from 'pg';
@@ -47,6 +48,18 @@ describeQueues('an application', ['redis'], (queues) => {
     } finally {
       Object.defineProperty(Queue.prototype, 'metaValues', version);
     }
+  });
+});
+
+describeQueues('a queue that is closed', ['redis'], (queues) => {
+  it('R15: an error of its connection that comes later does not end the process', async () => {
+    const queue = new Queue('jobs', queues.place as never);
+    queue.on('error', () => {});
+    bullmqOf(queue)?.patch(queue);
+    await queue.waitUntilReady();
+    await queue.close();
+    const { connection } = queue as unknown as { connection?: EventEmitter }; // of BullMQ 5
+    expect(() => connection?.emit('error', new Error('Connection is closed.'))).not.toThrow();
   });
 });
 
