@@ -7,7 +7,7 @@ const RETRY_MS = 500;
 interface Connection {
   disconnect(wait?: boolean): Promise<void>;
   on(event: 'error', listener: () => void): unknown;
-  removeAllListeners(event?: string): Connection;
+  removeAllListeners(...events: string[]): Connection;
 }
 
 /** Members of BullMQ 5's queues and workers that are protected or private. */
@@ -57,8 +57,8 @@ export const BULLMQ_5: BullMQ = {
 
 function listenForErrors(connection: Connection): void {
   const remove = connection.removeAllListeners.bind(connection);
-  connection.removeAllListeners = (event) => {
-    remove(event);
+  connection.removeAllListeners = (...events) => {
+    remove(...events);
     connection.on('error', () => {});
     return connection;
   };
