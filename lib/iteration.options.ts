@@ -98,6 +98,8 @@ export interface ProcessorOptions extends RunOptions {
   transactions?: InjectionToken;
   /** The most items whose writes commit together, within one checkpoint interval. Default 1. */
   itemsPerTransaction?: number;
+  /** Describes an item for people, in its dead letter. Default: its JSON, cut at 1,024 characters. */
+  describe?: (item: never) => string;
 }
 
 /** Every run option, resolved. */

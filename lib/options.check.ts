@@ -1,6 +1,7 @@
 import { InvalidOptionsError } from './iteration.errors.js';
 import type { IterationOptions, IterationWorkerOptions, ProcessorOptions } from './iteration.options.js';
 import {
+  aFunction,
   check,
   checkOption,
   count,
@@ -41,6 +42,7 @@ export function checkProcessorOptions(name: string, options: unknown): asserts o
       ['string', 'symbol', 'function'].includes(typeof value) ||
       'the token of a provider: a class, a string or a symbol',
     itemsPerTransaction: count,
+    describe: aFunction,
   });
   if ((options as ProcessorOptions).queue === undefined) {
     throw new InvalidOptionsError(`@IterativeProcessor of ${name}: it names no queue. Give it one: { queue: '...' }`);

@@ -1,5 +1,5 @@
 import { checkJson } from '../cursor.js';
-import { type DeadLetterRecord, keptError, RedrivenItem } from '../dead-letters/index.js';
+import { type DeadLetterRecord, keptError, RedrivenItem, summaryOf } from '../dead-letters/index.js';
 import type { ItemRange } from '../enumerators/contract/index.js';
 import { isOutage, retryWhileHeld } from '../interruption/index.js';
 import { ItemGoneError, IterationError } from '../iteration.errors.js';
@@ -87,8 +87,9 @@ export class ItemSkips {
   #letter({ item, before, cursor, isRecord }: ItemRange, { error, tries }: SkipReason): DeadLetterRecord {
     const { checkpoint, clock, definition, job, progress } = this.run;
     const kept = { error: keptError(error), at: new Date(clock.now()).toISOString() };
+    const summary = this.#summaryOf(item);
     if (item instanceof RedrivenItem)
-      return { ...item.letter, ...kept, tries: item.letter.tries + tries, redrivenBy: job.id as string };
+      return { ...item.letter, ...kept, summary, tries: item.letter.tries + tries, redrivenBy: job.id as string };
     const { life, version } = checkpoint.current;
     const id = job.id as string;
     const number = progress.current.skipped;
@@ -103,9 +104,23 @@ export class ItemSkips {
       version,
       before,
       cursor,
+      summary,
       tries,
       ...(isRecord && { isRecord }),
     };
+  }
+
+  /** A description that fails keeps no letter from being written. */
+  #summaryOf(item: unknown): string {
+    const { definition, log } = this.run;
+    if (item instanceof RedrivenItem && item.isGone) return item.letter.summary;
+    const found = item instanceof RedrivenItem ? item.item : item;
+    try {
+      return summaryOf(found, definition.describeItem);
+    } catch (error) {
+      log.warn(`its option "describe" failed (${String(error)}); its dead letter has the item's JSON`);
+      return summaryOf(found);
+    }
   }
 }
 
