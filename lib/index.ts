@@ -1,5 +1,6 @@
 export {
   type AskedOptions,
+  type BulkResult,
   type ControlEvent,
   type EnqueueOptions,
   type IterationRun,

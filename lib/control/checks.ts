@@ -1,7 +1,7 @@
 import type { TunedSettings } from '../checkpoint/index.js';
 import { type Cursor, checkJson } from '../cursor.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
-import { check, count, milliseconds, nonEmptyString, type Rule, rate } from '../rules.js';
+import { check, checkOption, count, milliseconds, nonEmptyString, oneOf, type Rule, rate, required } from '../rules.js';
 import { ITERATION_STATES } from './status.js';
 
 /** Who asks for something, and why, for people. */
@@ -33,8 +33,15 @@ export function checkRestart(options: { cursor?: Cursor }): void {
 }
 
 /** @throws InvalidOptionsError */
-export function checkFilter(filter: object): void {
-  check('list', filter, { states, name: nonEmptyString, olderThanMs: milliseconds });
+export function checkFilter(filter: object, method = 'list'): void {
+  check(method, filter, { states, name: nonEmptyString, olderThanMs: milliseconds });
+}
+
+/** @throws InvalidOptionsError */
+export function checkBulk(action: string, asked: AskedOptions, filter: object): void {
+  checkOption('bulk', ['action', action], required(oneOf('pause', 'resume', 'cancel', 'restart')));
+  check('bulk', asked, { by: text, reason: text });
+  checkFilter(filter, 'bulk');
 }
 
 /** The settings that are given. @throws InvalidOptionsError also when there are none */

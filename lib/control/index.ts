@@ -1,4 +1,5 @@
 export type { ControlEvent, IterationRun, TunedSettings } from '../checkpoint/index.js';
+export type { BulkResult } from './bulk.js';
 export type { AskedOptions } from './checks.js';
 export type { JobRef } from './controlled.queue.js';
 export type { EnqueueOptions } from './enqueue.js';

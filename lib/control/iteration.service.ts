@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnModuleDestroy, type Type } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, type Type } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import type { Observable } from 'rxjs';
 import {
@@ -13,19 +13,14 @@ import type { DeadLetter } from '../dead-letters/index.js';
 import type { DataOf } from '../decorators/index.js';
 import { QueueFinder } from '../discovery/index.js';
 import { WorkerRegistrar } from '../worker/index.js';
-import { type AskedOptions, checkAsked, checkFilter, checkRestart, checkTuned } from './checks.js';
+import { askOfAll, type BulkResult } from './bulk.js';
+import { type AskedOptions, checkAsked, checkBulk, checkFilter, checkRestart, checkTuned } from './checks.js';
 import { ControlledQueues, type JobRef } from './controlled.queue.js';
 import { listDeadLetters, redrive } from './dead-letters.js';
 import { type EnqueueOptions, Enqueuer } from './enqueue.js';
-import { type JobFilter, listJobs } from './job.list.js';
+import { type JobFilter, listJobs, type Range } from './job.list.js';
 import { QueueWatches } from './job.watch.js';
 import type { IterationStatus } from './status.js';
-
-/** Counted from 0, both included. */
-interface Range {
-  start?: number;
-  end?: number;
-}
 
 /**
  * Adds, shows and controls iterative jobs, from any process that registered their queue (R28). Every method that is given a job
@@ -33,10 +28,9 @@ interface Range {
  */
 @Injectable()
 export class IterationService implements OnModuleDestroy {
-  readonly #logger = new Logger('Iteration');
   readonly #queues: ControlledQueues;
   readonly #enqueuer: Enqueuer;
-  readonly #watches = new QueueWatches((error) => this.#logger.warn(`Watching jobs: ${error.message}`));
+  readonly #watches = new QueueWatches();
 
   constructor(queues: QueueFinder, registrar: WorkerRegistrar) {
     this.#queues = new ControlledQueues(queues, registrar);
@@ -73,8 +67,7 @@ export class IterationService implements OnModuleDestroy {
   }
 
   /**
-   * The statuses of a queue's jobs: running ones first, then those that wait, failed and completed ones, the latest of each
-   * first.
+   * The statuses of a queue's jobs: running ones first, then those that wait, failed and completed ones, the latest first.
    *
    * @param options Which jobs; `start` and `end` count them. Default: the first 100; `end: -1`: all.
    */
@@ -89,10 +82,7 @@ export class IterationService implements OnModuleDestroy {
     return listed;
   }
 
-  /**
-   * The status of a job, now and at each change, from BullMQ's events. It completes when the job has ended or was removed. For
-   * `@Sse()`: `watch(ref).pipe(map((data) => ({ data })))`.
-   */
+  /** The status of a job, now and at each change, from BullMQ's events. It completes when the job has ended or was removed. */
   watch(ref: JobRef): Observable<IterationStatus> {
     return this.#watches.watch(this.#queues.registered(ref), ref.id as string, () => this.status(ref));
   }
@@ -113,8 +103,7 @@ export class IterationService implements OnModuleDestroy {
 
   /**
    * Stops a job until `resume`: a running one before its next item, within two seconds; one that waits handles no further item.
-   * It keeps its id, data, attempts and cursor, holds no worker, and survives restarts. Pausing a paused job changes nothing. A
-   * job that completes first is complete.
+   * It holds no worker, and survives restarts. Pausing a paused job changes nothing. A job that completes first is complete.
    *
    * @param options Who asks, and why: `status` shows both.
    * @throws JobStateError for a job that has ended.
@@ -125,8 +114,7 @@ export class IterationService implements OnModuleDestroy {
   }
 
   /**
-   * Withdraws `pause`, or a `cancel` that has not taken effect: the job continues after its cursor. Does nothing for a job that
-   * is not paused.
+   * Withdraws `pause`, or a `cancel` that has not taken effect: the job continues after its cursor. Else it changes nothing.
    *
    * @throws JobStateError for a job that has ended.
    */
@@ -174,6 +162,23 @@ export class IterationService implements OnModuleDestroy {
   }
 
   /**
+   * Pauses, resumes, cancels or restarts every job of a queue that a filter chooses. A call that was cut off is resumed by
+   * calling it again: what is asked of a job twice changes nothing.
+   */
+  async bulk(
+    queue: string,
+    action: 'pause' | 'resume' | 'cancel' | 'restart',
+    { by, reason, ...filter }: JobFilter & AskedOptions = {},
+  ): Promise<BulkResult> {
+    checkBulk(action, { by, reason }, filter);
+    const controlled = this.#queues.of({ queue, id: '' });
+    const { requests } = controlled;
+    return askOfAll(controlled, filter, (id) =>
+      action === 'restart' ? requests.restart(id, undefined) : requests[action](id, { by, reason }),
+    );
+  }
+
+  /**
    * A job's dead letters, in the order in which its items were skipped. They stay when the job is removed.
    *
    * @param options `start` and `end`; negative ones count from the end. Default: all.
@@ -183,9 +188,8 @@ export class IterationService implements OnModuleDestroy {
   }
 
   /**
-   * Adds a job over exactly the dead letters that a job has now: it looks for each item in the source as it is then, and
-   * handles it; the letter is removed when that has succeeded, and written anew when not. While such a job is there, it is
-   * given back, and none is added.
+   * Adds a job over exactly the dead letters that a job has now: it looks for each item in the source as it is then. A letter is
+   * removed when its item succeeds, and written anew when not. While such a job is there, it is given back, and none is added.
    *
    * @throws JobStateError when there is no dead letter.
    */

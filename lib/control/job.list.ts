@@ -13,6 +13,12 @@ export interface JobFilter {
   olderThanMs?: number;
 }
 
+/** Counted from 0, both included. */
+export interface Range {
+  start?: number;
+  end?: number;
+}
+
 /** In the order of a list: what needs attention comes first. */
 const TYPES = ['active', 'waiting', 'prioritized', 'delayed', 'waiting-children', 'failed', 'completed'] as const;
 

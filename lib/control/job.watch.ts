@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { Logger } from '@nestjs/common';
 import { QueueEvents } from 'bullmq';
 import { Observable } from 'rxjs';
 import type { RegisteredQueue } from '../discovery/index.js';
@@ -17,7 +18,8 @@ type Listener = (event: { jobId: string }) => void;
 export class QueueWatches {
   readonly #open = new Map<string, { readonly events: QueueEvents; watchers: number }>();
 
-  constructor(private readonly onError: (error: Error) => void) {}
+  readonly #logger = new Logger('Iteration');
+  readonly #onError = (error: Error) => this.#logger.warn(`Watching jobs: ${error.message}`);
 
   /**
    * The status of a job: now, and at each change. It completes when the job has ended, or was removed.
@@ -74,7 +76,7 @@ export class QueueWatches {
     if (!open) {
       const events = new QueueEvents(name, { connection, ...(prefix !== undefined && { prefix }) });
       events.setMaxListeners(0);
-      events.on('error', this.onError);
+      events.on('error', this.#onError);
       open = { events, watchers: 0 };
       this.#open.set(key, open);
     }
@@ -87,7 +89,7 @@ export class QueueWatches {
       const joined = this.#open.get(key);
       if (joined?.events !== events || --joined.watchers > 0) return;
       this.#open.delete(key);
-      events.close().catch(this.onError);
+      events.close().catch(this.#onError);
     };
   }
 }

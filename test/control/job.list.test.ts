@@ -61,6 +61,44 @@ describeQueues('list', BACKENDS, (queues) => {
   });
 });
 
+describeQueues('bulk', BACKENDS, (queues) => {
+  it('R28: bulk asks the same of every job of a filter; asked again, it changes nothing', async () => {
+    const { type } = storyProcessor();
+    const web = await queues.start({ iteration: { workers: false } });
+    await web.queue().addBulk(
+      Array.from({ length: 250 }, (_, index) => ({
+        name: index % 2 ? 'story' : 'other',
+        data: { letters: 'a' },
+        opts: index % 5 ? {} : { delay: 3_600_000 },
+      })),
+    );
+    const { iterations } = web;
+    const pause = () => iterations.bulk('jobs', 'pause', { name: 'story', by: 'anna', reason: 'release' });
+    expect(await pause()).toEqual({ done: 125, refused: 0, errors: [] });
+    expect(await pause()).toEqual({ done: 125, refused: 0, errors: [] });
+    const paused = await iterations.list('jobs', { states: ['paused'], end: -1 });
+    expect(new Set(paused.map(({ name }) => name))).toEqual(new Set(['story']));
+    expect(paused).toHaveLength(125);
+    const [first] = paused;
+    expect(await iterations.requests({ queue: 'jobs', id: first?.id as string })).toHaveLength(1);
+
+    const app = await queues.start({ processors: [type] });
+    expect(await iterations.bulk('jobs', 'cancel', { states: ['paused'] })).toMatchObject({ done: 125, refused: 0 });
+    await until(
+      'all are cancelled',
+      async () => (await iterations.list('jobs', { states: ['cancelled'], end: -1 })).length === 125,
+    );
+    expect(await iterations.bulk('jobs', 'resume', { states: ['cancelled'] })).toMatchObject({ done: 0, refused: 125 });
+    expect(await iterations.bulk('jobs', 'restart', { states: ['cancelled'] })).toMatchObject({ done: 125 });
+    await until(
+      'all are completed',
+      async () => (await iterations.list('jobs', { states: ['completed'], end: -1 })).length >= 125,
+    );
+    await expect(iterations.bulk('jobs', 'stop' as never)).rejects.toThrow('option "action" is "stop"');
+    await app.close();
+  });
+});
+
 describeQueues('watch', BACKENDS, (queues) => {
   it('watch shows a job from waiting to its end, requests at once, and completes', async () => {
     const hold = new Hold('b');
