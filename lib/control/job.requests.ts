@@ -78,7 +78,7 @@ export class JobRequests {
       recordEvent(
         control,
         { type: 'restart', at: now(), ...from },
-        { request: undefined, restart: { number: control.changes + 1, ...from } },
+        { request: undefined, granted: undefined, restart: { number: control.changes + 1, ...from } },
       ),
     );
     if (state === 'completed' || state === 'failed') await job.retry(state);

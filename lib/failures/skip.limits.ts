@@ -1,9 +1,11 @@
+import type { Granted } from '../checkpoint/index.js';
 import { type Cursor, isSameJson } from '../cursor.js';
 import type { ItemRange } from '../enumerators/contract/index.js';
 import { SkipLimitError } from '../iteration.errors.js';
 import type { Run } from '../runtime/index.js';
 
 const LOOKED_AT_AFTER = 1_000;
+const NOTHING_GRANTED: Granted = { skipped: 0, itemsSeen: 0 };
 
 /** How many items a job may skip (R24, R37): in all, of the items seen, and in a row. */
 export class SkipLimits {
@@ -38,18 +40,24 @@ export class SkipLimits {
 
   /** Since the job was resumed after a pause for a limit: that grants the limits anew. */
   #sinceGranted(): { readonly skipped: number; readonly seen: number } {
-    const { control, progress, settings } = this.run;
+    const { progress, settings } = this.run;
     const { skipped, itemsSeen } = progress.current;
-    const { skipped: before, itemsSeen: seenBefore } = control.granted;
+    const { skipped: before, itemsSeen: seenBefore } = this.#granted;
     const perItem = settings.inForce.batchSize ?? 1; // records of a batch are skipped one by one
     return { skipped: skipped - before, seen: (itemsSeen - seenBefore) * perItem };
   }
 
+  /** Nothing, once the job has started anew. */
+  get #granted(): Granted {
+    const { control, progress } = this.run;
+    return control.granted.itemsSeen > progress.itemsSeen ? NOTHING_GRANTED : control.granted;
+  }
+
   /** How many items just before this one were skipped. */
   #inARow({ before }: ItemRange): number {
-    const { checkpoint, control, progress } = this.run;
+    const { checkpoint, progress } = this.run;
     const [count, at] = checkpoint.current.skippedInARow ?? [0, 0];
-    if (at <= control.granted.itemsSeen) return 0;
+    if (at <= this.#granted.itemsSeen) return 0;
     const follows = this.#last === undefined ? at === progress.itemsSeen : isSameJson(before, this.#last);
     return follows ? count : 0;
   }

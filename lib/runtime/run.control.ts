@@ -91,10 +91,13 @@ export class RunControl {
     return request && request.number > this.#handled ? request : undefined;
   }
 
+  /** An answer may be older than one that came before it. */
   #take(text: string | undefined): boolean {
-    if (text === this.#text) return false;
+    if (text === undefined || text === this.#text) return false;
+    const control = readControl(text);
+    if (control.changes < this.#control.changes) return false;
     this.#text = text;
-    this.#control = readControl(text);
+    this.#control = control;
     return true;
   }
 
