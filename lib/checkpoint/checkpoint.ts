@@ -42,6 +42,8 @@ export interface Checkpoint {
   readonly run: number;
   /** Set while a run is active, with where it is; removed when a run reports its outcome (R19). */
   readonly running?: Running;
+  /** A run that isolated its items ended before any was finished: the next one does as well (R19). */
+  readonly isolates?: true | undefined;
   /** How often BullMQ had found the job stalled. It has more often when a run died before its first checkpoint (R19). */
   readonly stalls?: number;
   /** Runs that died in the item after the cursor while items were isolated (R19). */

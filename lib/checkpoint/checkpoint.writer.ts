@@ -180,12 +180,12 @@ export class CheckpointWriter {
       failures: progress.hasMoved ? 0 : failures,
       crashes: progress.hasMoved ? undefined : crashes,
       ended: undefined,
+      isolates: undefined,
       stalls: this.run.job.stalledCounter,
-      // A copy: user code may go on changing its own in place.
       ...times.current,
       settings: settings.inForce,
       nextItemAt: rate.nextItemAt,
-      state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json),
+      state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json), // user code may change its own
       ...changes,
     });
     return this.#current;

@@ -43,6 +43,8 @@ export interface RestartRequest {
 }
 
 export interface Granted {
+  /** The life of the job that it holds for. */
+  readonly life: number;
   readonly skipped: number;
   readonly itemsSeen: number;
 }

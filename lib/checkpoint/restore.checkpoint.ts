@@ -91,10 +91,10 @@ function startedAnew(job: Job, { life, handled, restarted }: Checkpoint): Checkp
 }
 
 function restoreUnended(job: Job, saved: Checkpoint): Restored {
-  const { running, ...checkpoint } = saved;
+  const { isolates, running, ...checkpoint } = saved;
   const { crashes, run } = checkpoint;
   const unknown = unknownRuns(job, saved);
-  if (running === undefined && crashes === undefined && unknown === 0) return { checkpoint };
+  if (running === undefined && !isolates && crashes === undefined && unknown === 0) return { checkpoint };
   const careful: Checkpoint = { ...checkpoint, run: run + unknown, running: 'careful' };
   if (running !== 'careful item' || crashes?.includes(run)) return { checkpoint: careful, careful: true };
   return { checkpoint: { ...careful, crashes: [...(crashes ?? []), run] }, careful: true };

@@ -22,8 +22,12 @@ export async function askOfAll(
   filter: JobFilter,
   ask: (id: string) => Promise<void>,
 ): Promise<BulkResult> {
-  const ids: string[] = [];
-  for await (const { id } of listJobs(queue, filter)) ids.push(id); // what is asked moves jobs from list to list
+  // All first, since what is asked moves jobs from list to list; and again, for jobs that a worker took meanwhile.
+  const chosen = new Set<string>();
+  for (let round = 0; round < 2; round++) {
+    for await (const { id } of listJobs(queue, filter)) chosen.add(id);
+  }
+  const ids = [...chosen];
   const errors: { id: string; message: string }[] = [];
   let done = 0;
   let refused = 0;

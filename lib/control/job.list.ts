@@ -62,7 +62,7 @@ export async function* listJobs(
         const status = listed.statusOf(job, type as JobState, readControl(controls[index]));
         if (!states || states.includes(status.state)) yield status;
       }
-      if (page.length < PAGE) break;
+      if (page.length === 0) break; // BullMQ leaves out jobs that were removed while it loaded them
     }
   }
 }

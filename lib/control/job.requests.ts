@@ -55,8 +55,9 @@ export class JobRequests {
 
   async cancel(id: string, asked: Asked): Promise<void> {
     const { job } = await this.#unfinished(id);
-    await this.#request({ job }, { type: 'cancel', ...asked });
-    if ((await this.queue.getJobState(id)) === 'delayed') await this.#promote(job);
+    const { parked } = await this.#request({ job }, { type: 'cancel', ...asked });
+    if (parked) await this.#unpark(job);
+    else if ((await this.queue.getJobState(id)) === 'delayed') await this.#promote(job);
   }
 
   async resume(id: string, { by }: Asked): Promise<void> {
@@ -78,10 +79,11 @@ export class JobRequests {
       recordEvent(
         control,
         { type: 'restart', at: now(), ...from },
-        { request: undefined, granted: undefined, restart: { number: control.changes + 1, ...from } },
+        { request: undefined, restart: { number: control.changes + 1, ...from } },
       ),
     );
-    if (state === 'completed' || state === 'failed') await job.retry(state);
+    const current = await this.queue.getJobState(id); // it may have ended meanwhile
+    if (current === 'completed' || current === 'failed') await job.retry(current);
     else if (parked || restoreCheckpoint(job).checkpoint.run > 0) await this.#unpark(job);
   }
 
@@ -97,9 +99,9 @@ export class JobRequests {
     );
   }
 
-  async #request({ job }: Pick<Found, 'job'>, asked: Omit<ControlRequest, 'at'>): Promise<void> {
+  async #request({ job }: Pick<Found, 'job'>, asked: Omit<ControlRequest, 'at'>): Promise<JobControl> {
     const { processedOn } = job;
-    await this.#change(job.id as string, (control) => {
+    return this.#change(job.id as string, (control) => {
       if (restoreCheckpoint(job, control).request?.type === asked.type) return control;
       return withRequest(control, { ...asked, at: now(), ...(processedOn !== undefined && { processedOn }) });
     });

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { QueueEvents } from 'bullmq';
-import { Observable } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
+import { bullmqOf } from '../bullmq/index.js';
 import type { RegisteredQueue } from '../discovery/index.js';
 import { JobNotFoundError } from '../iteration.errors.js';
 import type { IterationStatus } from './status.js';
@@ -16,6 +17,7 @@ type Listener = (event: { jobId: string }) => void;
 
 /** BullMQ's events of each queue: one connection while anybody watches a job of it. */
 export class QueueWatches {
+  readonly #subscribers = new Set<Subscriber<IterationStatus>>();
   readonly #open = new Map<string, { readonly events: QueueEvents; watchers: number }>();
 
   readonly #logger = new Logger('Iteration');
@@ -28,6 +30,7 @@ export class QueueWatches {
    */
   watch(queue: RegisteredQueue, id: string, read: () => Promise<IterationStatus>): Observable<IterationStatus> {
     return new Observable((subscriber) => {
+      this.#subscribers.add(subscriber);
       let last: IterationStatus | undefined;
       let isLooking = false;
       let looksAgain = false;
@@ -57,13 +60,16 @@ export class QueueWatches {
       const looks = setInterval(() => void look(), LOOK_MS).unref();
       void look();
       return () => {
+        this.#subscribers.delete(subscriber);
         clearInterval(looks);
         leave();
       };
     });
   }
 
+  /** The application ends: so does every response that watches a job. */
   async close(): Promise<void> {
+    for (const subscriber of this.#subscribers) subscriber.complete();
     const open = [...this.#open.values()];
     this.#open.clear();
     await Promise.all(open.map(({ events }) => events.close()));
@@ -75,6 +81,7 @@ export class QueueWatches {
     let open = this.#open.get(key);
     if (!open) {
       const events = new QueueEvents(name, { connection, ...(prefix !== undefined && { prefix }) });
+      bullmqOf(events)?.patch(events);
       events.setMaxListeners(0);
       events.on('error', this.#onError);
       open = { events, watchers: 0 };

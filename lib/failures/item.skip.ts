@@ -54,9 +54,10 @@ export class ItemSkips {
 
   /** R37: the item stays unhandled, and is tried again after `resume`. */
   #pause({ message }: Error): false {
-    const { control, progress } = this.run;
+    const { checkpoint, control, progress } = this.run;
     const { skipped, itemsSeen } = progress.current;
-    control.pauseItself({ reason: message, granted: { skipped, itemsSeen } });
+    const { life } = checkpoint.current;
+    control.pauseItself({ reason: message, granted: { life, skipped, itemsSeen } });
     return false;
   }
 

@@ -5,7 +5,6 @@ import { SkipLimitError } from '../iteration.errors.js';
 import type { Run } from '../runtime/index.js';
 
 const LOOKED_AT_AFTER = 1_000;
-const NOTHING_GRANTED: Granted = { skipped: 0, itemsSeen: 0 };
 
 /** How many items a job may skip (R24, R37): in all, of the items seen, and in a row. */
 export class SkipLimits {
@@ -48,9 +47,9 @@ export class SkipLimits {
   }
 
   /** Nothing, once the job has started anew. */
-  get #granted(): Granted {
-    const { control, progress } = this.run;
-    return control.granted.itemsSeen > progress.itemsSeen ? NOTHING_GRANTED : control.granted;
+  get #granted(): Omit<Granted, 'life'> {
+    const { checkpoint, control } = this.run;
+    return control.granted?.life === checkpoint.current.life ? control.granted : { skipped: 0, itemsSeen: 0 };
   }
 
   /** How many items just before this one were skipped. */

@@ -85,7 +85,7 @@ export class ConcurrentLoop {
         await this.#room();
         if (this.#mayFail && pages.canStopHere) await this.#settle();
         if (timer.itemsUntilLook-- <= 0 && timer.isDue()) await timer.look();
-        if (rate.isLimited) await timer.awaitRate();
+        if (rate.isLimited) await timer.awaitRate(pages);
         if (interruption.pending && pages.canStopHere) return interruptedBy(interruption);
         if (context.stopped && pages.canStopHere) return { type: 'stopped' };
         this.#begin(page, index);

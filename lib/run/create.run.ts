@@ -23,9 +23,8 @@ import {
 
 /** Puts together a run from what the worker gives and what the job's checkpoint says. */
 export function createRun(inputs: RunInputs, restored: Restored): Run {
-  const { control, definition } = inputs;
+  const { definition } = inputs;
   const { checkpoint, isNew } = restored;
-  control.begin(restored);
   const begun = {
     ...checkpoint,
     ...(isNew && { version: definition.version }),

@@ -106,7 +106,8 @@ export class FinishRun {
     const interruptions = checkpoint.current.interruptions + 1;
     const yields = interruption.reason !== 'shutdown';
     const ending = { outcome: 'interrupt', interruption } as const;
-    await this.#flush(ending, { interruptions, lastInterruption: interruption }, { yields });
+    const isolates = checkpoint.current.running?.startsWith('careful') && progress.finished === 0 ? true : undefined;
+    await this.#flush(ending, { interruptions, isolates, lastInterruption: interruption }, { yields });
     await hooks.callQuietly('interrupt', interruption);
     await this.#callEnd({ outcome: 'interrupt' });
     log.interrupted(interruption, checkpoint.current, progress.finished);
@@ -188,8 +189,8 @@ export class FinishRun {
   #flush(ending: Omit<RunEnding, 'at'>, changes: Partial<Checkpoint>, { yields = false } = {}): Promise<void> {
     const { checkpoint, control } = this.run;
     this.#ending = ending;
-    const answered = changes.ended ? { handled: control.handled } : {};
-    return checkpoint.flushFinal({ ...changes, ...answered }, { ending, yields });
+    const handled = changes.ended ? control.handledAtEnd : control.handled || undefined; // its complete hook may fail
+    return checkpoint.flushFinal({ ...changes, handled }, { ending, yields });
   }
 
   #result(): IterationResult {

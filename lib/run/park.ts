@@ -13,6 +13,7 @@ const BY = 'nestjs-iteration';
 
 interface ParkedRun {
   readonly job: Job;
+  readonly control: { isPaused(control: JobControl): boolean };
   readonly store: ControlStore;
   readonly log: { warn(message: string): void };
 }
@@ -20,23 +21,25 @@ interface ParkedRun {
 /**
  * Notes that a paused job is about to be delayed until `resume`, which promotes it then.
  *
+ * @param own The run itself asks for the pause.
  * @returns false when the pause was withdrawn before: nothing is to be waited for.
  */
-export async function park({ job, store }: ParkedRun, own?: OwnPause): Promise<boolean> {
-  const control = await changeControl(store, job.id as string, (known) => {
-    const paused = own && !isPaused(known) ? withOwnPause(known, own, job) : known;
-    return isPaused(paused) && !paused.parked ? { ...paused, parked: true } : paused;
+export async function park({ control: run, job, store }: ParkedRun, own?: OwnPause): Promise<boolean> {
+  const written = await changeControl(store, job.id as string, (known) => {
+    const control = own ? withOwnPause(known, own, { isPaused: run.isPaused(known), job }) : known;
+    return run.isPaused(control) && !control.parked ? { ...control, parked: true } : control;
   });
-  return control !== undefined && isPaused(control);
+  return written !== undefined && run.isPaused(written);
 }
 
-function withOwnPause(control: JobControl, { reason, ...changes }: OwnPause, { processedOn }: Job): JobControl {
+function withOwnPause(
+  control: JobControl,
+  { reason, ...changes }: OwnPause,
+  { isPaused, job: { processedOn } }: { readonly isPaused: boolean; readonly job: Job },
+): JobControl {
+  if (isPaused) return { ...control, ...changes };
   const at = new Date().toISOString();
   return withRequest(control, { type: 'pause', by: BY, reason, at, ...(processedOn && { processedOn }) }, changes);
-}
-
-function isPaused({ request }: JobControl): boolean {
-  return request?.type === 'pause';
 }
 
 /** The job runs again. */
@@ -49,10 +52,10 @@ export async function unpark({ job, log, store }: ParkedRun): Promise<void> {
 }
 
 /** `resume` may have come just before the job was delayed, and found it active. */
-export async function promoteIfResumed({ job, log, store }: ParkedRun): Promise<void> {
+export async function promoteIfResumed({ control, job, log, store }: ParkedRun): Promise<void> {
   try {
     const [text] = await store.controls([job.id as string]);
-    if (!isPaused(readControl(text)) && (await job.isDelayed())) await job.promote();
+    if (!control.isPaused(readControl(text)) && (await job.isDelayed())) await job.promote();
   } catch (error) {
     log.warn(
       `it could not be looked at again after its pause (${String(error)}); if it was resumed meanwhile, resume it again`,

@@ -34,7 +34,7 @@ export type RunReport =
 /** Delays beyond the year 2039 lose precision in BullMQ's score: a job is delayed for a year at most, and then again. */
 const MAX_DELAY_MS = 365 * 24 * 60 * 60 * 1_000;
 
-export interface ReportingRun extends Pick<RunInputs, 'interruption' | 'job' | 'lock'> {
+export interface ReportingRun extends Pick<RunInputs, 'control' | 'interruption' | 'job' | 'lock'> {
   readonly log: Pick<RunInputs['log'], 'lost' | 'warn'>;
   readonly store: Pick<CheckpointStore, 'controls' | 'references' | 'replaceControl'>;
 }

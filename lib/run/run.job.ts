@@ -29,11 +29,12 @@ import { SourceSize } from './source.size.js';
 export async function runJob(inputs: RunInputs): Promise<RunReport> {
   const { control, interruption, job, log } = inputs;
   if (interruption.pending) return { type: 'wait' }; // R4: untouched
-  if (await mustWait(inputs)) return { type: 'delay', delayMs: LOOK_AGAIN_MS };
   const asked = await interruption.untilAbandoned(control.read().catch(lostLock));
   if (!asked) return { type: 'lost' };
   const restored = restoreCheckpoint(job, asked);
+  control.begin(restored);
   if (restored.request?.type === 'pause') return { type: 'park' };
+  if (!restored.request && (await mustWait(inputs))) return { type: 'delay', delayMs: LOOK_AGAIN_MS };
   if (asked.parked) await unpark(inputs);
   const moves = new DeferredMoves(job, (message) => log.warn(message));
   try {

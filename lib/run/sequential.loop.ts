@@ -49,7 +49,7 @@ export async function loopSequentially(
           return { type: 'retuned' };
         }
       }
-      if (rate.isLimited) await timer.awaitRate();
+      if (rate.isLimited) await timer.awaitRate(pages);
       if (interruption.pending && pages.canStopHere) return interruptedBy(interruption);
       const first = index;
       let outcome: ItemOutcome = 'handled';

@@ -52,12 +52,17 @@ export class ItemRate {
     return true;
   }
 
-  /** Waits until an item may begin, or the run must end: for a long wait, the job is put back. */
-  async turn(): Promise<void> {
+  /**
+   * Waits until an item may begin, or the run must end.
+   *
+   * @param canPutBack For a long wait, the job is put back; otherwise the run waits.
+   */
+  async turn(canPutBack: boolean): Promise<void> {
     const { interruption } = this.run;
     while (!interruption.pending && !this.begin()) {
       const waitMs = this.#waitMs;
-      if (waitMs > LONGEST_WAIT_MS) interruption.request({ reason: 'rate', retryInMs: Math.ceil(waitMs) });
+      if (waitMs > LONGEST_WAIT_MS && canPutBack)
+        interruption.request({ reason: 'rate', retryInMs: Math.ceil(waitMs) });
       else await interruption.wait(Math.min(waitMs, LOOK_MS));
     }
   }

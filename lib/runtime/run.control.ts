@@ -31,17 +31,22 @@ export class RunControl {
 
   constructor(private readonly run: ControlledRun) {}
 
-  /** The number of the last request that this run knows of. */
-  get handled(): number {
+  /** The number of the last request that is answered when this run has ended its job. */
+  get handledAtEnd(): number {
     return Math.max(this.#handled, this.#control.request?.number ?? 0);
+  }
+
+  /** The number of the last request that was answered when the run began. */
+  get handled(): number {
+    return this.#handled;
   }
 
   get tuned(): TunedSettings {
     return this.#control.settings ?? {};
   }
 
-  get granted(): Granted {
-    return this.#control.granted ?? { skipped: 0, itemsSeen: 0 };
+  get granted(): Granted | undefined {
+    return this.#control.granted;
   }
 
   get isCanaryDone(): boolean {
@@ -84,6 +89,11 @@ export class RunControl {
     if (!this.#pending) return undefined;
     await this.read();
     return this.#pending;
+  }
+
+  /** Whether a pause holds that no end of the job has answered. */
+  isPaused({ request }: JobControl): boolean {
+    return request?.type === 'pause' && request.number > this.#handled;
   }
 
   get #pending(): NumberedRequest | undefined {

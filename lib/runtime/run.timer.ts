@@ -115,14 +115,15 @@ export class RunTimer {
   }
 
   /** Before an item, where `itemsPerSecond` limits them (R34). The run may be interrupted meanwhile. */
-  async awaitRate(): Promise<void> {
-    const { rate, times } = this.run;
+  async awaitRate({ canStopHere }: { readonly canStopHere: boolean }): Promise<void> {
+    const { interruption, rate, times } = this.run;
     const isSlow = rate.intervalMs >= SLOW_INTERVAL_MS;
     if (isSlow) await this.saveBeforeWait();
-    await times.waiting(rate.turn());
-    await this.look();
+    await times.waiting(rate.turn(canStopHere));
+    if (interruption.pending) return;
     // If the process dies in the item, the next run knows when the next one may begin.
-    if (isSlow && !this.run.interruption.pending) await this.save();
+    if (isSlow) await this.save();
+    await this.look(); // last: it marks the item (R19)
   }
 
   /** Called for each move; whether a checkpoint is due by their number. */

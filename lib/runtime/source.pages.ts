@@ -33,7 +33,8 @@ export class SourcePages {
   /** Set while a page is awaited. */
   #awaiting: { readonly giveUp: () => void } | undefined;
   #isClosed = false;
-  #putBack: Page<unknown> | undefined;
+  /** Pages that come before the reader's, the next one last. */
+  readonly #putBack: Page<unknown>[] = [];
   /** Items until the canary pauses the job. */
   #untilPause: number;
   #stop!: () => void;
@@ -55,8 +56,7 @@ export class SourcePages {
   /** A promise only where the source returns one. */
   next(): Page<unknown> | LoopOutcome | Promise<Page<unknown> | LoopOutcome> {
     const { interruption } = this.options;
-    const rest = this.#putBack;
-    this.#putBack = undefined;
+    const rest = this.#putBack.pop();
     if (rest) return this.#cut(rest);
     if (this.#untilPause === 0 && this.reader.destructiveRead) this.options.canary?.pause();
     if (interruption.pending && this.reader.destructiveRead) return interruptedBy(interruption);
@@ -71,8 +71,9 @@ export class SourcePages {
 
   /** The items of a page from `index` on come again. */
   putBack(page: Page<unknown>, index: number): void {
-    this.#putBack = pageSlice(page, index);
-    this.#untilPause += this.#putBack.items.length;
+    const rest = pageSlice(page, index);
+    this.#putBack.push(rest);
+    this.#untilPause += rest.items.length;
   }
 
   /** The run ends for another reason than an interruption: a page that is slow to come is given up. */
@@ -128,7 +129,7 @@ export class SourcePages {
     const items = this.#untilPause;
     this.#untilPause = 0;
     if (this.reader.destructiveRead) return page; // what was taken must be handled
-    this.#putBack = pageSlice(page, items);
+    this.#putBack.push(pageSlice(page, items));
     return pageSlice(page, 0, items);
   }
 

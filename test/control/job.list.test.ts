@@ -1,4 +1,4 @@
-import { firstValueFrom, lastValueFrom, take, toArray } from 'rxjs';
+import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { expect, it } from 'vitest';
 import { type IterationContext, type IterationStatus, JobNotFoundError } from '../../lib/index.js';
 import { BACKENDS, describeQueues } from '../support/app.js';
@@ -19,7 +19,7 @@ describeQueues('list', BACKENDS, (queues) => {
     const completed = await iterations.enqueue(type, { letters: 'a' });
     const failed = await iterations.enqueue(type, { letters: 'x' });
     await Promise.all([app.settled(completed), app.settled(failed)]);
-    const running = await iterations.enqueue(type, { letters: 'h' });
+    const running = await iterations.enqueue(type, { letters: 'hi' });
     await hold.reached;
     const paused = await iterations.enqueue(type, { letters: 'p' });
     await iterations.pause(paused);
@@ -140,11 +140,14 @@ describeQueues('watch', BACKENDS, (queues) => {
     const { type } = storyProcessor();
     const app = await queues.start({ iteration: { workers: false } });
     const job = await app.iterations.enqueue(type, {});
-    const first = firstValueFrom(app.iterations.watch(job).pipe(take(1)));
-    const all = lastValueFrom(app.iterations.watch(job).pipe(toArray()));
-    expect(await first).toMatchObject({ state: 'waiting' });
+    const seen: IterationStatus[] = [];
+    const done = new Gate();
+    app.iterations.watch(job).subscribe({ next: (status) => seen.push(status), complete: () => done.open() });
+    expect(await firstValueFrom(app.iterations.watch(job))).toMatchObject({ state: 'waiting' });
+    await until('the other watcher has seen it', () => seen.length > 0);
     await job.remove();
-    expect((await all).at(-1)).toMatchObject({ state: 'waiting' });
+    await done.wait();
+    expect(seen).toMatchObject([{ state: 'waiting' }]);
   });
 });
 
@@ -158,7 +161,7 @@ describeQueues('runs', BACKENDS, (queues) => {
     const runs = await app.iterations.runs(job);
     expect(runs).toHaveLength(20);
     expect(runs[0]).toEqual({
-      run: 6,
+      run: 5,
       worker: expect.stringMatching(/:\d+$/),
       startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
       endedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
@@ -166,7 +169,7 @@ describeQueues('runs', BACKENDS, (queues) => {
       outcome: 'interrupt',
       interruption: { reason: 'retryIn', retryInMs: 0 },
     });
-    expect(runs.at(-1)).toMatchObject({ run: 25, items: 0, outcome: 'complete', interruption: undefined });
+    expect(runs.at(-1)).toMatchObject({ run: 24, items: 1, outcome: 'complete', interruption: undefined });
 
     const hold = new Hold('b');
     script.each = hold.each;

@@ -19,6 +19,7 @@ import { Lock } from '../../lib/interruption/lock.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
 import type { RunReport } from '../../lib/run/report.js';
 import { runJob } from '../../lib/run/run.job.js';
+import { RunControl } from '../../lib/runtime/run.control.js';
 import type { RunInputs } from '../../lib/runtime/run.inputs.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
@@ -477,7 +478,10 @@ class Run {
     const { job, options } = story;
     const nobody = { start: [], resume: [], interrupt: [], end: [], complete: [], skip: [], fail: [], cancel: [] };
     const log = new Proxy({}, { get: () => () => {} });
+    const { interruption, lock } = this;
+    const control = new RunControl({ job: {}, store: { controls: async () => [] }, interruption, lock });
     return {
+      control,
       definition: {
         name: 'Story',
         queue: 'jobs',
@@ -502,8 +506,8 @@ class Run {
         moveToWait: async () => 0,
         moveToWaitingChildren: async () => false,
       }),
-      lock: this.lock,
-      interruption: this.interruption,
+      lock,
+      interruption,
       store: {
         save: (_job: unknown, _token: string, document: Checkpoint) => this.#save(document),
         noteSurvivor: async () => {},
@@ -519,7 +523,7 @@ class Run {
         },
       }),
       prefix: 'bull',
-      settings: {},
+      workerSettings: {},
     } as unknown as RunInputs;
   }
 }
