@@ -429,10 +429,18 @@ describeQueues('workers', BACKENDS, (queues) => {
     const job = await app.queue().add('story', { letters: 'abc' }, { jobId: 'letters' });
     await hold.reached;
     await app.close();
-    script.each = undefined;
+    let goOn = () => {};
+    script.each = () =>
+      new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
     const resumed = await queues.start({ processors: [type] });
-    listen();
+    listen(); // before the job can complete
+    script.each = undefined;
+    goOn();
     await resumed.settled(job);
+    // QueueEvents may report the completion before the worker does.
+    await until('the worker reports the completion', () => ownEvents.includes('completed letters'));
     await until('QueueEvents reports the completion', () => seen.includes('completed letters'));
     await events.close();
 
