@@ -1,9 +1,15 @@
 export {
+  type AskedOptions,
+  type BulkResult,
+  type ControlEvent,
   type EnqueueOptions,
+  type IterationRun,
   IterationService,
   type IterationState,
   type IterationStatus,
+  type JobFilter,
   type JobRef,
+  type TunedSettings,
 } from './control/index.js';
 export type { Cursor, Json } from './cursor.js';
 export type { DeadLetter } from './dead-letters/index.js';

@@ -20,13 +20,19 @@ export class InvalidProcessorError extends IterationError {
 }
 
 /** An option that is unknown, of the wrong type, or out of range. */
-export class InvalidOptionsError extends IterationError {}
+export class InvalidOptionsError extends IterationError {
+  /** Nest's exception filter answers with it. */
+  readonly statusCode: number = 400;
+}
 
 /** `@BuildEnumerator` returned something that cannot be iterated, or a source that cannot be followed. */
 export class InvalidEnumeratorError extends IterationError {}
 
 /** A cursor (or state) that JSON would change, or that is too large to be saved with the job. */
 export class InvalidCursorError extends IterationError {
+  /** Nest's exception filter answers with it. */
+  readonly statusCode: number = 400;
+
   constructor(
     message: string,
     /** Where in the cursor the value stands, such as `cursor[0].at`. */
@@ -52,17 +58,19 @@ export class CrashLoopError extends IterationError {
 }
 
 /**
- * A job was about to skip more items than `itemFailure.limit` allows ([R24](docs/guarantees.md#r24)). The last item's error is
- * the `cause`.
+ * A job was about to skip more items than `itemFailure` allows ([R24](docs/guarantees.md#r24)). The last item's error is the
+ * `cause`.
  */
 export class SkipLimitError extends IterationError {
   constructor(
+    /** The limit that is reached: a number of items, or of percent. */
     readonly limit: number,
-    options?: ErrorOptions,
+    { reached, ...options }: ErrorOptions & { readonly reached?: string } = {},
   ) {
+    const items = `${limit} ${limit === 1 ? 'item' : 'items'}, as many as itemFailure.limit allows`;
     super(
-      `The job has skipped ${limit} ${limit === 1 ? 'item' : 'items'}, as many as itemFailure.limit allows, and one more failed: ` +
-        `${options?.cause instanceof Error ? options.cause.message : describe(options?.cause)}`,
+      `The job has skipped ${reached ?? items}, and one more failed: ` +
+        `${options.cause instanceof Error ? options.cause.message : describe(options.cause)}`,
       options,
     );
   }
@@ -88,8 +96,10 @@ export class IterationCancelledError extends IterationError {
   constructor(
     /** The reason that was given for it. */
     readonly reason?: string,
+    /** Who asked for it. */
+    readonly by?: string,
   ) {
-    super(reason ? `The job was cancelled: ${reason}` : 'The job was cancelled');
+    super(`The job was cancelled${by ? ` by ${by}` : ''}${reason ? `: ${reason}` : ''}`);
   }
 }
 
@@ -106,6 +116,9 @@ export class UnknownJobError extends IterationError {
 
 /** The queue holds no job of this id. */
 export class JobNotFoundError extends IterationError {
+  /** Nest's exception filter answers with it. */
+  readonly statusCode: number = 404;
+
   constructor(
     readonly queue: string,
     readonly id: string,
@@ -116,6 +129,9 @@ export class JobNotFoundError extends IterationError {
 
 /** The job's state does not allow the call. */
 export class JobStateError extends IterationError {
+  /** Nest's exception filter answers with it. */
+  readonly statusCode: number = 409;
+
   constructor(
     readonly queue: string,
     readonly id: string,

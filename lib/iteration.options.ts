@@ -27,8 +27,15 @@ export interface ItemFailureOptions {
   then?: 'fail' | 'skip';
   /** Which errors may be skipped; others fail the job. Default: all. */
   when?: (error: unknown) => boolean;
-  /** Most skipped items in a job's life; with one more the job fails. Default 1000. */
-  limit?: number;
+  /**
+   * Most skipped items in a job's life, or most percent of the items seen, looked at after `after` (1000) items. Default 1000
+   * items ([R37](docs/guarantees.md#r37)).
+   */
+  limit?: number | { percent: number; after?: number };
+  /** Most skipped items in a row. Default: no limit. */
+  consecutive?: number;
+  /** With one skip more, `'fail'`: the job fails; `'pause'`: it is paused, and `resume` grants the limits anew. Default `'fail'`. */
+  onLimit?: 'fail' | 'pause';
 }
 
 /** What happens to an item that crashes its process ([R19](docs/guarantees.md#r19)). */
@@ -57,6 +64,11 @@ export interface RunOptions {
    * it. Default 1.
    */
   itemConcurrency?: number;
+  /**
+   * Most items that begin in a second, over all runs of a job ([R34](docs/guarantees.md#r34)). A batch is one item. A wait of up
+   * to five seconds happens within the run; for a longer one the job is put back. Default: no limit.
+   */
+  itemsPerSecond?: number;
   /** BullMQ's options of the queue's worker, such as `concurrency`. All processors of one queue must agree. */
   worker?: IterationWorkerOptions;
 }
@@ -86,6 +98,8 @@ export interface ProcessorOptions extends RunOptions {
   transactions?: InjectionToken;
   /** The most items whose writes commit together, within one checkpoint interval. Default 1. */
   itemsPerTransaction?: number;
+  /** Describes an item for people, in its dead letter. Default: its JSON, cut at 1,024 characters. */
+  describe?: (item: never) => string;
 }
 
 /** Every run option, resolved. */
@@ -96,6 +110,7 @@ export interface ResolvedRunOptions {
   readonly itemFailure: Readonly<Required<ItemFailureOptions>>;
   readonly crashes: Readonly<Required<CrashOptions>>;
   readonly itemConcurrency: number;
+  readonly itemsPerSecond: number;
   readonly worker: IterationWorkerOptions;
 }
 
@@ -119,7 +134,15 @@ const WORKER_DEFAULTS = {
   runRetryDelay: 1_000,
 } as const;
 
-const ITEM_FAILURE_DEFAULTS = { attempts: 1, backoffMs: 100, then: 'fail', when: () => true, limit: 1_000 } as const;
+const ITEM_FAILURE_DEFAULTS = {
+  attempts: 1,
+  backoffMs: 100,
+  then: 'fail',
+  when: () => true,
+  limit: 1_000,
+  consecutive: Infinity,
+  onLimit: 'fail',
+} as const;
 const CRASH_DEFAULTS = { limit: 3, then: 'fail' } as const;
 
 /** How often the lock is renewed within its duration. A worker may then be slow for most of it. */
@@ -146,6 +169,7 @@ export function resolveRunOptions(module: RunOptions, processor: RunOptions): Re
     itemFailure: { ...ITEM_FAILURE_DEFAULTS, ...given(module.itemFailure), ...given(processor.itemFailure) },
     crashes: { ...CRASH_DEFAULTS, ...given(module.crashes), ...given(processor.crashes) },
     itemConcurrency: processor.itemConcurrency ?? module.itemConcurrency ?? 1,
+    itemsPerSecond: processor.itemsPerSecond ?? module.itemsPerSecond ?? Infinity,
     worker: { lockRenewTime: worker.lockDuration / RENEWALS_PER_LOCK, ...worker },
   };
 }

@@ -1,6 +1,7 @@
 import { InvalidOptionsError } from './iteration.errors.js';
 import type { IterationOptions, IterationWorkerOptions, ProcessorOptions } from './iteration.options.js';
 import {
+  aFunction,
   check,
   checkOption,
   count,
@@ -13,6 +14,8 @@ import {
   oneOf,
   type Rule,
   type Rules,
+  rate,
+  required,
   timer,
 } from './rules.js';
 
@@ -39,6 +42,7 @@ export function checkProcessorOptions(name: string, options: unknown): asserts o
       ['string', 'symbol', 'function'].includes(typeof value) ||
       'the token of a provider: a class, a string or a symbol',
     itemsPerTransaction: count,
+    describe: aFunction,
   });
   if ((options as ProcessorOptions).queue === undefined) {
     throw new InvalidOptionsError(`@IterativeProcessor of ${name}: it names no queue. Give it one: { queue: '...' }`);
@@ -91,6 +95,17 @@ const worker: Rule = (value, where) => {
   return true;
 };
 
+/** A number of items, or a percentage of them. */
+const skipLimit: Rule = (value, where) => {
+  if (typeof value !== 'object')
+    return countOrNone(value, where) === true || `${countOrNone(undefined, where)}, or { percent, after? }`;
+  check(where, value, { percent: required(percent), after: countOrNone });
+  return true;
+};
+
+const percent: Rule = (value) =>
+  (typeof value === 'number' && value >= 0 && value <= 100) || 'a number of percent, 0 to 100';
+
 const RUN_RULES: Rules = {
   maxRuntimeMs: milliseconds,
   resumeDelayMs: milliseconds,
@@ -100,9 +115,12 @@ const RUN_RULES: Rules = {
     backoffMs: (value, where) => typeof value === 'function' || timer(value, where) === true || BACKOFF,
     then: failOrSkip,
     when: (value) => typeof value === 'function' || 'a function of the error',
-    limit: countOrNone,
+    limit: skipLimit,
+    consecutive: count,
+    onLimit: oneOf('fail', 'pause'),
   }),
   crashes: object({ limit: count, then: failOrSkip }),
   itemConcurrency: count,
+  itemsPerSecond: rate,
   worker,
 };

@@ -25,6 +25,8 @@ export const count: Rule = (value) =>
   (Number.isSafeInteger(value) && (value as number) >= 1) || 'a whole number, 1 or more';
 export const countOrNone: Rule = (value) =>
   (Number.isSafeInteger(value) && (value as number) >= 0) || 'a whole number, 0 or more';
+export const rate: Rule = (value) =>
+  (typeof value === 'number' && value > 0 && value < Infinity) || 'a number of items a second, more than 0';
 export const nonEmptyString: Rule = (value) =>
   (typeof value === 'string' && value !== '') || 'a string that is not empty';
 export const aFunction: Rule = (value) => typeof value === 'function' || 'a function';

@@ -23,19 +23,11 @@ export const BULLMQ_6: BullMQ = {
    * nobody closes, and that keeps the process alive.
    */
   patch(owner) {
-    const backend: unknown = backendOf(owner);
-    if (!isConnecting(backend) || !('connection' in backend) || !isConnecting(backend.connection)) return;
-    if (isListening(backend.connection)) listenUntilClosed(backend.connection);
-    for (const part of [backend.connection, backend]) {
-      const ready = part.waitUntilReady.bind(part);
-      part.waitUntilReady = async () => {
-        try {
-          await ready();
-        } catch (error) {
-          part.readyPromise = undefined;
-          throw error;
-        }
-      };
+    const backend: object = backendOf(owner);
+    const connection: unknown = 'connection' in backend ? backend.connection : undefined;
+    if (isListening(connection)) listenUntilClosed(connection);
+    for (const part of [connection, backend]) {
+      if (isConnecting(connection) && isConnecting(part)) connectAgain(part);
     }
   },
 
@@ -50,8 +42,20 @@ function isConnecting(part: unknown): part is Connecting {
   return typeof part === 'object' && part !== null && 'waitUntilReady' in part && 'readyPromise' in part;
 }
 
-function isListening(part: object): part is Listening {
-  return 'getListenClient' in part && 'isClosing' in part;
+function connectAgain(part: Connecting): void {
+  const ready = part.waitUntilReady.bind(part);
+  part.waitUntilReady = async () => {
+    try {
+      await ready();
+    } catch (error) {
+      part.readyPromise = undefined;
+      throw error;
+    }
+  };
+}
+
+function isListening(part: unknown): part is Listening {
+  return typeof part === 'object' && part !== null && 'getListenClient' in part && 'isClosing' in part;
 }
 
 function listenUntilClosed(connection: Listening): void {

@@ -1,13 +1,13 @@
-import type { Queue, Worker } from 'bullmq';
+import type { Queue, QueueEvents, Worker } from 'bullmq';
 
-export type Owner = Queue | Worker;
+export type Owner = Queue | QueueEvents | Worker;
 
 /** What differs between BullMQ 5 and BullMQ 6, as far as this library uses it. Everything else is the same in both. */
 export interface BullMQ {
   /** Where a queue or worker keeps its jobs: an object with the `client`, `keys` and `toKey` of Redis, or with PostgreSQL's. */
   backendOf(owner: Owner): unknown;
 
-  /** Applies the patches that only this major version needs, before the queue or worker is used. */
+  /** Applies the patches that only this major version needs, before the owner is used. */
   patch(owner: Owner): void;
 
   /** Disconnects a queue or worker. It may wait for the server without limit. */

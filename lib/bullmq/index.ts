@@ -1,2 +1,3 @@
+export type { Owner } from './bullmq.js';
 export { assertSupported, bullmqOf } from './installed.bullmq.js';
 export { type RedisClient, runCommand } from './redis.client.js';

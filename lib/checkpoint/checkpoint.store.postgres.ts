@@ -1,5 +1,8 @@
 import { InvalidCursorError } from '../iteration.errors.js';
+import type { ControlStore } from './job.control.js';
 import { PostgresJobReferences } from './references.postgres.js';
+import { KEPT_LINES } from './run.history.js';
+import type { SaveOptions } from './save.options.js';
 
 /** What is used of BullMQ's PostgreSQL backend. */
 interface PostgresBackend {
@@ -10,9 +13,17 @@ interface PostgresBackend {
   };
 }
 
-/** The runs noted in the row as survivors: another worker's checkpoint does not know them. */
-const SURVIVORS = `CASE WHEN jsonb_typeof(progress) = 'object' AND progress ? 'survivors'
-                        THEN jsonb_build_object('survivors', progress->'survivors') ELSE '{}' END`;
+const SAVED = "CASE WHEN jsonb_typeof(progress) = 'object' THEN progress ELSE '{}' END";
+
+/** The last lines of the row's runs, with the new ones. */
+const RUNS = `(
+  SELECT array_to_string(lines[greatest(1, cardinality(lines) - ${KEPT_LINES}):], E'\\n')
+    FROM string_to_array(nullif(coalesce(${SAVED}->>'runs', '') || $6::text, ''), E'\\n') AS lines
+)`;
+
+/** Kept in the row beside the checkpoint, which does not know it: runs that survived, what operators ask, the last runs. */
+const NOTES = `jsonb_strip_nulls(jsonb_build_object(
+  'survivors', ${SAVED}->'survivors', 'control', ${SAVED}->'control', 'runs', ${RUNS}))`;
 
 const NOTE = `
 UPDATE job SET progress = jsonb_set(progress, '{survivors}', coalesce(progress->'survivors', '[]') || to_jsonb($3::int))
@@ -25,11 +36,30 @@ UPDATE job SET progress = jsonb_set(progress, '{survivors}', coalesce(progress->
  */
 const SAVE = `
 WITH saved AS (
-  UPDATE job SET progress = $4::jsonb || ${SURVIVORS}, seq = CASE WHEN $5 THEN nextval('job_seq') ELSE seq END
+  UPDATE job SET progress = $4::jsonb || ${NOTES}, seq = CASE WHEN $5 THEN nextval('job_seq') ELSE seq END
    WHERE queue = $1 AND id = $2 AND state = 'active' AND lock_token = $3
   RETURNING id
 )
 SELECT publish_event($1, 'progress', jsonb_build_object('jobId', $2::text, 'data', $4::text)) FROM saved
+`;
+
+/** The document is text within the row's JSON: JSON of PostgreSQL would not keep every text, nor the order of keys. */
+const REPLACE_CONTROL = `
+WITH saved AS (
+  UPDATE job SET progress = CASE jsonb_typeof(progress) WHEN 'object' THEN progress WHEN 'number'
+                            THEN jsonb_build_object('progress', progress) ELSE '{}' END || jsonb_build_object('control', $4::text)
+   WHERE queue = $1 AND id = $2
+     AND ${SAVED}->>'control' IS NOT DISTINCT FROM $3::text
+  RETURNING id, progress
+)
+SELECT publish_event($1, 'progress', jsonb_build_object('jobId', $2::text, 'data', progress::text)) FROM saved
+`;
+
+const READ_RUNS = `SELECT ${SAVED}->>'runs' AS runs FROM job WHERE queue = $1 AND id = $2`;
+
+const READ_CONTROLS = `
+SELECT id, ${SAVED}->>'control' AS control
+  FROM job WHERE queue = $1 AND id = ANY($2)
 `;
 
 export class PostgresCheckpointStore {
@@ -49,7 +79,7 @@ export class PostgresCheckpointStore {
     job: { readonly id?: string },
     token: string,
     document: object,
-    { yields = false }: { readonly yields?: boolean } = {},
+    { yields = false, history = '' }: SaveOptions = {},
   ): Promise<boolean> {
     const { connection, qualifiedName } = this.backend;
     await connection.waitUntilReady();
@@ -60,6 +90,7 @@ export class PostgresCheckpointStore {
         token,
         JSON.stringify(document),
         yields,
+        history,
       ]);
       return rows.length === 1;
     } catch (error) {
@@ -81,6 +112,36 @@ export class PostgresCheckpointStore {
       [qualifiedName, id],
     );
     return (rows as { runs: number[] | null }[])[0]?.runs ?? [];
+  }
+
+  async history({ id }: { readonly id?: string }): Promise<string | undefined> {
+    const { connection, qualifiedName } = this.backend;
+    await connection.waitUntilReady();
+    const { rows } = await connection.pool.query(READ_RUNS, [qualifiedName, id]);
+    return (rows as { runs: string | null }[])[0]?.runs ?? undefined;
+  }
+
+  async controls(ids: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const { connection, qualifiedName } = this.backend;
+    await connection.waitUntilReady();
+    const { rows } = await connection.pool.query(READ_CONTROLS, [qualifiedName, ids]);
+    const controls = new Map(
+      (rows as { id: string; control: string | null }[]).map(({ id, control }) => [id, control]),
+    );
+    return ids.map((id) => controls.get(id) ?? undefined);
+  }
+
+  async replaceControl(
+    id: string,
+    expected: string | undefined,
+    next: string,
+  ): ReturnType<ControlStore['replaceControl']> {
+    const { connection, qualifiedName } = this.backend;
+    await connection.waitUntilReady();
+    const { rows } = await connection.pool.query(REPLACE_CONTROL, [qualifiedName, id, expected ?? null, next]);
+    if (rows.length === 1) return 'replaced';
+    const found = await connection.pool.query('SELECT FROM job WHERE queue = $1 AND id = $2', [qualifiedName, id]);
+    return found.rows.length === 1 ? 'changed' : 'gone';
   }
 }
 

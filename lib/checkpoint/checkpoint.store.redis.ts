@@ -1,5 +1,8 @@
 import { type RedisClient, runCommand } from '../bullmq/index.js';
+import type { ControlStore } from './job.control.js';
 import { RedisJobReferences } from './references.redis.js';
+import { KEPT_LINES } from './run.history.js';
+import type { SaveOptions } from './save.options.js';
 
 /** What is used of BullMQ's Redis backend. */
 interface RedisBackend {
@@ -10,9 +13,12 @@ interface RedisBackend {
 
 const SAVE_COMMAND = 'iterationSaveCheckpoint';
 const NOTE_COMMAND = 'iterationNoteSurvivor';
+const CONTROL_COMMAND = 'iterationReplaceControl';
 
-/** A field of the job's hash that BullMQ does not know: it goes with the job. */
+/** Fields of the job's hash that BullMQ does not know: they go with the job. */
 const SURVIVORS = 'iterationSurvivors';
+const CONTROL = 'iterationControl';
+const RUNS = 'iterationRuns';
 
 const NOTE = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -26,7 +32,21 @@ const SAVE = `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'progress', ARGV[3])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'event', 'progress', 'jobId', ARGV[2], 'data', ARGV[3])
+if ARGV[5] == '' then return 1 end
+local runs = (redis.call('HGET', KEYS[1], '${RUNS}') or '') .. ARGV[5]
+local _, lines = string.gsub(runs, '\\n', '')
+for _ = ${KEPT_LINES} + 1, lines do runs = string.sub(runs, string.find(runs, '\\n') + 1) end
+redis.call('HSET', KEYS[1], '${RUNS}', runs)
 return 1
+`;
+
+const REPLACE_CONTROL = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
+if (redis.call('HGET', KEYS[1], '${CONTROL}') or '') ~= ARGV[3] then return 'changed' end
+redis.call('HSET', KEYS[1], '${CONTROL}', ARGV[4])
+local progress = redis.call('HGET', KEYS[1], 'progress') or '0'
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'event', 'progress', 'jobId', ARGV[1], 'data', progress)
+return 'replaced'
 `;
 
 export class RedisCheckpointStore {
@@ -44,12 +64,17 @@ export class RedisCheckpointStore {
     return typeof backend === 'object' && backend !== null && 'client' in backend && 'toKey' in backend;
   }
 
-  async save(job: { readonly id?: string }, token: string, document: object): Promise<boolean> {
+  async save(
+    job: { readonly id?: string },
+    token: string,
+    document: object,
+    { history = '' }: SaveOptions = {},
+  ): Promise<boolean> {
     const client = await this.#client;
     const { backend } = this;
     const id = job.id as string;
     const keys = [backend.toKey(id), `${backend.toKey(id)}:lock`, backend.keys.events];
-    const values = [token, id, JSON.stringify(document), await this.#maxEvents()];
+    const values = [token, id, JSON.stringify(document), await this.#maxEvents(), history];
     return (await runCommand(client, SAVE_COMMAND, [...keys, ...values])) === 1;
   }
 
@@ -70,11 +95,36 @@ export class RedisCheckpointStore {
     const noted = await client.hget(this.backend.toKey(id as string), SURVIVORS);
     return noted ? noted.split(',').map(Number) : [];
   }
+
+  async history({ id }: { readonly id?: string }): Promise<string | undefined> {
+    const client = await this.#client;
+    return (await client.hget(this.backend.toKey(id as string), RUNS)) ?? undefined;
+  }
+
+  async controls(ids: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const client = await this.#client;
+    const controls = await Promise.all(ids.map((id) => client.hget(this.backend.toKey(id), CONTROL)));
+    return controls.map((control) => control ?? undefined);
+  }
+
+  async replaceControl(
+    id: string,
+    expected: string | undefined,
+    next: string,
+  ): ReturnType<ControlStore['replaceControl']> {
+    const client = await this.#client;
+    const keys = [this.backend.toKey(id), this.backend.keys.events];
+    const values = [id, await this.#maxEvents(), expected ?? '', next];
+    return (await runCommand(client, CONTROL_COMMAND, [...keys, ...values])) as Awaited<
+      ReturnType<ControlStore['replaceControl']>
+    >;
+  }
 }
 
 async function withCommands({ client }: RedisBackend) {
   const connected = await client;
   connected.defineCommand(SAVE_COMMAND, { numberOfKeys: 3, lua: SAVE });
   connected.defineCommand(NOTE_COMMAND, { numberOfKeys: 1, lua: NOTE });
+  connected.defineCommand(CONTROL_COMMAND, { numberOfKeys: 2, lua: REPLACE_CONTROL });
   return connected;
 }

@@ -1,25 +1,22 @@
-import type { Job, Worker } from 'bullmq';
-import { bullmqOf } from '../bullmq/index.js';
+import type { Job } from 'bullmq';
+import { bullmqOf, type Owner } from '../bullmq/index.js';
 import { IterationError } from '../iteration.errors.js';
 import { PostgresCheckpointStore } from './checkpoint.store.postgres.js';
 import { RedisCheckpointStore } from './checkpoint.store.redis.js';
+import type { ControlStore } from './job.control.js';
 import type { JobReferences } from './references.js';
-
-export interface SaveOptions {
-  readonly yields?: boolean;
-}
+import type { SaveOptions } from './save.options.js';
 
 /**
  * The only code that writes a job's progress. BullMQ's own `updateProgress` does not compare the lock, so a zombie could move
  * a checkpoint. The store, its two backends and its `references` are the only code that touches BullMQ's storage.
  */
-export interface CheckpointStore {
+export interface CheckpointStore extends ControlStore {
   readonly references: JobReferences;
 
   /**
    * Writes `document` as the job's progress if `token` still holds its lock, in one step.
    *
-   * @param options `yields`: the job is about to be delayed, and must then go after the others of its priority (R6).
    * @returns false when the lock is another's, or nobody's: nothing was written.
    */
   save(job: Pick<Job, 'id'>, token: string, document: object, options?: SaveOptions): Promise<boolean>;
@@ -29,11 +26,14 @@ export interface CheckpointStore {
 
   /** The runs whose process survived. */
   survivors(job: Pick<Job, 'id'>): Promise<readonly number[]>;
+
+  /** The lines of the job's last runs. */
+  history(job: Pick<Job, 'id'>): Promise<string | undefined>;
 }
 
-/** The store for a worker's backend. */
-export function checkpointStoreOf(worker: Worker): CheckpointStore {
-  const backend = bullmqOf(worker)?.backendOf(worker);
+/** The store for the backend of a queue or worker. */
+export function checkpointStoreOf(owner: Owner): CheckpointStore {
+  const backend = bullmqOf(owner)?.backendOf(owner);
   if (RedisCheckpointStore.serves(backend)) return new RedisCheckpointStore(backend);
   if (PostgresCheckpointStore.serves(backend)) return new PostgresCheckpointStore(backend);
   throw new IterationError(

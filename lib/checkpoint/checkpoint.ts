@@ -4,6 +4,7 @@ import type { DeadLetterRecord } from '../dead-letters/index.js';
 import type { Interruption } from '../interruption/index.js';
 import { IterationError } from '../iteration.errors.js';
 import { initialCursor } from './initial.cursor.js';
+import type { ControlRequest } from './job.control.js';
 import type { Throughput } from './throughput.js';
 
 /** The version of the document below that this library writes. */
@@ -41,10 +42,14 @@ export interface Checkpoint {
   readonly run: number;
   /** Set while a run is active, with where it is; removed when a run reports its outcome (R19). */
   readonly running?: Running;
+  /** A run that isolated its items ended before any was finished: the next one does as well (R19). */
+  readonly isolates?: true | undefined;
   /** How often BullMQ had found the job stalled. It has more often when a run died before its first checkpoint (R19). */
   readonly stalls?: number;
   /** Runs that died in the item after the cursor while items were isolated (R19). */
   readonly crashes?: readonly number[];
+  /** How many items were skipped in a row, and `passed` after the last one. */
+  readonly skippedInARow?: readonly [count: number, passed: number];
   /** A skipped item whose dead letter may not have been written yet. */
   readonly letter?: DeadLetterRecord;
   readonly interruptions: number;
@@ -52,17 +57,41 @@ export interface Checkpoint {
   readonly failures: number;
   /** All runs together, in milliseconds. */
   readonly runtimeMs: number;
+  /** Of that time, spent waiting for the source, and in handlers. */
+  readonly readingMs?: number;
+  readonly handlingMs?: number;
   /** Host and process of the last run. */
   readonly worker?: string;
+  /** When the last run began, in milliseconds since 1970, and `passed` then. */
+  readonly began?: readonly [at: number, passed: number];
   readonly lastInterruption?: Interruption;
   /** Recent `[runtimeMs, passed, fraction]`, oldest first, for the rate. */
   readonly pace?: Throughput;
+  /** The settings that were in force. */
+  readonly settings?: SettingsInForce;
+  /** With `itemsPerSecond`: before this time the next item does not begin, in milliseconds since 1970. */
+  readonly nextItemAt?: number | undefined;
   readonly ended?: Ended;
   /** The user finished the job early: no further item is handled, also when its end fails and is tried again. */
   readonly stopped?: { readonly silent: boolean };
+  /** The number of the last request of operators that an end of the job has answered. */
+  readonly handled?: number;
+  /** The number of the last restart that operators asked for and a run began with, and its cursor. */
+  readonly restarted?: number;
+  readonly restartCursor?: Cursor;
   /** Since when no worker knew the job's name, in milliseconds since 1970. */
   readonly unknownSince?: number;
   readonly [unknownField: string]: unknown;
+}
+
+export interface SettingsInForce {
+  readonly itemConcurrency: number;
+  /** Absent: no limit. */
+  readonly itemsPerSecond?: number | undefined;
+  /** Absent: the source has no batches, or their size is not known yet. */
+  readonly batchSize?: number | undefined;
+  /** Items are handled one after another, whatever `itemConcurrency` is asked for. */
+  readonly isSequential?: true | undefined;
 }
 
 /** While items are isolated, a crash counts only where a handler was at work: in `careful item`, the item after the cursor. */
@@ -75,61 +104,10 @@ interface Ended {
   readonly attempts: number;
   readonly stalls: number;
   readonly traces: number;
-}
-
-/** What a run begins with. */
-export interface Restored {
-  readonly checkpoint: Checkpoint;
-  /** The job has none yet: it starts from the beginning, or at the cursor that `enqueue` was given. */
-  readonly isNew?: boolean;
-  /** Progress that is not a checkpoint, from before the library was adopted. It is dropped. */
-  readonly foreign?: unknown;
-  /** A cancellation that was saved, but never reported to BullMQ. */
-  readonly cancelled?: boolean;
-  /** The run before died without reporting an outcome, or an item is a suspect: this run isolates its items (R19). */
-  readonly careful?: boolean;
-}
-
-/** Runs that died before their first checkpoint. */
-function unknownRuns(job: Job, { running, stalls = job.stalledCounter }: Checkpoint): number {
-  return Math.max(0, job.stalledCounter - stalls - (running === undefined ? 0 : 1));
-}
-
-/** Reads a job's checkpoint, and what happened to the job since it was saved. */
-export function restoreCheckpoint(job: Job): Restored {
-  const saved = readCheckpoint(job.progress);
-  if (!saved) {
-    const foreign = isEmpty(job.progress) ? {} : { foreign: job.progress };
-    return { ...restoreUnended(job, { ...firstCheckpoint(job), stalls: 0 }), isNew: true, ...foreign };
-  }
-
-  const { ended, unknownSince: _, ...unended } = saved;
-  if (!ended) return restoreUnended(job, unended);
-  // Without stalls the next run is written when it begins, so that `ended` is read once.
-  const checkpoint: Checkpoint = { ...unended, stalls: undefined };
-  // A worker may have died since it was retried by hand, before it saved anything.
-  const isReported = job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts;
-  switch (ended.outcome) {
-    case 'complete': // retried by hand if BullMQ has recorded the completion, else not yet known as complete
-      if (!isReported || (job.stacktrace?.length ?? 0) > ended.traces) return { checkpoint };
-      return { checkpoint: { ...firstCheckpoint(job), life: checkpoint.life + 1 }, isNew: true };
-    case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
-      return { checkpoint: isReported ? { ...checkpoint, failures: 0, crashes: undefined } : checkpoint };
-    case 'cancel':
-      return isReported
-        ? { checkpoint: { ...checkpoint, failures: 0, crashes: undefined } }
-        : { checkpoint, cancelled: true };
-  }
-}
-
-function restoreUnended(job: Job, saved: Checkpoint): Restored {
-  const { running, ...checkpoint } = saved;
-  const { crashes, run } = checkpoint;
-  const unknown = unknownRuns(job, saved);
-  if (running === undefined && crashes === undefined && unknown === 0) return { checkpoint };
-  const careful: Checkpoint = { ...checkpoint, run: run + unknown, running: 'careful' };
-  if (running !== 'careful item' || crashes?.includes(run)) return { checkpoint: careful, careful: true };
-  return { checkpoint: { ...careful, crashes: [...(crashes ?? []), run] }, careful: true };
+  /** When the run began, in milliseconds since 1970. */
+  readonly processedOn?: number | undefined;
+  /** Of a cancellation. */
+  readonly asked?: ControlRequest;
 }
 
 /** The checkpoint in a job's `progress`; undefined when it holds none. */
@@ -150,13 +128,14 @@ function withDefaults(document: Checkpoint): Checkpoint {
   return { ...document, life, passed: document.passed ?? processed + skipped };
 }
 
-/** How a run ends its job, as the checkpoint remembers it. */
-export function endedNow(outcome: Ended['outcome'], job: Job): Ended {
-  return { outcome, attempts: job.attemptsMade, stalls: job.stalledCounter, traces: job.stacktrace?.length ?? 0 };
+/** How a run ends its job, as the checkpoint remembers it. `asked`: who asked for a cancellation. */
+export function endedNow(outcome: Ended['outcome'], job: Job, asked?: Ended['asked']): Ended {
+  const { attemptsMade: attempts, processedOn, stacktrace, stalledCounter: stalls } = job;
+  return { outcome, attempts, stalls, traces: stacktrace?.length ?? 0, processedOn, ...(asked && { asked }) };
 }
 
 /** Before the first run: at the cursor that `enqueue` was given, if any. */
-function firstCheckpoint(job: Job): Checkpoint {
+export function firstCheckpoint(job: Job): Checkpoint {
   return {
     iteration: DOCUMENT_VERSION,
     progress: 0,
@@ -172,11 +151,4 @@ function firstCheckpoint(job: Job): Checkpoint {
     failures: 0,
     runtimeMs: 0,
   };
-}
-
-function isEmpty(progress: unknown): boolean {
-  if (typeof progress === 'object' && progress !== null) {
-    return Object.keys(progress).every((name) => name === 'unknownSince' || name === 'progress');
-  }
-  return !progress;
 }

@@ -1,29 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Job } from 'bullmq';
-import type { Clock } from '../clock.js';
 import { type Cursor, checkJson, type Json } from '../cursor.js';
-import { type InterruptionRequest, type Lock, retryWhileHeld } from '../interruption/index.js';
+import { retryWhileHeld } from '../interruption/index.js';
 import { InvalidCursorError } from '../iteration.errors.js';
 import type { Checkpoint, Running } from './checkpoint.js';
-import type { CheckpointStore, SaveOptions } from './checkpoint.store.js';
-import { Progress, type ProgressTracker } from './progress.js';
-import { nextPercent, nextThroughput } from './throughput.js';
+import { Progress } from './progress.js';
+import { historyLine } from './run.history.js';
+import type { SaveOptions } from './save.options.js';
+import { nextPercent, nextThroughput, resized } from './throughput.js';
+import type { FinalOptions, WritingRun } from './writing.run.js';
 
 /** How long an abandoned run may still take to write its last checkpoint. */
 const FINAL_WRITE_MS = 2_000;
-
-/** What the writer needs of a run. */
-interface WritingRun {
-  readonly job: Job;
-  readonly lock: Lock;
-  readonly interruption: InterruptionRequest;
-  readonly store: CheckpointStore;
-  readonly clock: Clock;
-  readonly log: { warn(message: string): void };
-  readonly progress: ProgressTracker;
-  /** The user's own state lives in the run's context. */
-  readonly context: { state: Json };
-}
 
 /** Keeps a run's checkpoint up to date and writes it to the job. */
 export class CheckpointWriter {
@@ -35,11 +22,16 @@ export class CheckpointWriter {
   #measuredAt: number;
   #writing: Promise<unknown> = Promise.resolve();
   #hasWritten = false;
+  /** Lines for the job's history that are not written yet. */
+  #history: string;
 
+  /** @param before The job's last checkpoint, as it was saved. */
   constructor(
     private readonly run: WritingRun,
     private readonly restored: Checkpoint,
+    before?: Checkpoint,
   ) {
+    this.#history = (before?.running && historyLine(before, { outcome: 'crash', at: run.clock.now() })) ?? '';
     this.#current = restored;
     this.#written = restored;
     this.#measuredAt = run.clock.now();
@@ -119,18 +111,21 @@ export class CheckpointWriter {
   /**
    * At the end of the run.
    *
+   * @param options `yields`: see {@link SaveOptions}.
    * @throws LockLostError also when an abandoned run has no time left
    * @throws InvalidCursorError
    */
-  flushFinal(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<void> {
+  flushFinal(changes: Partial<Checkpoint>, options: FinalOptions & { readonly ending: object }): Promise<void> {
     return this.#retry({ running: undefined, ...changes }, options);
   }
 
-  #retry(changes: Partial<Checkpoint>, options?: SaveOptions): Promise<void> {
+  #retry(changes: Partial<Checkpoint>, { ending, yields }: FinalOptions = {}): Promise<void> {
     const { interruption, lock, log } = this.run;
     const tooLate = interruption.abandoned.then(() => delay(FINAL_WRITE_MS, false, { ref: false }));
     const write = async () => {
-      const isWritten = await Promise.race([this.#write(this.#bringUpToDate(changes), options), tooLate]);
+      const document = this.#bringUpToDate(changes);
+      const line = ending && historyLine(document, { ...ending, at: this.run.clock.now() });
+      const isWritten = await Promise.race([this.#write(document, { yields, history: line }), tooLate]);
       if (!isWritten) throw lock.lose();
       lock.assertHeld(); // the answer may have waited for a frozen process to thaw
     };
@@ -142,7 +137,7 @@ export class CheckpointWriter {
   }
 
   /** One at a time: with items in flight several may be asked for at once, and the last one must be what remains. */
-  #write(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
+  #write(document: Checkpoint, options: SaveOptions = {}): Promise<boolean> {
     this.#hasWritten = true;
     const before = this.run.interruption.isAbandoned ? undefined : this.#writing; // an answer may never come
     const written = Promise.resolve(before).then(() => this.#writeNow(document, options));
@@ -150,10 +145,11 @@ export class CheckpointWriter {
     return written;
   }
 
-  async #writeNow(document: Checkpoint, options?: SaveOptions): Promise<boolean> {
+  async #writeNow(document: Checkpoint, { history = '', yields }: SaveOptions): Promise<boolean> {
     const { job, lock, store } = this.run;
-    const isWritten = await store.save(job, lock.token, document, options);
+    const isWritten = await store.save(job, lock.token, document, { yields, history: this.#history + history });
     if (isWritten) {
+      this.#history = '';
       job.progress = document;
       this.#written = document;
     }
@@ -161,12 +157,14 @@ export class CheckpointWriter {
   }
 
   #bringUpToDate(changes: Partial<Checkpoint>): Checkpoint {
-    const { context, progress } = this.run;
+    const { context, progress, rate, settings, times } = this.run;
     const { cursor, processed, skipped, passed } = progress.current.saved;
     const { state } = context;
     checkJson(cursor);
     if (state !== null) checkJson(state, 'state');
-    const { crashes, failures, pace, progress: percent, size } = this.#current;
+    const { crashes, failures, pace, progress: percent } = this.#current;
+    const { batchSize: now } = settings.inForce;
+    const size = resized(this.#current.size, { before: this.#current.settings?.batchSize, now, passed });
     const runtimeMs = this.#current.runtimeMs + this.#elapsedMs();
     const fraction = this.fractionAt(cursor);
     this.change({
@@ -177,13 +175,17 @@ export class CheckpointWriter {
       runtimeMs,
       progress: nextPercent(percent, fraction ?? (size ? passed / size : 0)),
       fraction,
+      size,
       pace: nextThroughput(pace, fraction === undefined ? [runtimeMs, passed] : [runtimeMs, passed, fraction]),
       failures: progress.hasMoved ? 0 : failures,
       crashes: progress.hasMoved ? undefined : crashes,
       ended: undefined,
+      isolates: undefined,
       stalls: this.run.job.stalledCounter,
-      // A copy: user code may go on changing its own in place.
-      state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json),
+      ...times.current,
+      settings: settings.inForce,
+      nextItemAt: rate.nextItemAt,
+      state: state === null ? undefined : (JSON.parse(JSON.stringify(state)) as Json), // user code may change its own
       ...changes,
     });
     return this.#current;

@@ -1,14 +1,23 @@
-export {
-  type Checkpoint,
-  endedNow,
-  type Restored,
-  readCheckpoint,
-  restoreCheckpoint,
-} from './checkpoint.js';
+export { type Checkpoint, endedNow, readCheckpoint, type SettingsInForce } from './checkpoint.js';
 export { type CheckpointStore, checkpointStoreOf } from './checkpoint.store.js';
 export { CheckpointWriter } from './checkpoint.writer.js';
 export { cursorAfter, versionChange } from './cursor.compatibility.js';
-export { initialCursor, startAfter } from './initial.cursor.js';
+export { canaryOf, canaryOptions, initialCursor, startAfter } from './initial.cursor.js';
+export {
+  type Asked,
+  type ControlEvent,
+  type ControlRequest,
+  type ControlStore,
+  changeControl,
+  type Granted,
+  type JobControl,
+  type NumberedRequest,
+  type OwnPause,
+  readControl,
+  recordEvent,
+  type TunedSettings,
+  withRequest,
+} from './job.control.js';
 export { Progress, ProgressTracker, type SavedProgress } from './progress.js';
 export {
   detachScheduler,
@@ -18,4 +27,7 @@ export {
   mustWait,
   releaseDeduplication,
 } from './references.js';
+export { type Restored, restoreCheckpoint } from './restore.checkpoint.js';
+export { type IterationRun, type RunEnding, readHistory } from './run.history.js';
 export { fractionPerSecond, itemsPerSecond } from './throughput.js';
+export { RunTimes } from './time.split.js';

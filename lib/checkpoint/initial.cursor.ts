@@ -22,3 +22,16 @@ export function initialCursor({ opts }: Pick<Job, 'opts'>): Cursor {
   const { [TEXT]: text, [VALUE]: value = null } = opts as InitialCursor;
   return text === undefined ? value : (JSON.parse(text) as Cursor);
 }
+
+/** The job option that carries `enqueue`'s canary. */
+const CANARY = 'iterationCanary';
+
+/** Options of a job that pauses itself after its first items. */
+export function canaryOptions(items: number): JobsOptions {
+  return { [CANARY]: items } as JobsOptions;
+}
+
+/** After how many items the job pauses itself (R35); undefined: it does not. */
+export function canaryOf({ opts }: Pick<Job, 'opts'>): number | undefined {
+  return (opts as { readonly [CANARY]?: number })[CANARY];
+}

@@ -39,3 +39,12 @@ function perSecond(from: Point, to: Point): number | undefined {
 export function nextPercent(before: number, fraction: number): number {
   return Math.max(before, Math.min(100, Math.floor(fraction * 100)));
 }
+
+/** The size of a source of batches counts batches: with batches of another size, more or fewer of them are left. */
+export function resized(
+  size: number | null | undefined,
+  { before, now, passed }: { before: number | undefined; now: number | undefined; passed: number },
+): number | null | undefined {
+  if (!size || !before || !now || before === now) return size;
+  return passed + Math.ceil((Math.max(0, size - passed) * before) / now);
+}

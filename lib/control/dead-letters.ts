@@ -65,6 +65,6 @@ async function lettersOf(
   }
 }
 
-function published({ processor, job, before, cursor, error, tries, at }: LetterData): DeadLetter {
-  return { processor, job, before, cursor, error, tries, at };
+function published({ processor, job, before, cursor, summary = '', error, tries, at }: LetterData): DeadLetter {
+  return { processor, job, before, cursor, summary, error, tries, at };
 }

@@ -1,32 +1,45 @@
-import { Injectable, Logger, type Type } from '@nestjs/common';
-import type { Job, JobsOptions } from 'bullmq';
-import { startAfter } from '../checkpoint/index.js';
-import { type Cursor, checkJson } from '../cursor.js';
+import { Injectable, type OnModuleDestroy, type Type } from '@nestjs/common';
+import type { Job } from 'bullmq';
+import type { Observable } from 'rxjs';
+import {
+  type ControlEvent,
+  type IterationRun,
+  readCheckpoint,
+  readHistory,
+  type TunedSettings,
+} from '../checkpoint/index.js';
+import type { Cursor } from '../cursor.js';
 import type { DeadLetter } from '../dead-letters/index.js';
-import { type DataOf, processorOptionsOf } from '../decorators/index.js';
-import { describe } from '../describe.js';
-import { QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/index.js';
-import { InvalidOptionsError, InvalidProcessorError, JobNotFoundError } from '../iteration.errors.js';
+import type { DataOf } from '../decorators/index.js';
+import { QueueFinder } from '../discovery/index.js';
 import { WorkerRegistrar } from '../worker/index.js';
+import { askOfAll, type BulkResult } from './bulk.js';
+import { type AskedOptions, checkAsked, checkBulk, checkFilter, checkRestart, checkTuned } from './checks.js';
+import { ControlledQueues, type JobRef } from './controlled.queue.js';
 import { listDeadLetters, redrive } from './dead-letters.js';
-import { type IterationStatus, statusOf } from './status.js';
+import { type EnqueueOptions, Enqueuer } from './enqueue.js';
+import { type JobFilter, listJobs, type Range } from './job.list.js';
+import { QueueWatches } from './job.watch.js';
+import type { IterationStatus } from './status.js';
 
-/** A job, or where it is. */
-export type JobRef = Job | { queue: string; id: string };
-
-/** BullMQ's options of a job, and the `cursor` after which it starts. */
-export type EnqueueOptions = JobsOptions & { cursor?: Cursor };
-
-/** Adds iterative jobs and reports their status, from any process that registered the queue. */
+/**
+ * Adds, shows and controls iterative jobs, from any process that registered their queue (R28). Every method that is given a job
+ * throws a JobNotFoundError when the queue holds no such job.
+ */
 @Injectable()
-export class IterationService {
-  readonly #logger = new Logger('Iteration');
-  readonly #warned = new WeakSet<Type>();
+export class IterationService implements OnModuleDestroy {
+  readonly #queues: ControlledQueues;
+  readonly #enqueuer: Enqueuer;
+  readonly #watches = new QueueWatches();
 
-  constructor(
-    private readonly queues: QueueFinder,
-    private readonly registrar: WorkerRegistrar,
-  ) {}
+  constructor(queues: QueueFinder, registrar: WorkerRegistrar) {
+    this.#queues = new ControlledQueues(queues, registrar);
+    this.#enqueuer = new Enqueuer(this.#queues, registrar);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.#watches.close();
+  }
 
   /**
    * Adds a job of a processor to its queue. The job's name is the processor's `name`, else the class name.
@@ -39,105 +52,148 @@ export class IterationService {
    */
   async enqueue<P>(
     processor: Type<P>,
-    ...[data, { cursor, ...options } = {}]: unknown extends DataOf<P>
+    ...[data, options]: unknown extends DataOf<P>
       ? [data?: DataOf<P>, options?: EnqueueOptions]
       : [data: DataOf<P>, options?: EnqueueOptions]
   ): Promise<Job<DataOf<P>>> {
-    const { queue, jobName } = this.#placeOf(processor);
-    if (options.deduplication?.replace) {
-      throw new InvalidOptionsError(
-        `enqueue(${processor.name}): "deduplication.replace" could delete a job that has started. Leave it out: then a job ` +
-          'of the same deduplication id is not added while one is there',
-      );
-    }
-    if (cursor !== undefined) checkJson(cursor);
-    const start = cursor === undefined || cursor === null ? {} : startAfter(cursor);
-    return (await queue.queue.add(jobName, data ?? {}, { ...options, ...start })) as Job<DataOf<P>>;
+    return this.#enqueuer.add(processor, data, options);
+  }
+
+  /** What is known of a job, as of its last checkpoint. */
+  async status(ref: JobRef): Promise<IterationStatus> {
+    const queue = this.#queues.of(ref);
+    const { job, state } = await queue.requests.find(ref.id as string);
+    return queue.statusOf(job, state, await queue.requests.controlOf(job.id as string));
   }
 
   /**
-   * What is known of a job, as of its last checkpoint.
+   * The statuses of a queue's jobs: running ones first, then those that wait, failed and completed ones, the latest first.
    *
-   * @throws JobNotFoundError when the queue holds no such job.
+   * @param options Which jobs; `start` and `end` count them. Default: the first 100; `end: -1`: all.
    */
-  async status(ref: JobRef): Promise<IterationStatus> {
-    const id = ref.id as string;
-    const { name, queue } = this.#queueOf(ref);
-    const state = await queue.getJobState(id);
-    const job = (await queue.getJob(id)) as Job | undefined;
-    if (!job) throw new JobNotFoundError(name, id);
-    return statusOf(job, state);
+  async list(queue: string, { start = 0, end = 99, ...filter }: JobFilter & Range = {}): Promise<IterationStatus[]> {
+    checkFilter(filter);
+    const listed: IterationStatus[] = [];
+    let number = 0;
+    for await (const status of listJobs(this.#queues.of({ queue, id: '' }), filter)) {
+      if (number >= start) listed.push(status);
+      if (number++ === end) break;
+    }
+    return listed;
+  }
+
+  /** The status of a job, now and at each change, from BullMQ's events. It completes when the job has ended or was removed. */
+  watch(ref: JobRef): Observable<IterationStatus> {
+    return this.#watches.watch(this.#queues.registered(ref), ref.id as string, () => this.status(ref));
+  }
+
+  /** The last 20 runs of a job, oldest first. */
+  async runs(ref: JobRef): Promise<IterationRun[]> {
+    const { requests, store } = this.#queues.of(ref);
+    const { job, state } = await requests.find(ref.id as string);
+    return readHistory(await store.history(job), state === 'active' ? readCheckpoint(job.progress) : undefined);
+  }
+
+  /** The last 20 requests to a job, oldest first: who asked for what, when and why. */
+  async requests(ref: JobRef): Promise<readonly ControlEvent[]> {
+    const { requests } = this.#queues.of(ref);
+    const { job } = await requests.find(ref.id as string);
+    return (await requests.controlOf(job.id as string)).history;
+  }
+
+  /**
+   * Stops a job until `resume`: a running one before its next item, within two seconds; one that waits handles no further item.
+   * It holds no worker, and survives restarts. Pausing a paused job changes nothing. A job that completes first is complete.
+   *
+   * @param options Who asks, and why: `status` shows both.
+   * @throws JobStateError for a job that has ended.
+   */
+  async pause(ref: JobRef, options: AskedOptions = {}): Promise<void> {
+    checkAsked('pause', options);
+    await this.#queues.of(ref).requests.pause(ref.id as string, options);
+  }
+
+  /**
+   * Withdraws `pause`, or a `cancel` that has not taken effect: the job continues after its cursor. Else it changes nothing.
+   *
+   * @throws JobStateError for a job that has ended.
+   */
+  async resume(ref: JobRef, options: Pick<AskedOptions, 'by'> = {}): Promise<void> {
+    checkAsked('resume', options);
+    await this.#queues.of(ref).requests.resume(ref.id as string, options);
+  }
+
+  /**
+   * Ends a job as failed, with an IterationCancelledError, after its `cancel` hooks. Of a running one the handler's `signal`
+   * aborts within two seconds. A job that waits is `cancelling` until a worker takes it.
+   *
+   * @param options The reason, or who asks and why.
+   * @throws JobStateError for a job that has ended.
+   */
+  async cancel(ref: JobRef, options: string | AskedOptions = {}): Promise<void> {
+    const asked = typeof options === 'string' ? { reason: options } : options;
+    checkAsked('cancel', asked);
+    await this.#queues.of(ref).requests.cancel(ref.id as string, asked);
+  }
+
+  /**
+   * Starts a job anew that is not running, whatever its state: waiting, paused, failed, cancelled or completed. It has a fresh
+   * budget of attempts, and calls its `start` hooks again. A request to pause or cancel it is withdrawn.
+   *
+   * @param options `cursor`: after which item. Default: where the job began.
+   * @throws JobStateError for a running job: pause it first.
+   * @throws InvalidCursorError for a cursor that JSON would change.
+   */
+  async restart(ref: JobRef, options: { cursor?: Cursor } = {}): Promise<void> {
+    checkRestart(options);
+    await this.#queues.of(ref).requests.restart(ref.id as string, options.cursor);
+  }
+
+  /**
+   * Changes settings of a job, also while it runs (R31): in force within two seconds, a batch size from the batch after the next.
+   * They hold for all its later runs. A setting that is left out keeps its value.
+   *
+   * @param settings `itemsPerSecond: null`: no limit.
+   * @throws JobStateError for a job that has ended.
+   * @throws InvalidOptionsError also for `itemConcurrency` of a job that handles one item after another.
+   */
+  async tune(ref: JobRef, settings: TunedSettings): Promise<void> {
+    await this.#queues.of(ref).requests.tune(ref.id as string, checkTuned(settings));
+  }
+
+  /**
+   * Pauses, resumes, cancels or restarts every job of a queue that a filter chooses. A call that was cut off is resumed by
+   * calling it again: what is asked of a job twice changes nothing.
+   */
+  async bulk(
+    queue: string,
+    action: 'pause' | 'resume' | 'cancel' | 'restart',
+    { by, reason, ...filter }: JobFilter & AskedOptions = {},
+  ): Promise<BulkResult> {
+    checkBulk(action, { by, reason }, filter);
+    const controlled = this.#queues.of({ queue, id: '' });
+    const { requests } = controlled;
+    return askOfAll(controlled, filter, (id) =>
+      action === 'restart' ? requests.restart(id, undefined) : requests[action](id, { by, reason }),
+    );
   }
 
   /**
    * A job's dead letters, in the order in which its items were skipped. They stay when the job is removed.
    *
-   * @param options `start` and `end` count from 0, both included; negative ones from the end. Default: all.
+   * @param options `start` and `end`; negative ones count from the end. Default: all.
    */
-  deadLetters(ref: JobRef, options: { start?: number; end?: number } = {}): Promise<DeadLetter[]> {
-    return listDeadLetters(this.#queueOf(ref), ref.id as string, options);
+  deadLetters(ref: JobRef, options: Range = {}): Promise<DeadLetter[]> {
+    return listDeadLetters(this.#queues.registered(ref), ref.id as string, options);
   }
 
   /**
-   * Adds a job over exactly the dead letters that a job has now: it looks for each item in the source as it is then, and
-   * handles it; the letter is removed when that has succeeded, and written anew when not. While such a job is there, it is
-   * given back, and none is added.
+   * Adds a job over exactly the dead letters that a job has now: it looks for each item in the source as it is then. A letter is
+   * removed when its item succeeds, and written anew when not. While such a job is there, it is given back, and none is added.
    *
    * @throws JobStateError when there is no dead letter.
    */
   redrive(ref: JobRef): Promise<Job> {
-    return redrive(this.#queueOf(ref), ref.id as string);
+    return redrive(this.#queues.registered(ref), ref.id as string);
   }
-
-  #placeOf(processor: Type): { queue: RegisteredQueue; jobName: string } {
-    const options = typeof processor === 'function' ? processorOptionsOf(processor) : undefined;
-    if (!options) {
-      throw new InvalidProcessorError(
-        processor?.name ?? describe(processor),
-        'it is no processor: decorate it with @IterativeProcessor',
-      );
-    }
-    const jobName = options.name ?? processor.name;
-    const own = this.registrar.processors.find(({ classes }) => classes.includes(processor));
-    if (own) return { queue: own.queue, jobName };
-
-    const queue = this.#queue(options.queue);
-    const served = this.registrar.processors.find((candidate) => sameQueue(candidate.queue, queue));
-    if (served && !served.definitions.some((known) => known.jobName === undefined || known.jobName === jobName)) {
-      throw new InvalidProcessorError(
-        processor.name,
-        `it is no provider of any module, though this application handles its queue "${queue.name}": its jobs would fail as unknown. Add it to a module's providers`,
-      );
-    }
-    if (!served && this.registrar.runsWorkers) this.#warnOfUnprovided(processor, queue);
-    return { queue, jobName };
-  }
-
-  /** Another service may well handle it, so it is no error. */
-  #warnOfUnprovided(processor: Type, { name }: RegisteredQueue): void {
-    if (this.#warned.has(processor)) return;
-    this.#warned.add(processor);
-    this.#logger.warn(
-      `${processor.name} was enqueued, and no module of this application provides it: its jobs wait until another process handles the queue ` +
-        `"${name}". Add it to a module's providers, or set workers: false if this process only adds jobs`,
-    );
-  }
-
-  #queueOf(ref: JobRef): RegisteredQueue {
-    return 'queueName' in ref ? this.#queueHolding(ref) : this.#queue(ref.queue);
-  }
-
-  #queueHolding(job: Job): RegisteredQueue {
-    return this.queues.holding(job) ?? notRegistered(job.queueName);
-  }
-
-  #queue(name: string): RegisteredQueue {
-    return this.queues.find(name) ?? notRegistered(name);
-  }
-}
-
-function notRegistered(name: string): never {
-  throw new InvalidOptionsError(
-    `The queue "${name}" is not registered in this application: BullModule.registerQueue({ name: '${name}' })`,
-  );
 }

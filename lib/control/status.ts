@@ -1,25 +1,36 @@
 import type { Job, JobState } from 'bullmq';
 import {
   type Checkpoint,
+  type ControlRequest,
   fractionPerSecond,
   itemsPerSecond,
+  type JobControl,
+  type Restored,
   readCheckpoint,
   restoreCheckpoint,
+  type TunedSettings,
 } from '../checkpoint/index.js';
 import type { Cursor } from '../cursor.js';
 import type { Interruption } from '../interruption/index.js';
+import type { ResolvedRunOptions } from '../iteration.options.js';
 
-/** `pausing`, `paused` and `cancelling` are not used yet. */
-export type IterationState =
-  | 'waiting'
-  | 'running'
-  | 'interrupted'
-  | 'pausing'
-  | 'paused'
-  | 'cancelling'
-  | 'cancelled'
-  | 'completed'
-  | 'failed';
+/**
+ * `pausing` and `cancelling`: a run ends after its current item, or at once. A job that is not running is `paused` at once, and
+ * `cancelling` until a worker has ended it. `interrupted`: it has run, and waits for its next run.
+ */
+export type IterationState = (typeof ITERATION_STATES)[number];
+
+export const ITERATION_STATES = [
+  'waiting',
+  'running',
+  'interrupted',
+  'pausing',
+  'paused',
+  'cancelling',
+  'cancelled',
+  'completed',
+  'failed',
+] as const;
 
 /** A job's status, as of its last checkpoint. */
 export interface IterationStatus {
@@ -48,22 +59,47 @@ export interface IterationStatus {
   readonly interruptions: number;
   /** All runs together, in milliseconds. */
   readonly runtimeMs: number;
+  /** Of it, spent waiting for the source. */
+  readonly readingMs: number;
+  /** Of it, spent in handlers. With `itemConcurrency`, only while the run does not wait for its source. */
+  readonly handlingMs: number;
   /** Consecutive failures at this cursor. */
   readonly failures: number;
   readonly lastInterruption: Interruption | undefined;
   readonly failedReason: string | undefined;
   /** Host and process of the run, while it is running. */
   readonly worker: string | undefined;
+  /** In force now. What is absent is not limited, or not known. */
+  readonly settings: {
+    readonly itemConcurrency: number;
+    readonly itemsPerSecond?: number;
+    /** Of a source of batches, once it was opened. */
+    readonly batchSize?: number;
+  };
+  /** Who asked for a pause or a cancellation that holds. */
+  readonly request?:
+    | {
+        readonly type: 'pause' | 'cancel';
+        readonly by?: string;
+        /** ISO time. */
+        readonly at: string;
+        readonly reason?: string;
+      }
+    | undefined;
 }
 
-/** Combines a job's checkpoint with its BullMQ state. */
-export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationStatus {
-  const checkpoint = checkpointOf(job, jobState);
+/** Combines a job's checkpoint and what operators ask of it with its BullMQ state. */
+export function statusOf(
+  job: Job,
+  jobState: JobState | 'unknown',
+  { control, options }: { readonly control?: JobControl; readonly options?: ResolvedRunOptions | undefined } = {},
+): IterationStatus {
+  const { checkpoint, request } = restoredOf(job, jobState, control);
   const { cursor, failures, interruptions, lastInterruption, pace, processed } = checkpoint;
   const { passed, run, runtimeMs, skipped, worker } = checkpoint;
   const { fraction } = checkpoint;
   const size = checkpoint.size ?? undefined;
-  const state = stateOf(jobState, checkpoint);
+  const state = stateOf(jobState, checkpoint, request);
   const rate = itemsPerSecond(pace, runtimeMs, passed);
   return {
     queue: job.queueName,
@@ -84,31 +120,67 @@ export function statusOf(job: Job, jobState: JobState | 'unknown'): IterationSta
     run,
     interruptions,
     runtimeMs,
+    readingMs: checkpoint.readingMs ?? 0,
+    handlingMs: checkpoint.handlingMs ?? 0,
     failures,
     lastInterruption,
     failedReason: state === 'failed' || state === 'cancelled' ? job.failedReason : undefined,
-    worker: state === 'running' ? worker : undefined,
+    worker: jobState === 'active' ? worker : undefined,
+    settings: settingsOf(checkpoint, control?.settings, options),
+    request: request && published(request),
   };
 }
 
-/** The saved checkpoint. For a waiting job, the one that its next run begins with: a completed job that is retried starts anew. */
-function checkpointOf(job: Job, state: JobState | 'unknown'): Checkpoint {
-  const waits = state !== 'active' && state !== 'completed' && state !== 'failed';
-  const saved = waits ? undefined : readCheckpoint(job.progress);
-  return saved ?? restoreCheckpoint(job).checkpoint;
+/**
+ * The saved checkpoint. For a waiting job, the one that its next run begins with: a completed job that is retried starts anew.
+ * A request to a job that has ended does not hold.
+ */
+function restoredOf(job: Job, state: JobState | 'unknown', control?: JobControl): Restored {
+  const restored = restoreCheckpoint(job, control);
+  const hasEnded = state === 'completed' || state === 'failed';
+  const saved = hasEnded || state === 'active' ? readCheckpoint(job.progress) : undefined;
+  const request = hasEnded ? undefined : restored.request;
+  return { checkpoint: saved ?? restored.checkpoint, request };
 }
 
-function stateOf(state: JobState | 'unknown', { ended, run }: Checkpoint): IterationState {
+function stateOf(
+  state: JobState | 'unknown',
+  { ended, run }: Checkpoint,
+  request: Restored['request'],
+): IterationState {
   switch (state) {
     case 'active':
-      return 'running';
+      return request ? (request.type === 'pause' ? 'pausing' : 'cancelling') : 'running';
     case 'completed':
       return 'completed';
     case 'failed':
       return ended?.outcome === 'cancel' ? 'cancelled' : 'failed';
     default:
+      if (request) return request.type === 'pause' ? 'paused' : 'cancelling';
       return run === 0 ? 'waiting' : 'interrupted';
   }
+}
+
+/** What the last run had, else what the processor has; and what was tuned since. */
+function settingsOf(
+  { settings: saved }: Checkpoint,
+  tuned: TunedSettings = {},
+  options?: ResolvedRunOptions,
+): IterationStatus['settings'] {
+  const known = saved ?? options;
+  const concurrency = tuned.itemConcurrency ?? known?.itemConcurrency ?? 1;
+  const perSecond = tuned.itemsPerSecond === undefined ? known?.itemsPerSecond : tuned.itemsPerSecond;
+  const hasBatches = saved === undefined || saved.batchSize !== undefined;
+  const batchSize = hasBatches ? (tuned.batchSize ?? saved?.batchSize) : undefined;
+  return {
+    itemConcurrency: saved?.isSequential ? 1 : concurrency,
+    ...(perSecond && perSecond !== Infinity && { itemsPerSecond: perSecond }),
+    ...(batchSize && { batchSize }),
+  };
+}
+
+function published({ type, by, at, reason }: ControlRequest): NonNullable<IterationStatus['request']> {
+  return { type, at, ...(by !== undefined && { by }), ...(reason !== undefined && { reason }) };
 }
 
 function eta(state: IterationState, left: number | undefined, rate: number | undefined): number | undefined {

@@ -1,4 +1,5 @@
 import type { Cursor } from '../cursor.js';
+import { describe } from '../describe.js';
 
 /** An item that was skipped, and why. */
 export interface DeadLetter {
@@ -9,6 +10,8 @@ export interface DeadLetter {
   readonly before: Cursor;
   /** Cursor of the item. */
   readonly cursor: Cursor;
+  /** The item, for people: what `describe` returned, else its JSON, cut at 1,024 characters. Empty in letters of older releases. */
+  readonly summary: string;
   readonly error: { readonly name: string; readonly message: string; readonly stack?: string };
   /** How often the item was tried in place, or killed its process. */
   readonly tries: number;
@@ -33,6 +36,7 @@ export interface DeadLetterRecord extends DeadLetter {
   readonly redrivenBy?: string;
 }
 
+const MAX_SUMMARY = 1_024;
 /** How many characters of an error are kept. */
 const MAX_NAME = 200;
 const MAX_MESSAGE = 2_000;
@@ -45,6 +49,21 @@ export function keptError({ name, message, stack }: Error): DeadLetter['error'] 
     message: keptText(String(message), MAX_MESSAGE),
     ...(typeof stack === 'string' && { stack: keptText(stack, MAX_STACK) }),
   };
+}
+
+/** @param describeItem The processor's own. @throws what it throws */
+export function summaryOf(item: unknown, describeItem?: (item: never) => string): string {
+  return keptText(describeItem ? String(describeItem(item as never)) : jsonOf(item), MAX_SUMMARY);
+}
+
+function jsonOf(item: unknown): string {
+  try {
+    return (
+      JSON.stringify(item, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part)) ?? describe(item)
+    );
+  } catch {
+    return describe(item);
+  }
 }
 
 /** PostgreSQL keeps neither U+0000 nor half a surrogate pair in JSON, and a cut may leave one. */

@@ -15,6 +15,7 @@ export interface ProcessorDefinition {
   readonly options: ResolvedRunOptions;
   readonly transactions: TransactionHost<unknown> | undefined;
   readonly itemsPerTransaction: number;
+  readonly describeItem: ProcessorOptions['describe'];
   /** `Class.method`, for error messages. */
   readonly builderName: string;
   readonly handlerName: string;

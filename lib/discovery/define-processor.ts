@@ -70,6 +70,7 @@ export function defineProcessor(
     options: runOptions,
     transactions: options.transactions === undefined ? undefined : transactionsOf?.(options.transactions),
     itemsPerTransaction: options.itemsPerTransaction ?? 1,
+    describeItem: options.describe,
     builderName: `${type.name}.${String(build)}`,
     handlerName: `${type.name}.${String(each)}`,
     build: bound(build) as ProcessorDefinition['build'],

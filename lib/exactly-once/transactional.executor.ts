@@ -38,14 +38,14 @@ export class TransactionalExecutor implements ItemExecutor {
   }
 
   async handle(page: Page<unknown>, index: number): Promise<void> {
-    const { clock, definition, interruption, progress } = this.run;
+    const { clock, definition, interruption, progress, rate } = this.run;
     const end = this.#endOfGroup(page, index);
     let tried = index;
     try {
       await this.#transact(async () => {
         const endsAt = clock.now() + definition.options.checkpoint.everyMs;
         for (tried = index; tried < end; tried++) {
-          if (tried > index && this.#mustCommit(endsAt)) break;
+          if (tried > index && (this.#mustCommit(endsAt) || !rate.begin())) break;
           await this.handleItem(page.items[tried]);
           this.last = tried;
         }

@@ -1,9 +1,10 @@
 import { checkJson } from '../cursor.js';
-import { type DeadLetterRecord, keptError, RedrivenItem } from '../dead-letters/index.js';
+import { type DeadLetterRecord, keptError, RedrivenItem, summaryOf } from '../dead-letters/index.js';
 import type { ItemRange } from '../enumerators/contract/index.js';
 import { isOutage, retryWhileHeld } from '../interruption/index.js';
-import { ItemGoneError, IterationError, SkipLimitError } from '../iteration.errors.js';
+import { ItemGoneError, IterationError } from '../iteration.errors.js';
 import type { Run } from '../runtime/index.js';
+import { SkipLimits } from './skip.limits.js';
 
 /** Why an item is skipped. */
 interface SkipReason {
@@ -19,22 +20,27 @@ const MAX_REFUSALS = 3;
  * a run that finds a letter in its checkpoint writes it again.
  */
 export class ItemSkips {
-  constructor(private readonly run: Run) {}
+  readonly #limits: SkipLimits;
+
+  constructor(private readonly run: Run) {
+    this.#limits = new SkipLimits(run);
+  }
 
   /**
    * @param pass Moves the progress after the item.
-   * @returns false when the run must end before the letter is written.
+   * @returns false when the run must end before the item is skipped, or its letter is written.
    * @throws SkipLimitError
    * @throws InvalidCursorError
    * @throws LockLostError
    */
   async skip({ error, tries }: SkipReason, range: ItemRange, pass: () => void): Promise<boolean> {
     const { context, definition, executor, hooks, log, progress } = this.run;
-    const { limit } = definition.options.itemFailure;
-    if (progress.current.skipped >= limit && !(error instanceof ItemGoneError))
-      throw new SkipLimitError(limit, { cause: error });
+    const reached = error instanceof ItemGoneError ? undefined : this.#limits.reachedBy(range, error);
+    if (reached && definition.options.itemFailure.onLimit === 'fail') throw reached;
+    if (reached) return this.#pause(reached);
     checkJson(range.cursor); // before anything is moved: what cannot be saved is no skipped item
     const letter = this.#letter(range, { error, tries });
+    this.#limits.count(range);
     pass();
     progress.countSkipped();
     await executor.persist({ letter });
@@ -44,6 +50,15 @@ export class ItemSkips {
     context.item = item; // an item that killed its process reached no handler in this run
     await hooks.callQuietly('skip', { error, item, cursor: letter.cursor });
     return true;
+  }
+
+  /** R37: the item stays unhandled, and is tried again after `resume`. */
+  #pause({ message }: Error): false {
+    const { checkpoint, control, progress } = this.run;
+    const { skipped, itemsSeen } = progress.current;
+    const { life } = checkpoint.current;
+    control.pauseItself({ reason: message, granted: { life, skipped, itemsSeen } });
+    return false;
   }
 
   /**
@@ -73,8 +88,9 @@ export class ItemSkips {
   #letter({ item, before, cursor, isRecord }: ItemRange, { error, tries }: SkipReason): DeadLetterRecord {
     const { checkpoint, clock, definition, job, progress } = this.run;
     const kept = { error: keptError(error), at: new Date(clock.now()).toISOString() };
+    const summary = this.#summaryOf(item);
     if (item instanceof RedrivenItem)
-      return { ...item.letter, ...kept, tries: item.letter.tries + tries, redrivenBy: job.id as string };
+      return { ...item.letter, ...kept, summary, tries: item.letter.tries + tries, redrivenBy: job.id as string };
     const { life, version } = checkpoint.current;
     const id = job.id as string;
     const number = progress.current.skipped;
@@ -89,9 +105,23 @@ export class ItemSkips {
       version,
       before,
       cursor,
+      summary,
       tries,
       ...(isRecord && { isRecord }),
     };
+  }
+
+  /** A description that fails keeps no letter from being written. */
+  #summaryOf(item: unknown): string {
+    const { definition, log } = this.run;
+    if (item instanceof RedrivenItem && item.isGone) return item.letter.summary;
+    const found = item instanceof RedrivenItem ? item.item : item;
+    try {
+      return summaryOf(found, definition.describeItem);
+    } catch (error) {
+      log.warn(`its option "describe" failed (${String(error)}); its dead letter has the item's JSON`);
+      return summaryOf(found);
+    }
   }
 }
 

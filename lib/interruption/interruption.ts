@@ -4,13 +4,21 @@ import { IterationCancelledError } from '../iteration.errors.js';
 
 /** Why a run ended, or is about to end, before its job did. */
 export interface Interruption {
-  /**
-   * `bullmq`: the handler threw one of BullMQ's control errors. `pause` is not used yet, and `cancel` comes from `cancelJob` of
-   * BullMQ's worker alone.
-   */
-  readonly reason: 'shutdown' | 'maxRuntime' | 'retryIn' | 'throttle' | 'pause' | 'cancel' | 'lockLost' | 'bullmq';
+  /** `bullmq`: the handler threw one of BullMQ's control errors. */
+  readonly reason:
+    | 'shutdown'
+    | 'maxRuntime'
+    | 'retryIn'
+    | 'throttle'
+    | 'rate'
+    | 'pause'
+    | 'cancel'
+    | 'lockLost'
+    | 'bullmq';
   /** How long the job asked to wait, in milliseconds. */
   readonly retryInMs?: number;
+  /** Who asked for it, and why. */
+  readonly detail?: string;
 }
 
 /** A hook that started a shutdown and has not returned after this time waits for that shutdown. */
@@ -116,6 +124,13 @@ export class InterruptionRequest {
     this.#abort.abort(new Error('The lock of the job is lost'));
   }
 
+  /** An operator asks for it, who may change their mind until the run has ended. */
+  requestCancel(detail: Pick<Interruption, 'detail'>): void {
+    this.request({ reason: 'cancel', ...detail });
+    this.#abort.abort(new IterationCancelledError(detail.detail));
+  }
+
+  /** BullMQ's worker cancels the job: that cannot be withdrawn. */
   cancel(reason?: string): void {
     this.cancelled = new IterationCancelledError(reason);
     this.request({ reason: 'cancel' });

@@ -10,11 +10,6 @@ import {
 } from '../runtime/index.js';
 import { handlerOf } from './create.run.js';
 
-export type ConcurrentRun = Pick<
-  OpenRun,
-  'checkpoint' | 'context' | 'definition' | 'interruption' | 'log' | 'pages' | 'progress' | 'timer'
->;
-
 /** A handler with a context of its own. */
 interface Slot {
   readonly context: RunContext;
@@ -52,7 +47,7 @@ export class ConcurrentLoop {
 
   /** @param condemned The first item has killed too many processes: it is skipped without being handled. */
   constructor(
-    private readonly run: ConcurrentRun,
+    private readonly run: OpenRun,
     private readonly failure: Pick<ItemFailure, 'giveUp' | 'retry'>,
     private condemned?: Failed,
   ) {}
@@ -71,7 +66,7 @@ export class ConcurrentLoop {
   }
 
   async #beginAll(): Promise<LoopOutcome> {
-    const { context, interruption, pages, timer } = this.run;
+    const { context, interruption, pages, rate, timer } = this.run;
     for (;;) {
       // What a destructive read returns must be able to begin; and no item is to blame for what the source does (R19).
       if (timer.isIsolating || !pages.canStopHere) await this.#room();
@@ -90,6 +85,7 @@ export class ConcurrentLoop {
         await this.#room();
         if (this.#mayFail && pages.canStopHere) await this.#settle();
         if (timer.itemsUntilLook-- <= 0 && timer.isDue()) await timer.look();
+        if (rate.isLimited) await timer.awaitRate(pages);
         if (interruption.pending && pages.canStopHere) return interruptedBy(interruption);
         if (context.stopped && pages.canStopHere) return { type: 'stopped' };
         this.#begin(page, index);
@@ -98,8 +94,8 @@ export class ConcurrentLoop {
   }
 
   async #room(): Promise<void> {
-    const { definition, timer } = this.run;
-    while (this.#unfinished.length >= (timer.isIsolating ? 1 : definition.options.itemConcurrency)) {
+    const { settings, timer } = this.run;
+    while (this.#unfinished.length >= (timer.isIsolating ? 1 : settings.itemConcurrency)) {
       await this.#unfinished.shift();
     }
   }

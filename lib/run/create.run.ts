@@ -1,24 +1,44 @@
 import { hostname } from 'node:os';
-import { CheckpointWriter, Progress, ProgressTracker, type Restored } from '../checkpoint/index.js';
+import {
+  CheckpointWriter,
+  Progress,
+  ProgressTracker,
+  type Restored,
+  RunTimes,
+  readCheckpoint,
+} from '../checkpoint/index.js';
 import { type RedrivenItem, redriveOf } from '../dead-letters/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
 import { TransactionalExecutor } from '../exactly-once/index.js';
 import { ItemGoneError } from '../iteration.errors.js';
-import { DirectExecutor, type Run, RunContext, RunHooks, type RunInputs } from '../runtime/index.js';
+import {
+  DirectExecutor,
+  ItemRate,
+  type Run,
+  RunContext,
+  RunHooks,
+  type RunInputs,
+  RunSettings,
+} from '../runtime/index.js';
 
 /** Puts together a run from what the worker gives and what the job's checkpoint says. */
-export function createRun(inputs: RunInputs, { checkpoint, isNew }: Restored): Run {
+export function createRun(inputs: RunInputs, restored: Restored): Run {
   const { definition } = inputs;
+  const { checkpoint, isNew } = restored;
   const begun = {
     ...checkpoint,
     ...(isNew && { version: definition.version }),
     run: checkpoint.run + 1,
     worker: `${hostname()}:${process.pid}`,
+    began: [inputs.clock.now(), checkpoint.passed] as const,
   };
   const progress = new ProgressTracker(Progress.of(checkpoint));
   const context = new RunContext({ ...inputs, progress }, begun);
-  const visible = { ...inputs, progress, context };
-  const run = { ...visible, checkpoint: new CheckpointWriter(visible, begun), hooks: new RunHooks(visible) };
+  const settings = new RunSettings(inputs);
+  const rate = new ItemRate({ ...inputs, settings }, checkpoint.nextItemAt);
+  const visible = { ...inputs, progress, context, settings, rate, times: new RunTimes(inputs.clock, checkpoint) };
+  const writer = new CheckpointWriter(visible, begun, readCheckpoint(inputs.job.progress));
+  const run = { ...visible, checkpoint: writer, hooks: new RunHooks(visible) };
   const handleItem = handlerOf(definition, context);
   const executor = definition.transactions
     ? new TransactionalExecutor(run, definition.transactions, handleItem)

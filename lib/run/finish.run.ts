@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { endedNow } from '../checkpoint/index.js';
+import { type Asked, type Checkpoint, type ControlRequest, endedNow, type RunEnding } from '../checkpoint/index.js';
 import { reportSurvivor } from '../crashes/index.js';
 import type { IterationResult, RunEnd } from '../definition/index.js';
 import { toError } from '../enumerators/contract/index.js';
 import { type Interruption, LockLostError } from '../interruption/index.js';
-import { InvalidCursorError, type IterationCancelledError } from '../iteration.errors.js';
+import { InvalidCursorError, IterationCancelledError } from '../iteration.errors.js';
 import {
   controlErrorOf,
   decideRetry,
+  detailOf,
   type LoopOutcome,
   logLostRun,
   type RetryDecision,
@@ -23,12 +24,15 @@ export type RunOutcome =
   | { readonly type: 'interrupted'; readonly interruption: Interruption; readonly isBegun: boolean }
   | { readonly type: 'nothing to do' }
   | { readonly type: 'failed'; readonly error: Error }
-  | { readonly type: 'cancelled'; readonly error: IterationCancelledError }
+  | { readonly type: 'cancelled'; readonly asked: ControlRequest }
   /** The lock is lost, or the job's row in the user's database. */
   | { readonly type: 'lost' };
 
 /** The end of a run (R7): checkpoint, hooks, then one report to BullMQ. */
 export class FinishRun {
+  /** How the run's last checkpoint says that it ended. */
+  #ending: Omit<RunEnding, 'at'> | undefined;
+
   constructor(
     private readonly run: Run,
     private readonly moves: DeferredMoves,
@@ -47,26 +51,28 @@ export class FinishRun {
   }
 
   async #reportOf(outcome: RunOutcome): Promise<RunReport> {
-    const { executor, interruption } = this.run;
+    const { control, executor, interruption } = this.run;
     if (outcome.type === 'nothing to do') return this.#nothingToDo();
     if (outcome.type === 'complete' || outcome.type === 'stopped') return this.#completed();
     if (outcome.type === 'lost' || interruption.pending?.reason === 'lockLost') return this.#lost();
-    if (outcome.type === 'cancelled') return this.#cancelled(outcome.error);
-    if (interruption.cancelled) return this.#cancelled(interruption.cancelled);
+    if (outcome.type === 'cancelled') return this.#cancelled(outcome.asked);
+    if (interruption.cancelled) return this.#cancelled(this.#cancelledByBullMQ(interruption.cancelled));
+    const asked = (await interruption.untilAbandoned(control.requestNow())) ?? control.ownPause;
+    if (asked && 'type' in asked && asked.type === 'cancel') return this.#cancelled(asked);
     if (outcome.type === 'interrupted') {
       const isUntouched = !outcome.isBegun && outcome.interruption.reason === 'shutdown';
-      return isUntouched ? { type: 'wait' } : this.#interrupted(outcome.interruption);
+      return isUntouched ? { type: 'wait' } : this.#interrupted(outcome.interruption, asked);
     }
     // Work that was asked to stop at once may throw to do so, which is no failure of its item.
     if ((interruption.signal.aborted || executor.isUncertain) && interruption.pending)
-      return this.#interrupted(interruption.pending);
+      return this.#interrupted(interruption.pending, asked);
     return this.#failed(outcome.error);
   }
 
   /** R12: without hooks. When it is retried by hand, it starts anew like any completed job. */
   async #nothingToDo(): Promise<RunReport> {
-    const { checkpoint, executor, job } = this.run;
-    await checkpoint.flushFinal({ ended: endedNow('complete', job) });
+    const { executor, job } = this.run;
+    await this.#flush({ outcome: 'complete' }, { ended: endedNow('complete', job) });
     await executor.release();
     return { type: 'completed', result: this.#result() };
   }
@@ -74,7 +80,7 @@ export class FinishRun {
   async #completed(): Promise<RunReport> {
     const { checkpoint, context, definition, executor, hooks, interruption, job, log, progress } = this.run;
     const { stopped } = context;
-    await checkpoint.flushFinal({ progress: 100, ended: endedNow('complete', job), stopped });
+    await this.#flush({ outcome: 'complete' }, { ended: endedNow('complete', job), progress: 100, stopped });
     let result: unknown = this.#result();
     try {
       if (!stopped?.silent) {
@@ -93,21 +99,27 @@ export class FinishRun {
     return { type: 'completed', result };
   }
 
-  async #interrupted(interruption: Interruption): Promise<RunReport> {
+  /** @param pause The operator's request that holds now. */
+  async #interrupted(ended: Interruption, pause?: Asked): Promise<RunReport> {
     const { checkpoint, definition, hooks, log, progress } = this.run;
+    const interruption: Interruption = pause ? { reason: 'pause', ...detailOf(pause) } : ended;
     const interruptions = checkpoint.current.interruptions + 1;
     const yields = interruption.reason !== 'shutdown';
-    await checkpoint.flushFinal({ interruptions, lastInterruption: interruption }, { yields });
+    const ending = { outcome: 'interrupt', interruption } as const;
+    const isolates = checkpoint.current.running?.startsWith('careful') && progress.finished === 0 ? true : undefined;
+    await this.#flush(ending, { interruptions, isolates, lastInterruption: interruption }, { yields });
     await hooks.callQuietly('interrupt', interruption);
     await this.#callEnd({ outcome: 'interrupt' });
     log.interrupted(interruption, checkpoint.current, progress.finished);
+    if (pause) return { type: 'park', own: this.run.control.ownPause };
     if (!yields) return { type: 'wait' };
     return { type: 'delay', delayMs: interruption.retryInMs ?? definition.options.resumeDelayMs };
   }
 
-  async #cancelled(error: IterationCancelledError): Promise<RunReport> {
-    const { checkpoint, executor, hooks, job, log } = this.run;
-    await checkpoint.flushFinal({ ended: endedNow('cancel', job) });
+  async #cancelled(asked: ControlRequest): Promise<RunReport> {
+    const { executor, hooks, job, log, checkpoint } = this.run;
+    const error = new IterationCancelledError(asked.reason, asked.by);
+    await this.#flush({ outcome: 'cancel' }, { ended: endedNow('cancel', job, asked) });
     await hooks.callQuietly('cancel', { error });
     await this.#callEnd({ outcome: 'cancel', error });
     await executor.release();
@@ -127,7 +139,7 @@ export class FinishRun {
     const failures = progress.hasMoved ? 1 : checkpoint.current.failures + 1;
     const decision = await this.#decide(error, failures);
     const isFinal = decision.type === 'fail';
-    await checkpoint.flushFinal({ failures, ended: isFinal ? endedNow('fail', job) : undefined });
+    await this.#flush({ outcome: decision.type }, { failures, ended: isFinal ? endedNow('fail', job) : undefined });
     if (isFinal) await hooks.callQuietly('fail', { error });
     await this.#callEnd({ outcome: decision.type, error });
     if (isFinal) await executor.release();
@@ -137,7 +149,7 @@ export class FinishRun {
 
   /** A backoff strategy is the user's: one that fails or never answers keeps no job from its retry. */
   async #decide(error: Error, failures: number): Promise<RetryDecision> {
-    const { interruption, job, log, settings } = this.run;
+    const { interruption, job, log, workerSettings: settings } = this.run;
     const atOnce: RetryDecision = { type: 'retry', delayMs: 0 };
     try {
       return (await interruption.untilAbandoned(decideRetry(error, failures, { job, settings }))) ?? atOnce;
@@ -162,11 +174,23 @@ export class FinishRun {
     const { ended, failures, state = null } = checkpoint.current;
     if (isDeepStrictEqual(context.state, state)) return;
     try {
-      await checkpoint.flushFinal({ ended, failures });
+      await this.#flush(this.#ending ?? end, { ended, failures });
     } catch (error) {
       if (error instanceof LockLostError) throw error;
       log.warn(`what its hooks made of its state is not saved: ${String(error)}`);
     }
+  }
+
+  #cancelledByBullMQ({ reason }: IterationCancelledError): ControlRequest {
+    return { type: 'cancel', at: new Date(this.run.clock.now()).toISOString(), reason };
+  }
+
+  /** The last checkpoint of the run. The end of the job answers every request. */
+  #flush(ending: Omit<RunEnding, 'at'>, changes: Partial<Checkpoint>, { yields = false } = {}): Promise<void> {
+    const { checkpoint, control } = this.run;
+    this.#ending = ending;
+    const handled = changes.ended ? control.handledAtEnd : control.handled || undefined; // its complete hook may fail
+    return checkpoint.flushFinal({ ...changes, handled }, { ending, yields });
   }
 
   #result(): IterationResult {

@@ -1,5 +1,5 @@
 import { DelayedError, ErrorCode, WaitingError } from 'bullmq';
-import { type CheckpointStore, readCheckpoint, releaseDeduplication } from '../checkpoint/index.js';
+import { type CheckpointStore, type OwnPause, readCheckpoint, releaseDeduplication } from '../checkpoint/index.js';
 import { isOutage, LockLostError, retryWhileHeld } from '../interruption/index.js';
 import {
   type ControlError,
@@ -9,6 +9,7 @@ import {
   type RunInputs,
 } from '../runtime/index.js';
 import type { DeferredMove } from './deferred.moves.js';
+import { park, promoteIfResumed } from './park.js';
 
 /** What is reported to BullMQ at the end of a run, once. */
 export type RunReport =
@@ -17,6 +18,8 @@ export type RunReport =
   | { readonly type: 'wait' }
   /** After the other jobs of its priority, in `delayMs`. */
   | { readonly type: 'delay'; readonly delayMs: number }
+  /** Until `resume`. `own`: the run itself asks for it. */
+  | { readonly type: 'park'; readonly own?: OwnPause | undefined }
   | { readonly type: 'failed'; readonly error: Error; readonly failures: number; readonly decision: RetryDecision }
   | {
       readonly type: 'control';
@@ -31,9 +34,9 @@ export type RunReport =
 /** Delays beyond the year 2039 lose precision in BullMQ's score: a job is delayed for a year at most, and then again. */
 const MAX_DELAY_MS = 365 * 24 * 60 * 60 * 1_000;
 
-export interface ReportingRun extends Pick<RunInputs, 'interruption' | 'job' | 'lock'> {
+export interface ReportingRun extends Pick<RunInputs, 'control' | 'interruption' | 'job' | 'lock'> {
   readonly log: Pick<RunInputs['log'], 'lost' | 'warn'>;
-  readonly store: Pick<CheckpointStore, 'references'>;
+  readonly store: Pick<CheckpointStore, 'controls' | 'references' | 'replaceControl'>;
 }
 
 /**
@@ -53,6 +56,9 @@ export async function reportToBullMQ(run: ReportingRun, report: RunReport): Prom
     case 'completed':
       retryMoves(run);
       return report.result;
+    case 'park':
+      void promoteIfResumed(run);
+      throw new DelayedError();
     case 'failed':
       prepareForFailure(job, report);
       retryMoves(run);
@@ -127,6 +133,8 @@ async function move(run: ReportingRun, report: RunReport): Promise<void> {
       return;
     case 'delay':
       return delayJob(run, report.delayMs);
+    case 'park':
+      return delayJob(run, (await park(run, report.own)) ? MAX_DELAY_MS : 0);
     case 'control':
       return moveForControl(run, report);
   }

@@ -11,25 +11,33 @@ import { crashVerdict } from '../crashes/index.js';
 import { redriveOf } from '../dead-letters/index.js';
 import { readerOf, toError } from '../enumerators/contract/index.js';
 import { Failed, ItemFailure, ItemSkips } from '../failures/index.js';
-import { type CrashLoopError, IterationCancelledError, SourceChangedError } from '../iteration.errors.js';
-import { type OpenRun, type Run, type RunInputs, RunTimer, SourcePages } from '../runtime/index.js';
+import { LockLostError } from '../interruption/index.js';
+import { type CrashLoopError, SourceChangedError } from '../iteration.errors.js';
+import { type LoopOutcome, type OpenRun, type Run, type RunInputs, RunTimer, SourcePages } from '../runtime/index.js';
 import { buildSource } from './build.source.js';
+import { canaryLeft } from './canary.js';
 import { ConcurrentLoop } from './concurrent.loop.js';
 import { createRun } from './create.run.js';
 import { DeferredMoves } from './deferred.moves.js';
 import { FinishRun, type RunOutcome } from './finish.run.js';
+import { unpark } from './park.js';
 import type { RunReport } from './report.js';
 import { loopSequentially } from './sequential.loop.js';
 import { SourceSize } from './source.size.js';
 
 /** One run of one job: restore, iterate, finish. Returns what is to be reported to BullMQ. */
 export async function runJob(inputs: RunInputs): Promise<RunReport> {
-  const { interruption, job, log } = inputs;
+  const { control, interruption, job, log } = inputs;
   if (interruption.pending) return { type: 'wait' }; // R4: untouched
-  if (await mustWait(inputs)) return { type: 'delay', delayMs: LOOK_AGAIN_MS };
+  const asked = await interruption.untilAbandoned(control.read().catch(lostLock));
+  if (!asked) return { type: 'lost' };
+  const restored = restoreCheckpoint(job, asked);
+  control.begin(restored);
+  if (restored.request?.type === 'pause') return { type: 'park' };
+  if (!restored.request && (await mustWait(inputs))) return { type: 'delay', delayMs: LOOK_AGAIN_MS };
+  if (asked.parked) await unpark(inputs);
   const moves = new DeferredMoves(job, (message) => log.warn(message));
   try {
-    const restored = restoreCheckpoint(job);
     const run = createRun(inputs, restored);
     return await new FinishRun(run, moves).report(await outcomeOf(run, restored));
   } finally {
@@ -37,13 +45,18 @@ export async function runJob(inputs: RunInputs): Promise<RunReport> {
   }
 }
 
-async function outcomeOf(run: Run, { cancelled, careful, foreign }: Restored): Promise<RunOutcome> {
+/** Nothing has begun: the next run finds the job as it is. */
+function lostLock(error: unknown): undefined {
+  if (!(error instanceof LockLostError)) throw error;
+}
+
+async function outcomeOf(run: Run, { careful, foreign, request }: Restored): Promise<RunOutcome> {
   if (foreign !== undefined) {
     run.log.warn(
       `its progress ${JSON.stringify(foreign)} is not a checkpoint of this library: the job starts from the beginning`,
     );
   }
-  if (cancelled) return { type: 'cancelled', error: new IterationCancelledError() };
+  if (request) return { type: 'cancelled', asked: request };
   const iteration = new Iteration(run, careful === true);
   const outcome = await run.interruption.untilAbandoned(iteration.outcome());
   const { isBegun } = iteration;
@@ -75,7 +88,6 @@ class Iteration {
         return this.#iterateSource();
       });
     } catch (thrown) {
-      // What the handler, the builder, a hook or a named function of a source threw is an Error by now.
       return { type: 'failed', error: toError(thrown, `The enumerator of ${definition.builderName}`) };
     }
   }
@@ -105,7 +117,7 @@ class Iteration {
   }
 
   async #iterateSource(verdict?: CrashLoopError): Promise<RunOutcome> {
-    const { checkpoint, executor, interruption, lock, log, progress } = this.run;
+    const { checkpoint, executor, interruption, lock, log, progress, settings, times } = this.run;
     const { letter } = checkpoint.current;
     const skips = new ItemSkips(this.run);
     if (letter && !(await skips.write(letter))) return { type: 'lost' };
@@ -114,13 +126,17 @@ class Iteration {
     lock.assertHeld();
     const { isBegun } = this;
     if (interruption.pending) return { type: 'interrupted', interruption: interruption.pending, isBegun };
+    const reader = readerOf(enumerator, { finished: progress.itemsSeen, batchSize: () => settings.batchSize });
+    settings.ownBatchSize = reader.batchSize;
     const size = new SourceSize(enumerator, this.run);
     if (!isBegun) await this.#begin(size);
     if (this.#isMoved) await executor.persist({});
 
     const timer = new RunTimer(this.run, { isolate: this.isolate, size });
-    const pages = new SourcePages(readerOf(enumerator, progress.itemsSeen), {
+    const pages = new SourcePages(reader, {
       interruption,
+      times,
+      canary: canaryLeft(this.run),
       whileAwaiting: () => timer.lookWhileAwaiting(),
       warn: (message) => log.warn(message),
     });
@@ -128,21 +144,16 @@ class Iteration {
     const halve = 'halve' in enumerator ? enumerator.halve?.bind(enumerator) : undefined;
     const failure = new ItemFailure(run, skips, halve);
     const condemned = verdict && new Failed(verdict, verdict.crashes);
+    times.beginLoop();
     try {
-      const outcome = await (this.#itemConcurrency > 1
-        ? new ConcurrentLoop(run, failure, condemned).outcome()
-        : loopSequentially(run, failure, condemned));
+      const outcome = await loop(run, failure, condemned);
       if (outcome.type === 'complete') await size.checkComplete();
       return outcome.type === 'interrupted' ? { ...outcome, isBegun: true } : outcome;
     } finally {
+      times.endLoop();
       timer.end();
       await pages.close();
     }
-  }
-
-  /** A dead letter's item may exist only until the next one is looked for. */
-  get #itemConcurrency(): number {
-    return redriveOf(this.run.job) ? 1 : this.run.definition.options.itemConcurrency;
   }
 
   /** R11: `start` is recorded when it has returned, so a run that dies before leaves it to the next one. */
@@ -169,4 +180,11 @@ class Iteration {
     const { resume, start } = definition.hooks;
     return start.length > 0 || resume.length > 0 || checkpoint.current.stalls === undefined;
   }
+}
+
+/** @param condemned The first item has killed too many processes: it is skipped without being handled. */
+async function loop(run: OpenRun, failure: ItemFailure, condemned?: Failed): Promise<LoopOutcome> {
+  if (run.settings.itemConcurrency > 1) return new ConcurrentLoop(run, failure, condemned).outcome();
+  const outcome = await loopSequentially(run, failure, condemned);
+  return outcome.type === 'retuned' ? new ConcurrentLoop(run, failure).outcome() : outcome;
 }

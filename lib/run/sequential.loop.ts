@@ -3,10 +3,20 @@ import type { Failed, ItemFailure } from '../failures/index.js';
 import { isPromise } from '../is.promise.js';
 import { checkFirstCursor, interruptedBy, isEnd, type LoopOutcome, type OpenRun } from '../runtime/index.js';
 
-export type LoopRun = Pick<OpenRun, 'executor' | 'interruption' | 'log' | 'pages' | 'progress' | 'timer'> & {
+export type LoopRun = Pick<
+  OpenRun,
+  'executor' | 'interruption' | 'log' | 'pages' | 'progress' | 'rate' | 'settings' | 'timer'
+> & {
   /** `stopped`: the user asked to finish the job after the current item. */
   readonly context: { readonly stopped: unknown };
 };
+
+export type SequentialOutcome = LoopOutcome | Retuned;
+
+/** From here on, several items are to be handled at a time (R31). */
+interface Retuned {
+  readonly type: 'retuned';
+}
 
 /**
  * Handles item after item until the source ends or the run must stop. Only promises are awaited, and the timer knows when
@@ -18,8 +28,8 @@ export async function loopSequentially(
   run: LoopRun,
   failure: Pick<ItemFailure, 'giveUp' | 'overcome'>,
   condemned?: Failed,
-): Promise<LoopOutcome> {
-  const { context, executor, interruption, pages, progress, timer } = run;
+): Promise<SequentialOutcome> {
+  const { context, executor, interruption, pages, progress, rate, settings, timer } = run;
   let guilty = condemned;
   if (context.stopped) return { type: 'stopped' }; // by a hook, or by an earlier run whose end failed
   for (;;) {
@@ -32,7 +42,14 @@ export async function loopSequentially(
       if (interruption.pending) return interruptedBy(interruption);
     }
     for (let index = 0; index < items.length; index++) {
-      if (timer.itemsUntilLook-- <= 0 && timer.isDue()) await timer.look();
+      if (timer.itemsUntilLook-- <= 0 && timer.isDue()) {
+        await timer.look();
+        if (settings.itemConcurrency > 1 && !guilty) {
+          pages.putBack(page, index);
+          return { type: 'retuned' };
+        }
+      }
+      if (rate.isLimited) await timer.awaitRate(pages);
       if (interruption.pending && pages.canStopHere) return interruptedBy(interruption);
       const first = index;
       let outcome: ItemOutcome = 'handled';

@@ -18,7 +18,7 @@ export class SourceSize {
 
   constructor(
     private readonly enumerator: EnumeratorLike<unknown>,
-    private readonly run: Pick<Run, 'checkpoint' | 'interruption' | 'job' | 'log' | 'progress'>,
+    private readonly run: Pick<Run, 'checkpoint' | 'interruption' | 'job' | 'log' | 'progress' | 'settings'>,
   ) {
     const { fraction } = enumerator as Enumerator<unknown>;
     if (typeof fraction !== 'function') return;
@@ -29,12 +29,13 @@ export class SourceSize {
   /** Asks the source how many items it has. Nobody waits for the answer: a count may take long. */
   ask(): void {
     const { enumerator } = this;
-    const { checkpoint } = this.run;
+    const { checkpoint, settings } = this.run;
     if (checkpoint.current.size !== undefined || !('size' in enumerator) || typeof enumerator.size !== 'function')
       return;
     const unknown = (error: unknown) => this.run.log.warn(`its size is unknown: ${toError(error, 'size').message}`);
     const keep = (size: unknown) => {
-      if (Number.isFinite(size) && (size as number) >= 0) checkpoint.change({ size: size as number });
+      if (Number.isFinite(size) && (size as number) >= 0)
+        checkpoint.change({ size: settings.inBatches(size as number) });
       else if (size === undefined) checkpoint.change({ size: null });
       else unknown(new InvalidEnumeratorError(`size returned ${inspect(size)}, which is not a number of items`));
     };
@@ -80,7 +81,7 @@ export class SourceSize {
   async checkComplete(): Promise<void> {
     const { checkpoint, job, log, progress } = this.run;
     const { size } = checkpoint.current;
-    const isWhole = initialCursor(job) === null;
+    const isWhole = initialCursor(job) === null && checkpoint.current.restartCursor === undefined;
     if (!isWhole || typeof size !== 'number' || progress.itemsSeen >= CLEARLY_FEWER * size) return;
     const left = await this.#exact();
     if (left === undefined || progress.itemsSeen >= CLEARLY_FEWER * left) return; // deleted, or unknown

@@ -5,6 +5,7 @@ import type { Quarantine } from '../crashes/index.js';
 import type { DeadLetterQueue } from '../dead-letters/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
 import type { InterruptionRequest, Lock } from '../interruption/index.js';
+import type { RunControl } from './run.control.js';
 import type { RunLog } from './run.log.js';
 
 /** What a worker starts a run with. */
@@ -15,6 +16,7 @@ export interface RunInputs {
   readonly interruption: InterruptionRequest;
   readonly store: CheckpointStore;
   readonly clock: Clock;
+  readonly control: RunControl;
   readonly log: RunLog;
   /** Shared by all runs of the process. */
   readonly quarantine: Quarantine;
@@ -23,5 +25,5 @@ export interface RunInputs {
   /** Prefix of the queue's keys in its backend. */
   readonly prefix: string;
   /** `settings` of BullMQ's worker: the backoff strategy. */
-  readonly settings: WorkerOptions['settings'];
+  readonly workerSettings: WorkerOptions['settings'];
 }

@@ -1,9 +1,12 @@
-import type { CheckpointWriter, ProgressTracker } from '../checkpoint/index.js';
+import type { CheckpointWriter, ProgressTracker, RunTimes } from '../checkpoint/index.js';
 import { LONGEST_TIMER_MS } from '../rules.js';
+import type { ItemRate } from './item.rate.js';
 import type { RunInputs } from './run.inputs.js';
 
 interface TimedRun extends Pick<RunInputs, 'clock' | 'definition' | 'interruption' | 'lock' | 'quarantine'> {
   readonly progress: ProgressTracker;
+  readonly times: Pick<RunTimes, 'waiting'>;
+  readonly rate: ItemRate;
   readonly checkpoint: Pick<CheckpointWriter, 'current' | 'flush' | 'flushBegun'>;
 }
 
@@ -20,6 +23,8 @@ const UNSEEN_ITEMS = 15;
 const SEEN_PER_UNSEEN = 128;
 /** The event loop gets a turn this often (R13). */
 const TURN_MS = 10;
+/** With fewer items a second than one, each begins with a checkpoint. */
+const SLOW_INTERVAL_MS = 1_000;
 /** A run without a crash for this long is trusted again. */
 const ISOLATION_MS = 1_000;
 
@@ -80,7 +85,8 @@ export class RunTimer {
 
   /** Does what is due, in the order in which it may end the run. @throws LockLostError */
   async look(): Promise<void> {
-    const { clock, interruption, lock, progress } = this.run;
+    const { clock, interruption, lock, progress, rate } = this.run;
+    rate.refresh();
     if (this.#awaitsTurn) await this.#awaitTurn();
     let now = clock.now();
     if (now >= this.#turnAt || now < this.#lookedAt) {
@@ -108,6 +114,18 @@ export class RunTimer {
     if (!this.run.lock.endIfExpired()) this.#startRuntime();
   }
 
+  /** Before an item, where `itemsPerSecond` limits them (R34). The run may be interrupted meanwhile. */
+  async awaitRate({ canStopHere }: { readonly canStopHere: boolean }): Promise<void> {
+    const { interruption, rate, times } = this.run;
+    const isSlow = rate.intervalMs >= SLOW_INTERVAL_MS;
+    if (isSlow) await this.saveBeforeWait();
+    await times.waiting(rate.turn(canStopHere));
+    if (interruption.pending) return;
+    // If the process dies in the item, the next run knows when the next one may begin.
+    if (isSlow) await this.save();
+    await this.look(); // last: it marks the item (R19)
+  }
+
   /** Called for each move; whether a checkpoint is due by their number. */
   moved(): boolean {
     return ++this.#unsaved >= this.#movesPerSave && !this.run.interruption.pending;
@@ -117,7 +135,8 @@ export class RunTimer {
     if (this.#unsaved > 0) this.#endTurn?.();
     this.#unsaved = 0;
     void this.options.size?.checkNotEndless();
-    await this.run.checkpoint.flush(this.#isIsolating ? 'careful' : 'items');
+    const { checkpoint, times } = this.run;
+    await times.waiting(checkpoint.flush(this.#isIsolating ? 'careful' : 'items'));
     this.#saveAt = this.run.clock.now() + this.#everyMs;
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isThrottled, type Next, type Page, type RunReader } from '../enumerators/contract/index.js';
+import type { RunTimes } from '../checkpoint/index.js';
+import { isThrottled, type Next, type Page, pageSlice, type RunReader } from '../enumerators/contract/index.js';
 import type { Interruption, InterruptionRequest } from '../interruption/index.js';
 import { isPromise } from '../is.promise.js';
 
@@ -12,6 +13,9 @@ export type LoopOutcome =
 
 export interface SourcePagesOptions {
   readonly interruption: InterruptionRequest;
+  readonly times: Pick<RunTimes, 'reading'>;
+  /** The run pauses its job after so many items (R35). */
+  readonly canary?: { readonly items: number; readonly pause: () => void } | undefined;
   /** Called every 250 ms while a page is awaited. */
   readonly whileAwaiting: () => void;
   readonly warn: (message: string) => void;
@@ -29,6 +33,10 @@ export class SourcePages {
   /** Set while a page is awaited. */
   #awaiting: { readonly giveUp: () => void } | undefined;
   #isClosed = false;
+  /** Pages that come before the reader's, the next one last. */
+  readonly #putBack: Page<unknown>[] = [];
+  /** Items until the canary pauses the job. */
+  #untilPause: number;
   #stop!: () => void;
   readonly #stopped = new Promise<void>((resolve) => {
     this.#stop = resolve;
@@ -38,6 +46,7 @@ export class SourcePages {
     private readonly reader: RunReader<unknown>,
     private readonly options: SourcePagesOptions,
   ) {
+    this.#untilPause = options.canary?.items ?? Infinity;
     this.#looks = setInterval(() => {
       if (this.#awaiting) options.whileAwaiting();
     }, AWAITING_LOOK_MS).unref();
@@ -47,14 +56,24 @@ export class SourcePages {
   /** A promise only where the source returns one. */
   next(): Page<unknown> | LoopOutcome | Promise<Page<unknown> | LoopOutcome> {
     const { interruption } = this.options;
+    const rest = this.#putBack.pop();
+    if (rest) return this.#cut(rest);
+    if (this.#untilPause === 0 && this.reader.destructiveRead) this.options.canary?.pause();
     if (interruption.pending && this.reader.destructiveRead) return interruptedBy(interruption);
     const next = this.reader.next();
-    return isPromise(next) ? this.#await(next) : this.#pageOrEnd(next);
+    return isPromise(next) ? this.options.times.reading(this.#await(next)) : this.#pageOrEnd(next);
   }
 
   /** Items already removed from the source must be handled, unless another worker has the job. */
   get canStopHere(): boolean {
     return !this.reader.destructiveRead || this.options.interruption.pending?.reason === 'lockLost';
+  }
+
+  /** The items of a page from `index` on come again. */
+  putBack(page: Page<unknown>, index: number): void {
+    const rest = pageSlice(page, index);
+    this.#putBack.push(rest);
+    this.#untilPause += rest.items.length;
   }
 
   /** The run ends for another reason than an interruption: a page that is slow to come is given up. */
@@ -91,9 +110,27 @@ export class SourcePages {
 
   #pageOrEnd(next: Next<unknown>): Page<unknown> | LoopOutcome {
     if (!next) return { type: 'complete' };
-    if (!isThrottled(next)) return next;
+    if (!isThrottled(next)) return this.#cut(next);
     this.options.interruption.request({ reason: 'throttle', retryInMs: next.retryInMs });
     return interruptedBy(this.options.interruption);
+  }
+
+  /** Up to the canary's pause. Only a source that has more items is paused: another one is complete. */
+  #cut(page: Page<unknown>): Page<unknown> | LoopOutcome {
+    const count = page.items.length;
+    if (this.#untilPause >= count) {
+      this.#untilPause -= count;
+      return page;
+    }
+    if (this.#untilPause === 0) {
+      this.options.canary?.pause();
+      return interruptedBy(this.options.interruption);
+    }
+    const items = this.#untilPause;
+    this.#untilPause = 0;
+    if (this.reader.destructiveRead) return page; // what was taken must be handled
+    this.#putBack.push(pageSlice(page, items));
+    return pageSlice(page, 0, items);
   }
 
   /** A source that has nothing to give for now must not keep a run from ending. */

@@ -10,10 +10,11 @@ import type { ProcessorDefinition } from '../definition/index.js';
 import type { QueueProcessors } from '../discovery/index.js';
 import { InterruptionRequest, Lock } from '../interruption/index.js';
 import { type RunReport, reportToBullMQ, runJob } from '../run/index.js';
-import { RunLog } from '../runtime/index.js';
+import { RunControl, RunLog } from '../runtime/index.js';
 import { disconnect, stopFetching } from './bullmq.workarounds.js';
+import { pollControl } from './control.poll.js';
 import { putBackUnknown } from './unknown-job.js';
-import { type ActiveRun, trackLocks, watchLocks } from './worker.locks.js';
+import { type LockedRun, trackLocks, watchLocks } from './worker.locks.js';
 
 export type WorkerClass = new (
   name: string,
@@ -28,13 +29,16 @@ const LOOK_MS = 50;
 /** A worker without a job may take this long to close. */
 const CLOSE_MS = 1_000;
 
+interface ActiveRun extends LockedRun {
+  readonly control: RunControl;
+}
+
 /** The one BullMQ worker of a queue: takes jobs, finds their processor by name, and knows which jobs run. */
 export class QueueWorker {
   readonly #logger = new Logger('Iteration');
   readonly #active = new Set<ActiveRun>();
   readonly #worker: Worker;
   readonly #store: CheckpointStore;
-  readonly #lockDuration: number;
   readonly #stop = new AbortController();
   #deadLetters: DeadLetterQueue | undefined;
 
@@ -66,7 +70,6 @@ export class QueueWorker {
     this.#worker.on('stalled', (id) => void this.#releaseStalled(id));
     bullmqOf(this.#worker)?.patch(this.#worker);
     this.#store = checkpointStoreOf(this.#worker);
-    this.#lockDuration = options.lockDuration as number;
     trackLocks(this.#worker, this.#active, parts.clock);
     stopFetching(this.#worker, this.#stop.signal);
   }
@@ -78,6 +81,7 @@ export class QueueWorker {
 
   start(): void {
     watchLocks(this.#worker, this.#active);
+    pollControl(this.#worker, this.#active, this.#store);
     this.#worker
       .run()
       .catch((error: Error) => this.#logger.error(`Worker of ${this.#worker.name}: ${error.message}`, error.stack));
@@ -120,8 +124,14 @@ export class QueueWorker {
     const { clock } = this.parts;
     const interruption = new InterruptionRequest();
     const acquiredAt = job.processedOn ?? clock.now();
-    const lock = new Lock(token, { acquiredAt, durationMs: this.#lockDuration, interruption, clock });
-    const run: ActiveRun = { job, lock, interruption, isReporting: false };
+    const lock = new Lock(token, {
+      acquiredAt,
+      durationMs: this.#worker.opts.lockDuration as number,
+      interruption,
+      clock,
+    });
+    const control = new RunControl({ job, store: this.#store, interruption, lock });
+    const run: ActiveRun = { job, lock, interruption, control, isReporting: false };
     this.#active.add(run);
     signal?.addEventListener('abort', () => interruption.cancel(reasonOf(signal)), { once: true });
     if (this.#stop.signal.aborted) interruption.request({ reason: 'shutdown' });
@@ -137,7 +147,8 @@ export class QueueWorker {
     }
   }
 
-  async #run({ job, lock, interruption }: ActiveRun, log: RunLog): Promise<RunReport> {
+  async #run(run: ActiveRun, log: RunLog): Promise<RunReport> {
+    const { job, lock } = run;
     const { clock, quarantine, unknownJobMs } = this.parts;
     if (lock.endIfExpired()) return { type: 'lost' }; // the process was frozen while it took the job
     const { definitions } = this.processors;
@@ -146,22 +157,11 @@ export class QueueWorker {
       definitions.find(({ jobName }) => jobName === undefined);
     const store = this.#store;
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
-    const settings = this.#worker.opts.settings;
+    const workerSettings = this.#worker.opts.settings;
     const deadLetters = () => this.#openDeadLetters();
     const prefix = this.processors.queue.prefix ?? 'bull';
-    return runJob({
-      definition,
-      job,
-      lock,
-      interruption,
-      store,
-      clock,
-      log,
-      quarantine,
-      settings,
-      deadLetters,
-      prefix,
-    });
+    const shared = { clock, deadLetters, log, prefix, quarantine, store, workerSettings };
+    return runJob({ ...run, ...shared, definition });
   }
 
   /** BullMQ then also keeps a trigger that comes while a stalled job waits for its next run. */

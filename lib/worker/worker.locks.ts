@@ -4,7 +4,7 @@ import type { InterruptionRequest, Lock } from '../interruption/index.js';
 import { keepLatestLock, listenToRenewals } from './bullmq.workarounds.js';
 
 /** A job that a worker runs, and its lock. */
-export interface ActiveRun {
+export interface LockedRun {
   readonly job: Job;
   readonly lock: Lock;
   readonly interruption: InterruptionRequest;
@@ -16,7 +16,7 @@ export interface ActiveRun {
 const LOOK_MS = 250;
 
 /** Keeps the locks of a worker's runs up to date. BullMQ renews them. */
-export function trackLocks(worker: Worker, active: ReadonlySet<ActiveRun>, clock: Clock): void {
+export function trackLocks(worker: Worker, active: ReadonlySet<LockedRun>, clock: Clock): void {
   const runs = (id: string, token: string | undefined) =>
     [...active].filter(({ job, lock }) => job.id === id && lock.token === token);
   listenToRenewals(worker, clock.now, ({ id, token, sentAt, isLost }) => {
@@ -31,7 +31,7 @@ export function trackLocks(worker: Worker, active: ReadonlySet<ActiveRun>, clock
 }
 
 /** Looks at the locks until the worker is closed: a run notices its lost lock also while a handler or a command hangs. */
-export function watchLocks(worker: Worker, active: ReadonlySet<ActiveRun>): void {
+export function watchLocks(worker: Worker, active: ReadonlySet<LockedRun>): void {
   const looks = setInterval(() => {
     for (const { lock } of active) lock.endIfExpired();
   }, LOOK_MS).unref();

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { Checkpoint } from '../../lib/checkpoint/checkpoint.js';
 import { CheckpointWriter } from '../../lib/checkpoint/checkpoint.writer.js';
 import { ProgressTracker } from '../../lib/checkpoint/progress.js';
+import { RunTimes } from '../../lib/checkpoint/time.split.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { AT_THE_BEGINNING } from '../support/loop.js';
@@ -20,7 +21,18 @@ function gated(gates: readonly Gate[]) {
   const interruption = new InterruptionRequest();
   const lock = new Lock('token', { acquiredAt: Date.now(), durationMs: 600_000, interruption, clock: Date });
   const progress = new ProgressTracker(AT_THE_BEGINNING);
-  const run = { clock: Date, context: { state: null }, interruption, job: {}, lock, log: console, progress, store };
+  const times = new RunTimes(Date, {});
+  const run = {
+    clock: Date,
+    context: { state: null },
+    interruption,
+    job: {},
+    lock,
+    log: console,
+    progress,
+    store,
+    times,
+  };
   const restored = { ...AT_THE_BEGINNING.saved, runtimeMs: 0 } as unknown as Checkpoint;
   const checkpoint = new CheckpointWriter(
     run as unknown as ConstructorParameters<typeof CheckpointWriter>[0],
@@ -53,6 +65,6 @@ it('R15: the final checkpoint of an abandoned run does not wait for a save that 
   interruption.abandon();
   await interruption.abandoned;
   progress.moveTo(2);
-  await checkpoint.flushFinal({});
+  await checkpoint.flushFinal({}, { ending: { outcome: 'interrupt' } });
   expect(saved).toEqual([1, 2]);
 });

@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
-import { type Checkpoint, restoreCheckpoint } from '../../lib/checkpoint/checkpoint.js';
+import type { Checkpoint } from '../../lib/checkpoint/checkpoint.js';
+import { restoreCheckpoint } from '../../lib/checkpoint/restore.checkpoint.js';
 import { Quarantine } from '../../lib/crashes/quarantine.js';
 
 const SAVED: Checkpoint = {

@@ -52,6 +52,29 @@ describeQueues('dead letters', BACKENDS, (queues) => {
     await expect(app.iterations.redrive(job)).rejects.toThrow('has no dead letters: there is nothing to redrive');
   });
 
+  it.each<[string, unknown, string, ((item: never) => string)?]>([
+    ['its JSON', { id: 7, name: 'Ann' }, '{"id":7,"name":"Ann"}'],
+    ['a bigint as text', { id: 2n ** 60n }, '{"id":"1152921504606846976"}'],
+    ['what JSON has not, in words', Symbol('x'), 'Symbol(x)'],
+    ['at most 1,024 characters', 'x'.repeat(5_000), `"${'x'.repeat(1_023)}`],
+    ['what PostgreSQL cannot keep, replaced', 'a\u0000', 'a\ufffd', (item: string) => item],
+    ['what describe returns', { id: 7 }, 'customer 7', ({ id }: { id: number }) => `customer ${id}`],
+    ['its JSON where describe fails', { id: 7 }, '{"id":7}', (item: { name: string }) => item.name.trim()],
+  ])('R24: a dead letter describes its item for people: %s', async (_, item, summary, describe) => {
+    const { type } = skipping(
+      {
+        build: () => [[item, 0]],
+        each: () => {
+          throw new Error('bad row');
+        },
+      },
+      describe ? { describe } : {},
+    );
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.iterations.enqueue(type, {}));
+    expect(await app.iterations.deadLetters(job)).toMatchObject([{ summary }]);
+  });
+
   it('R24: an item that fails in a redrive becomes a dead letter of the same job again', async () => {
     const bad = new Set('ac');
     const hooks: unknown[] = [];

@@ -339,7 +339,7 @@ describeQueues('misconfiguration', ['redis'], (queues) => {
       ],
       [
         { itemFailure: { limit: -1 } },
-        ', option "itemFailure": option "limit" is -1; it must be a whole number, 0 or more',
+        ', option "itemFailure": option "limit" is -1; it must be a whole number, 0 or more, or { percent, after? }',
       ],
       [{ itemFailure: { limits: 5 } }, ', option "itemFailure": unknown option "limits". Did you mean "limit"?'],
       [{ crashes: { limit: 0 } }, ', option "crashes": option "limit" is 0; it must be a whole number, 1 or more'],

@@ -68,7 +68,8 @@ describe('docs/guarantees.md', () => {
     .map((path) => readFileSync(new URL(`test/${path}`, project), 'utf8'));
 
   it('the document states every rule that is implemented', () => {
-    const built = [...Array.from({ length: 26 }, (_, index) => `R${index + 1}`), 'R29', 'R30'];
+    const later = ['R28', 'R29', 'R30', 'R31', 'R34', 'R35', 'R37'];
+    const built = [...Array.from({ length: 26 }, (_, index) => `R${index + 1}`), ...later];
     expect(rules).toEqual(built);
   });
 

@@ -96,6 +96,7 @@ describeQueues('item failures', BACKENDS, (queues) => {
         job: { queue: 'jobs', id: 'letters' },
         before: 0,
         cursor: 1,
+        summary: '"b"',
         error: { name, message, stack },
         tries: 2,
         at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),

@@ -12,7 +12,7 @@ import {
   SourceEnumerator,
 } from '../../lib/enumerators/contract/index.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
-import type { LoopOutcome } from '../../lib/runtime/source.pages.js';
+import type { SequentialOutcome } from '../../lib/run/sequential.loop.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { itemLoop } from '../support/loop.js';
@@ -81,7 +81,7 @@ class Listed implements Source<string, number> {
 
 interface Run {
   readonly seen: readonly unknown[];
-  readonly end: LoopOutcome;
+  readonly end: SequentialOutcome;
   readonly progress: ProgressTracker;
 }
 
@@ -103,7 +103,7 @@ async function runOnce(
   const progress = new ProgressTracker(new Progress(from.cursor, from.processed, 0, from.processed));
   const stop = () => interruption.request({ reason: 'shutdown' });
   const loop = itemLoop({
-    reader: readerOf(enumerator, from.processed),
+    reader: readerOf(enumerator, { finished: from.processed }),
     handle: (item) => {
       const finish = () => {
         seen.push(item);

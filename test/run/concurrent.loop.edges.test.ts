@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Running } from '../../lib/checkpoint/checkpoint.js';
 import { ProgressTracker } from '../../lib/checkpoint/progress.js';
+import { RunTimes } from '../../lib/checkpoint/time.split.js';
 import type { ProcessorDefinition } from '../../lib/definition/processor.definition.js';
 import { readerOf } from '../../lib/enumerators/contract/index.js';
 import type { ItemFailure } from '../../lib/failures/item.failure.js';
@@ -8,6 +9,7 @@ import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
 import { ConcurrentLoop } from '../../lib/run/concurrent.loop.js';
+import { ItemRate } from '../../lib/runtime/item.rate.js';
 import type { RunContext } from '../../lib/runtime/run.context.js';
 import type { OpenRun } from '../../lib/runtime/run.js';
 import { RunTimer } from '../../lib/runtime/run.timer.js';
@@ -232,10 +234,25 @@ it('R19: crash isolation marks no item as being handled while the source yields 
     marked = running;
   };
   const checkpoint = { current: {}, flush, flushBegun: async () => {} };
-  const parts = { clock: Date, checkpoint, context, definition, interruption, lock, log: { warn }, progress };
+  const times = new RunTimes(Date, {});
+  const settings = definition.options;
+  const rate = new ItemRate({ clock: Date, interruption, settings }, undefined);
+  const parts = {
+    clock: Date,
+    checkpoint,
+    context,
+    definition,
+    interruption,
+    lock,
+    log: { warn },
+    progress,
+    rate,
+    settings,
+    times,
+  };
   const run = parts as unknown as OpenRun;
   const timer = new RunTimer(run, { isolate: true });
-  const pages = new SourcePages(readerOf(items()), { interruption, whileAwaiting: () => {}, warn });
+  const pages = new SourcePages(readerOf(items()), { interruption, times, whileAwaiting: () => {}, warn });
   const outcome = await new ConcurrentLoop({ ...run, pages, timer }, {} as ItemFailure).outcome();
   await pages.close();
 

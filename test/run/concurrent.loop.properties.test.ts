@@ -1,7 +1,8 @@
 import type { Job } from 'bullmq';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Checkpoint, readCheckpoint, restoreCheckpoint } from '../../lib/checkpoint/checkpoint.js';
+import { type Checkpoint, readCheckpoint } from '../../lib/checkpoint/checkpoint.js';
+import { restoreCheckpoint } from '../../lib/checkpoint/restore.checkpoint.js';
 import { Quarantine } from '../../lib/crashes/quarantine.js';
 import type { Cursor } from '../../lib/cursor.js';
 import {
@@ -18,6 +19,7 @@ import { Lock } from '../../lib/interruption/lock.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
 import type { RunReport } from '../../lib/run/report.js';
 import { runJob } from '../../lib/run/run.job.js';
+import { RunControl } from '../../lib/runtime/run.control.js';
 import type { RunInputs } from '../../lib/runtime/run.inputs.js';
 import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
@@ -476,7 +478,10 @@ class Run {
     const { job, options } = story;
     const nobody = { start: [], resume: [], interrupt: [], end: [], complete: [], skip: [], fail: [], cancel: [] };
     const log = new Proxy({}, { get: () => () => {} });
+    const { interruption, lock } = this;
+    const control = new RunControl({ job: {}, store: { controls: async () => [] }, interruption, lock });
     return {
+      control,
       definition: {
         name: 'Story',
         queue: 'jobs',
@@ -501,8 +506,8 @@ class Run {
         moveToWait: async () => 0,
         moveToWaitingChildren: async () => false,
       }),
-      lock: this.lock,
-      interruption: this.interruption,
+      lock,
+      interruption,
       store: {
         save: (_job: unknown, _token: string, document: Checkpoint) => this.#save(document),
         noteSurvivor: async () => {},
@@ -518,7 +523,7 @@ class Run {
         },
       }),
       prefix: 'bull',
-      settings: {},
+      workerSettings: {},
     } as unknown as RunInputs;
   }
 }

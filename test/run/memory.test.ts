@@ -59,7 +59,7 @@ describe('memory of a run', () => {
       const inMemory: number[] = [];
       let item = 0;
       await itemLoop({
-        reader: readerOf((SOURCES[name] as (typeof SOURCES)[string])(pages), 0),
+        reader: readerOf((SOURCES[name] as (typeof SOURCES)[string])(pages), { finished: 0 }),
         handle: async () => {
           await new Promise((resolve) => setImmediate(resolve)); // the next page is read ahead
           if (item++ % ROWS === 0) inMemory.push(pages.inMemory);

@@ -1,14 +1,16 @@
 import type { Running } from '../../lib/checkpoint/checkpoint.js';
 import { Progress, type ProgressTracker } from '../../lib/checkpoint/progress.js';
+import { RunTimes } from '../../lib/checkpoint/time.split.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Page, RunReader } from '../../lib/enumerators/contract/index.js';
 import type { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
-import { loopSequentially } from '../../lib/run/sequential.loop.js';
+import { loopSequentially, type SequentialOutcome } from '../../lib/run/sequential.loop.js';
+import { ItemRate } from '../../lib/runtime/item.rate.js';
 import type { OpenRun } from '../../lib/runtime/run.js';
 import { RunTimer } from '../../lib/runtime/run.timer.js';
-import { type LoopOutcome, SourcePages } from '../../lib/runtime/source.pages.js';
+import { SourcePages } from '../../lib/runtime/source.pages.js';
 
 interface LoopOptions {
   readonly reader: RunReader<unknown>;
@@ -23,7 +25,7 @@ interface LoopOptions {
 }
 
 /** The loop of a run alone: without a queue, an expiring lock, or retries of failures. */
-export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
+export function itemLoop(parts: LoopOptions): { run(): Promise<SequentialOutcome> } {
   const { clock = { now: () => Date.now() }, handle, interruption, progress, reader } = parts;
   const executor = {
     last: -1,
@@ -42,6 +44,7 @@ export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
   };
   const lock = new Lock('token', { acquiredAt: clock.now() + 3_600_000, durationMs: 600_000, interruption, clock });
   const definition = { options: parts.options ?? resolveRunOptions({}, {}) };
+  const times = new RunTimes(clock, {});
   const run = {
     clock,
     context,
@@ -51,12 +54,20 @@ export function itemLoop(parts: LoopOptions): { run(): Promise<LoopOutcome> } {
     lock,
     log: { warn },
     progress,
+    rate: new ItemRate({ clock, interruption, settings: definition.options }, undefined),
+    settings: definition.options,
+    times,
     checkpoint: { current: {}, flush: parts.save ?? (async () => {}), flushBegun: async () => {} },
   } as unknown as OpenRun;
   const timer = new RunTimer(run, { isolate: parts.careful ?? false });
   return {
     async run() {
-      const pages = new SourcePages(reader, { interruption, whileAwaiting: () => timer.lookWhileAwaiting(), warn });
+      const pages = new SourcePages(reader, {
+        interruption,
+        times,
+        whileAwaiting: () => timer.lookWhileAwaiting(),
+        warn,
+      });
       const rethrow = (thrown: unknown) => Promise.reject(thrown);
       try {
         return await loopSequentially({ ...run, context, pages, timer }, { overcome: rethrow, giveUp: rethrow });

@@ -2,7 +2,7 @@ import type { Job, Worker } from 'bullmq';
 import { expect, it } from 'vitest';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
-import { type ActiveRun, trackLocks } from '../../lib/worker/worker.locks.js';
+import { type LockedRun, trackLocks } from '../../lib/worker/worker.locks.js';
 
 /** A worker that renews no lock, and one of its runs. */
 function losing({ isReporting }: { readonly isReporting: boolean }) {
@@ -12,7 +12,7 @@ function losing({ isReporting }: { readonly isReporting: boolean }) {
   } as unknown as Worker;
   const interruption = new InterruptionRequest();
   const lock = new Lock('token', { acquiredAt: Date.now(), durationMs: 600_000, interruption, clock: Date });
-  const run: ActiveRun = { job: { id: '1' } as Job, lock, interruption, isReporting };
+  const run: LockedRun = { job: { id: '1' } as Job, lock, interruption, isReporting };
   trackLocks(worker, new Set([run]), Date);
   return {
     lock,

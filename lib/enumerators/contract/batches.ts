@@ -34,12 +34,13 @@ class Batches<Item, C extends Cursor> implements Source<Item[], C> {
   }
 
   read(bounds: Bounds<C>): PageReader<Item[], C> {
-    const reader = this.source.read({ ...bounds, finished: undefined });
+    const reader = this.source.read({ ...bounds, finished: undefined, batchSize: undefined });
     let ranges: PageRange<Item, C>[] = [];
     let rest: PageRange<Item, C> | undefined;
 
     const next = async (): Promise<Next<Item[], C>> => {
-      for (let missing = this.batchSize - lengthOf(ranges); missing > 0; ) {
+      const size = bounds.batchSize?.() ?? this.batchSize;
+      for (let missing = size - lengthOf(ranges); missing > 0; ) {
         const range = rest ?? (await pageRangeOf(reader));
         if (!range) break;
         if ('retryInMs' in range) return range;
@@ -55,7 +56,7 @@ class Batches<Item, C extends Cursor> implements Source<Item[], C> {
       return { items: [batch], cursorAt: () => cursor, isAt: (_, other) => isAt(page, end - 1, other) };
     };
 
-    return { ahead: true, next, close: () => reader.close() };
+    return { ahead: true, batchSize: this.batchSize, next, close: () => reader.close() };
   }
 
   async halve(batch: Item[]): ReturnType<NonNullable<Enumerator<Item[], C>['halve']>> {

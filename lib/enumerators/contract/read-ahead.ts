@@ -33,6 +33,7 @@ export function readAhead<Item, C extends Cursor>(reader: PageReader<Item, C>): 
   };
 
   return {
+    ...(reader.batchSize !== undefined && { batchSize: reader.batchSize }),
     get destructiveRead() {
       return reader.destructiveRead === true;
     },

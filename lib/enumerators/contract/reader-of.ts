@@ -2,18 +2,19 @@ import type { Cursor } from '../../cursor.js';
 import type { EnumeratorLike } from './enumerator.js';
 import { IterableSource } from './iterable-source.js';
 import type { RunReader } from './read-ahead.js';
+import type { Bounds } from './source.js';
 import { SourceEnumerator } from './source-enumerator.js';
 
 /**
  * The pages of anything that `@BuildEnumerator` may return, for the code that handles the items.
  *
- * @param finished How many items the job has finished in its life.
+ * @param options `finished`: how many items the job has finished in its life.
  */
 export function readerOf<Item, C extends Cursor>(
   enumerator: EnumeratorLike<Item, C>,
-  finished?: number,
+  options: Pick<Bounds, 'batchSize' | 'finished'> = {},
 ): RunReader<Item, C> {
-  return sourceOf(enumerator).read({ finished });
+  return sourceOf(enumerator).read(options);
 }
 
 /** The same items as a {@link SourceEnumerator}. A user's own iterable was built to start after the cursor. */

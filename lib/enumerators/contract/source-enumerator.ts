@@ -28,8 +28,8 @@ export class SourceEnumerator<Item, C extends Cursor = Cursor> implements Enumer
   }
 
   /** For a source made from this one. */
-  open({ until = null, finished }: Partial<Omit<Bounds<C>, 'after'>> = {}): PageReader<Item, C> {
-    return this.source.read({ after: this.cursor, until, finished });
+  open({ until = null, finished, batchSize }: Partial<Omit<Bounds<C>, 'after'>> = {}): PageReader<Item, C> {
+    return this.source.read({ after: this.cursor, until, finished, batchSize });
   }
 
   /** Outside a run, iteration waits while the source is throttled. */

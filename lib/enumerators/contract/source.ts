@@ -6,6 +6,8 @@ import type { Next, Page } from './page.js';
 export interface PageReader<Item, C extends Cursor = Cursor> {
   /** Whether the next page may be read before the items of the last one are finished. Default false. It may change. */
   readonly ahead?: boolean;
+  /** Of a source of batches: its own size of them. */
+  readonly batchSize?: number;
   /** Whether reading removes items from the source. If so, items already removed from the source must be handled. */
   readonly destructiveRead?: boolean;
   /** The next page; undefined at the end. May be called again after {@link Throttled}. */
@@ -22,6 +24,8 @@ export interface Bounds<C extends Cursor = Cursor> {
   readonly until: C | null;
   /** How many items up to `after` the job has finished; undefined = unknown. */
   readonly finished?: number;
+  /** For sources of batches: the size of the next one; undefined = the source's own. It may change. */
+  readonly batchSize?: () => number | undefined;
 }
 
 /** What a source implements. It can start after any of its cursors and end at one. */

@@ -33,7 +33,8 @@ export class PrismaWheres implements Source<Where> {
   }
 
   read(bounds: Bounds): PageReader<Where> {
-    return readPages(this.#batches(bounds, this.#batchSize));
+    const batchSize = this.#batchSize;
+    return { ...readPages(this.#batches(bounds, () => bounds.batchSize?.() ?? batchSize)), batchSize };
   }
 
   async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
@@ -54,17 +55,16 @@ export class PrismaWheres implements Source<Where> {
   }
 
   async #first(bounds: Bounds, size: number): Promise<readonly [Where, Cursor] | undefined> {
-    for await (const page of this.#batches(bounds, size)) return [page.items[0] as Where, page.cursorAt(0)];
+    for await (const page of this.#batches(bounds, () => size)) return [page.items[0] as Where, page.cursorAt(0)];
     return undefined;
   }
 
   /** One batch a page: only the next batch's key is read ahead. */
-  async *#batches(bounds: Bounds, size: number): AsyncGenerator<Page<Where>, void, void> {
+  async *#batches(bounds: Bounds, size: () => number): AsyncGenerator<Page<Where>, void, void> {
     const { query, columns } = this.#reading;
     const checked = await this.#reading.checked();
     const cut = this.#cutter(checked);
-    const rows = sizeOf(size, checked.exact);
-    const fetch: KeysetQuery<Where>['fetch'] = (between) => cut(between, rows);
+    const fetch: KeysetQuery<Where>['fetch'] = (between) => cut(between, sizeOf(size(), checked.exact));
     yield* keysetPages({ name: query.name, columns, pageSize: 1, orders: ordersOf(checked.key), fetch }, bounds);
   }
 

@@ -24,7 +24,7 @@ import { sizeOf } from './size.js';
 import { serverVersion } from './version.js';
 
 /** Reads the last key of each batch, and no row. */
-export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuery<Query<Entity>> {
+export class TypeOrmQueries<Entity> implements Source<Query<Entity>> {
   readonly name: string;
   readonly columns: number;
   /** One batch a page. */
@@ -42,10 +42,6 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
     this.columns = key.length;
   }
 
-  get orders(): KeysetQuery<Query<Entity>>['orders'] {
-    return this.#orders;
-  }
-
   check(cursor: Cursor): void {
     checkCursor(this.key, cursor, this.name);
   }
@@ -53,7 +49,19 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
   read(bounds: Bounds): PageReader<Query<Entity>> {
     this.check(bounds.after);
     this.check(bounds.until);
-    return readPages(keysetPages(this, bounds));
+    const { name, columns, pageSize, batchSize } = this;
+    const fetch = (between: KeyBounds) => this.#batch(between, bounds.batchSize?.() ?? batchSize);
+    const orders = () => this.#orders;
+    const query: KeysetQuery<Query<Entity>> = {
+      name,
+      columns,
+      pageSize,
+      get orders() {
+        return orders();
+      },
+      fetch,
+    };
+    return { ...readPages(keysetPages(query, bounds)), batchSize };
   }
 
   async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
@@ -61,9 +69,9 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>>, KeysetQuer
     return records === undefined ? undefined : Math.ceil(records / this.batchSize);
   }
 
-  async fetch(bounds: KeyBounds): Promise<KeyedRows<Query<Entity>>> {
+  async #batch(bounds: KeyBounds, size: number): Promise<KeyedRows<Query<Entity>>> {
     const keys = await this.#known(bounds);
-    const last = await keys.last(bounds, this.batchSize);
+    const last = await keys.last(bounds, size);
     return last ? { rows: [batchOf(keys, { ...bounds, until: last })], keys: [last] } : { rows: [], keys: [] };
   }
 

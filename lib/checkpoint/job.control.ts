@@ -1,0 +1,142 @@
+import type { Cursor } from '../cursor.js';
+
+/** What operators asked of a job (R28, R31). Kept beside the checkpoint, and removed with the job. */
+export interface JobControl {
+  /** How often the document was changed: each request has the number of its change. */
+  readonly changes: number;
+  /** The latest request to pause or cancel, until it is withdrawn. */
+  readonly request?: NumberedRequest;
+  readonly restart?: RestartRequest;
+  /** Settings that replace the processor's. */
+  readonly settings?: TunedSettings;
+  /** A worker delays the job until `resume`, or is about to. */
+  readonly parked?: boolean;
+  /** The job has paused itself after its first items (R35). */
+  readonly isCanaryDone?: true;
+  /** What was skipped and seen when the job last paused itself for a limit of skipped items: only what came since counts. */
+  readonly granted?: Granted;
+  /** The last requests of every kind, oldest first. */
+  readonly history: readonly ControlEvent[];
+}
+
+export interface Asked {
+  readonly by?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+export interface ControlRequest extends Asked {
+  readonly type: 'pause' | 'cancel';
+  /** ISO time. */
+  readonly at: string;
+  /** When the run began that was the job's last one at that time, in milliseconds since 1970. */
+  readonly processedOn?: number;
+}
+
+export interface NumberedRequest extends ControlRequest {
+  readonly number: number;
+}
+
+export interface RestartRequest {
+  readonly number: number;
+  /** Absent: where the job began. */
+  readonly cursor?: Cursor;
+}
+
+export interface Granted {
+  /** The life of the job that it holds for. */
+  readonly life: number;
+  readonly skipped: number;
+  readonly itemsSeen: number;
+}
+
+/** A pause that the job's own run asks for. */
+export type OwnPause = { readonly reason: string } & Pick<JobControl, 'granted' | 'isCanaryDone'>;
+
+/** Settings of a job that may change while it runs (R31). */
+export interface TunedSettings {
+  readonly itemConcurrency?: number;
+  /** `null`: no limit. */
+  readonly itemsPerSecond?: number | null;
+  readonly batchSize?: number;
+}
+
+/** A request, as it is shown to people. */
+export interface ControlEvent extends Asked {
+  readonly type: 'pause' | 'resume' | 'cancel' | 'restart' | 'tune';
+  /** ISO time. */
+  readonly at: string;
+  /** Of a restart. */
+  readonly cursor?: Cursor;
+  /** Of `tune`. */
+  readonly settings?: TunedSettings;
+}
+
+/** Where control documents are kept, as text. */
+export interface ControlStore {
+  /** Of each job, in the same order: one round trip. */
+  controls(ids: readonly string[]): Promise<readonly (string | undefined)[]>;
+
+  /**
+   * Writes a job's document, if it still is the expected one. Whoever watches the job hears of it: the event is that of a
+   * checkpoint.
+   *
+   * @returns `changed` when another was faster, `gone` when there is no such job: nothing was written.
+   */
+  replaceControl(id: string, expected: string | undefined, next: string): Promise<'replaced' | 'changed' | 'gone'>;
+}
+
+/** How many requests are kept to be shown. */
+const KEPT_EVENTS = 20;
+
+export const NOTHING_ASKED: JobControl = { changes: 0, history: [] };
+
+export function readControl(text: string | undefined): JobControl {
+  return text === undefined ? NOTHING_ASKED : (JSON.parse(text) as JobControl);
+}
+
+/** The document after one more request. */
+export function recordEvent(control: JobControl, event: ControlEvent, changes: Partial<JobControl>): JobControl {
+  return {
+    ...control,
+    ...changes,
+    changes: control.changes + 1,
+    history: [...control.history, event].slice(-KEPT_EVENTS),
+  };
+}
+
+/** The document with a request that replaces any other: the later one wins. */
+export function withRequest(
+  control: JobControl,
+  request: ControlRequest,
+  changes: Partial<JobControl> = {},
+): JobControl {
+  const { processedOn: _, ...event } = request;
+  return recordEvent(control, event, { ...changes, request: { ...request, number: control.changes + 1 } });
+}
+
+/** A restart that no run has begun with. */
+export function pendingRestart({ restart }: JobControl, restarted = 0): RestartRequest | undefined {
+  return restart && restart.number > restarted ? restart : undefined;
+}
+
+/**
+ * Changes a job's control document. The change is made again when another process was faster.
+ *
+ * @param change Returns the document that it was given when there is nothing to change.
+ * @returns undefined when the job is gone.
+ */
+export async function changeControl(
+  store: ControlStore,
+  id: string,
+  change: (control: JobControl) => JobControl,
+): Promise<JobControl | undefined> {
+  for (;;) {
+    const [text] = await store.controls([id]);
+    const control = readControl(text);
+    const next = change(control);
+    if (next === control) return control;
+    const written = await store.replaceControl(id, text, JSON.stringify(next));
+    if (written === 'gone') return undefined;
+    if (written === 'replaced') return next;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Job } from 'bullmq';
+import type { Clock } from '../clock.js';
+import type { Json } from '../cursor.js';
+import type { InterruptionRequest, Lock } from '../interruption/index.js';
+import type { SettingsInForce } from './checkpoint.js';
+import type { CheckpointStore } from './checkpoint.store.js';
+import type { ProgressTracker } from './progress.js';
+import type { RunEnding } from './run.history.js';
+import type { SaveOptions } from './save.options.js';
+import type { RunTimes } from './time.split.js';
+
+/** What the writer needs of a run. */
+export interface WritingRun {
+  readonly job: Job;
+  readonly lock: Lock;
+  readonly interruption: InterruptionRequest;
+  readonly store: CheckpointStore;
+  readonly clock: Clock;
+  readonly log: { warn(message: string): void };
+  readonly progress: ProgressTracker;
+  readonly times: RunTimes;
+  readonly settings: { readonly inForce: SettingsInForce };
+  readonly rate: { readonly nextItemAt: number | undefined };
+  /** The user's own state lives in the run's context. */
+  readonly context: { state: Json };
+}
+
+export interface FinalOptions extends Pick<SaveOptions, 'yields'> {
+  readonly ending?: Omit<RunEnding, 'at'>;
+}

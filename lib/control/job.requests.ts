@@ -1,0 +1,153 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Job, JobState, Queue } from 'bullmq';
+import {
+  type Asked,
+  type ControlRequest,
+  type ControlStore,
+  changeControl,
+  type JobControl,
+  readCheckpoint,
+  readControl,
+  recordEvent,
+  restoreCheckpoint,
+  type TunedSettings,
+  withRequest,
+} from '../checkpoint/index.js';
+import type { Cursor } from '../cursor.js';
+import { InvalidOptionsError, JobNotFoundError, JobStateError } from '../iteration.errors.js';
+
+/** A worker that is about to delay a paused job has done so within this time, or has died. */
+const PARK_MS = 10_000;
+const LOOK_MS = 50;
+
+/** A job, as BullMQ has it now. */
+interface Found {
+  readonly job: Job;
+  readonly state: JobState | 'unknown';
+}
+
+/**
+ * What operators ask of the jobs of one queue (R28): written beside the job, where its run, or its next one, finds it. BullMQ
+ * itself moves no job that waits, so a worker does that when it takes the job. Only a job that is delayed is made to wait.
+ */
+export class JobRequests {
+  constructor(
+    private readonly queue: Queue,
+    private readonly store: ControlStore,
+  ) {}
+
+  /** @throws JobNotFoundError */
+  async find(id: string): Promise<Found> {
+    const state = await this.queue.getJobState(id);
+    const job = (await this.queue.getJob(id)) as Job | undefined;
+    if (!job) throw new JobNotFoundError(this.queue.name, id);
+    return { job, state };
+  }
+
+  async controlOf(id: string): Promise<JobControl> {
+    const [text] = await this.store.controls([id]);
+    return readControl(text);
+  }
+
+  async pause(id: string, asked: Asked): Promise<void> {
+    await this.#request(await this.#unfinished(id), { type: 'pause', ...asked });
+  }
+
+  async cancel(id: string, asked: Asked): Promise<void> {
+    const { job } = await this.#unfinished(id);
+    const { parked } = await this.#request({ job }, { type: 'cancel', ...asked });
+    if (parked) await this.#unpark(job);
+    else if ((await this.queue.getJobState(id)) === 'delayed') await this.#promote(job);
+  }
+
+  async resume(id: string, { by }: Asked): Promise<void> {
+    const { job } = await this.#unfinished(id);
+    const { parked } = await this.#change(id, (control) => {
+      if (!restoreCheckpoint(job, control).request) return control;
+      return recordEvent(control, { type: 'resume', at: now(), by }, { request: undefined });
+    });
+    if (parked) await this.#unpark(job);
+  }
+
+  /** @param cursor Undefined: where the job began. */
+  async restart(id: string, cursor: Cursor | undefined): Promise<void> {
+    const { job, state } = await this.find(id);
+    if (state === 'active')
+      throw new JobStateError(this.queue.name, id, 'is running, so it cannot be restarted: pause it first');
+    const from = cursor === undefined ? {} : { cursor };
+    const { parked } = await this.#change(id, (control) =>
+      recordEvent(
+        control,
+        { type: 'restart', at: now(), ...from },
+        { request: undefined, restart: { number: control.changes + 1, ...from } },
+      ),
+    );
+    const current = await this.queue.getJobState(id); // it may have ended meanwhile
+    if (current === 'completed' || current === 'failed') await job.retry(current);
+    else if (parked || restoreCheckpoint(job).checkpoint.run > 0) await this.#unpark(job);
+  }
+
+  async tune(id: string, settings: TunedSettings): Promise<void> {
+    const { job } = await this.#unfinished(id);
+    const isSequential = readCheckpoint(job.progress)?.settings?.isSequential;
+    if (isSequential && (settings.itemConcurrency ?? 1) > 1)
+      throw new InvalidOptionsError(
+        `tune: job "${id}" of queue "${this.queue.name}" handles one item after another (transactions, or a redrive), so its itemConcurrency stays 1`,
+      );
+    await this.#change(id, (control) =>
+      recordEvent(control, { type: 'tune', at: now(), settings }, { settings: { ...control.settings, ...settings } }),
+    );
+  }
+
+  async #request({ job }: Pick<Found, 'job'>, asked: Omit<ControlRequest, 'at'>): Promise<JobControl> {
+    const { processedOn } = job;
+    return this.#change(job.id as string, (control) => {
+      if (restoreCheckpoint(job, control).request?.type === asked.type) return control;
+      return withRequest(control, { ...asked, at: now(), ...(processedOn !== undefined && { processedOn }) });
+    });
+  }
+
+  /** @throws JobStateError for a job that has ended */
+  async #unfinished(id: string): Promise<Found> {
+    const found = await this.find(id);
+    const { state } = found;
+    if (state !== 'completed' && state !== 'failed') return found;
+    throw new JobStateError(this.queue.name, id, `has ended (${state}): only restart() and a retry start it again`);
+  }
+
+  /** @throws JobNotFoundError */
+  async #change(id: string, change: (control: JobControl) => JobControl): Promise<JobControl> {
+    const changed = await changeControl(this.store, id, change);
+    if (!changed) throw new JobNotFoundError(this.queue.name, id);
+    return changed;
+  }
+
+  /** A worker may be about to delay the job: then it cannot be promoted yet. */
+  async #unpark(job: Job): Promise<void> {
+    const id = job.id as string;
+    const until = Date.now() + PARK_MS;
+    let state = await this.queue.getJobState(id);
+    while (state === 'active' && Date.now() < until && (await this.controlOf(id)).parked) {
+      await delay(LOOK_MS);
+      state = await this.queue.getJobState(id);
+    }
+    if (state === 'delayed') await this.#promote(job);
+    await this.#change(id, (control) => {
+      const { parked, ...unparked } = control;
+      return parked && control.request?.type !== 'pause' ? unparked : control;
+    });
+  }
+
+  /** The worker that parked the job may have been faster. */
+  async #promote(job: Job): Promise<void> {
+    try {
+      await job.promote();
+    } catch (error) {
+      if ((await this.queue.getJobState(job.id as string)) === 'delayed') throw error;
+    }
+  }
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

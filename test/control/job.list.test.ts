@@ -1,0 +1,202 @@
+import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
+import { expect, it } from 'vitest';
+import { type IterationContext, type IterationStatus, JobNotFoundError } from '../../lib/index.js';
+import { BACKENDS, describeQueues } from '../support/app.js';
+import { Hold, storyProcessor } from '../support/story.js';
+import { Gate, until } from '../support/until.js';
+
+describeQueues('list', BACKENDS, (queues) => {
+  it('list shows jobs of every state, running ones first, filtered by state, name and age, in pages', async () => {
+    const hold = new Hold('h');
+    const { type } = storyProcessor({
+      each: (letter, context: IterationContext<{ letters?: string }>) => {
+        if (letter === 'x') throw new Error('bad row');
+        return letter === 'h' ? hold.each(letter, context) : undefined;
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const { iterations } = app;
+    const completed = await iterations.enqueue(type, { letters: 'a' });
+    const failed = await iterations.enqueue(type, { letters: 'x' });
+    await Promise.all([app.settled(completed), app.settled(failed)]);
+    const running = await iterations.enqueue(type, { letters: 'hi' });
+    await hold.reached;
+    const paused = await iterations.enqueue(type, { letters: 'p' });
+    await iterations.pause(paused);
+    const waiting = await iterations.enqueue(type, { letters: 'w' }, { delay: 3_600_000 });
+    await app.queue().add('other', {}, { delay: 3_600_000, timestamp: Date.now() - 60_000 });
+
+    const ids = async (options: Parameters<typeof iterations.list>[1]) =>
+      (await iterations.list('jobs', options)).map(({ id }) => id);
+    const all = await iterations.list('jobs');
+    expect(all.map(({ state, name }) => `${state} ${name}`)).toEqual([
+      'running story',
+      'paused story',
+      'waiting story',
+      'waiting other',
+      'failed story',
+      'completed story',
+    ]);
+    expect(await ids({ states: ['paused', 'completed'] })).toEqual([paused.id, completed.id]);
+    expect(await ids({ states: ['waiting'], name: 'story' })).toEqual([waiting.id]);
+    expect(await ids({ olderThanMs: 30_000 })).toHaveLength(1);
+    expect(await ids({ start: 4, end: 5 })).toEqual([failed.id, completed.id]);
+    expect(await ids({ states: ['cancelled'] })).toEqual([]);
+    await expect(iterations.list('jobs', { states: ['stopped' as never] })).rejects.toThrow('option "states"');
+    await iterations.cancel(running);
+    await app.settled(running);
+    expect(await ids({ states: ['cancelled'] })).toEqual([running.id]);
+  });
+
+  it('list reads thousands of jobs in pages, each job once', async () => {
+    const { type } = storyProcessor();
+    const app = await queues.start({ iteration: { workers: false } });
+    await app.queue().addBulk(Array.from({ length: 1_050 }, (_, index) => ({ name: 'story', data: { index } })));
+    expect(await app.iterations.list('jobs')).toHaveLength(100);
+    const all = await app.iterations.list('jobs', { end: -1 });
+    expect(new Set(all.map(({ id }) => id)).size).toBe(1_050);
+    expect((await app.iterations.list('jobs', { start: 1_040 })).length).toBe(0);
+    expect((await app.iterations.list('jobs', { start: 1_040, end: -1 })).length).toBe(10);
+    expect(type).toBeDefined();
+  });
+});
+
+describeQueues('bulk', BACKENDS, (queues) => {
+  it('R28: bulk asks the same of every job of a filter; asked again, it changes nothing', async () => {
+    const { type } = storyProcessor();
+    const web = await queues.start({ iteration: { workers: false } });
+    await web.queue().addBulk(
+      Array.from({ length: 250 }, (_, index) => ({
+        name: index % 2 ? 'story' : 'other',
+        data: { letters: 'a' },
+        opts: index % 5 ? {} : { delay: 3_600_000 },
+      })),
+    );
+    const { iterations } = web;
+    const pause = () => iterations.bulk('jobs', 'pause', { name: 'story', by: 'anna', reason: 'release' });
+    expect(await pause()).toEqual({ done: 125, refused: 0, errors: [] });
+    expect(await pause()).toEqual({ done: 125, refused: 0, errors: [] });
+    const paused = await iterations.list('jobs', { states: ['paused'], end: -1 });
+    expect(new Set(paused.map(({ name }) => name))).toEqual(new Set(['story']));
+    expect(paused).toHaveLength(125);
+    const [first] = paused;
+    expect(await iterations.requests({ queue: 'jobs', id: first?.id as string })).toHaveLength(1);
+
+    const app = await queues.start({ processors: [type] });
+    expect(await iterations.bulk('jobs', 'cancel', { states: ['paused'] })).toMatchObject({ done: 125, refused: 0 });
+    await until(
+      'all are cancelled',
+      async () => (await iterations.list('jobs', { states: ['cancelled'], end: -1 })).length === 125,
+    );
+    expect(await iterations.bulk('jobs', 'resume', { states: ['cancelled'] })).toMatchObject({ done: 0, refused: 125 });
+    expect(await iterations.bulk('jobs', 'restart', { states: ['cancelled'] })).toMatchObject({ done: 125 });
+    await until(
+      'all are completed',
+      async () => (await iterations.list('jobs', { states: ['completed'], end: -1 })).length >= 125,
+    );
+    await expect(iterations.bulk('jobs', 'stop' as never)).rejects.toThrow('option "action" is "stop"');
+    await app.close();
+  });
+});
+
+describeQueues('watch', BACKENDS, (queues) => {
+  it('watch shows a job from waiting to its end, requests at once, and completes', async () => {
+    const hold = new Hold('b');
+    const { type, script } = storyProcessor({ each: hold.each });
+    const web = await queues.start({ iteration: { workers: false } });
+    const job = await web.iterations.enqueue(type, { letters: 'abc' });
+    const seen: IterationStatus[] = [];
+    const done = new Gate();
+    web.iterations.watch(job).subscribe({ next: (status) => seen.push(status), complete: () => done.open() });
+    const shown = (state: string) => until(`${state} is shown`, () => seen.some((status) => status.state === state));
+    await shown('waiting');
+    const app = await queues.start({ processors: [type] });
+    await hold.reached;
+    await shown('running');
+    await web.iterations.pause(job, { by: 'anna' });
+    await shown('pausing');
+    await shown('paused');
+    expect(seen.at(-1)).toMatchObject({ state: 'paused', cursor: 1, request: { by: 'anna' } });
+    script.each = undefined;
+    await web.iterations.resume(job);
+    await app.settled(job);
+    await done.wait();
+    expect(seen.at(-1)).toMatchObject({ state: 'completed', processed: 3, percent: 100 });
+    const percents = seen.map(({ percent = 0 }) => percent);
+    expect(percents).toEqual([...percents].sort((one, other) => one - other));
+  });
+
+  it('watch of a job that has ended gives its status and completes; an unknown job is an error', async () => {
+    const { type } = storyProcessor();
+    const app = await queues.start({ processors: [type] });
+    const job = await app.iterations.enqueue(type, { letters: 'a' });
+    await app.settled(job);
+    expect(await lastValueFrom(app.iterations.watch(job).pipe(toArray()))).toMatchObject([{ state: 'completed' }]);
+    const nobody = app.iterations.watch({ queue: 'jobs', id: 'nobody' });
+    await expect(lastValueFrom(nobody)).rejects.toBeInstanceOf(JobNotFoundError);
+  });
+
+  it('watch completes when the job is removed, and a watcher that leaves stops nobody else', async () => {
+    const { type } = storyProcessor();
+    const app = await queues.start({ iteration: { workers: false } });
+    const job = await app.iterations.enqueue(type, {});
+    const seen: IterationStatus[] = [];
+    const done = new Gate();
+    app.iterations.watch(job).subscribe({ next: (status) => seen.push(status), complete: () => done.open() });
+    expect(await firstValueFrom(app.iterations.watch(job))).toMatchObject({ state: 'waiting' });
+    await until('the other watcher has seen it', () => seen.length > 0);
+    await job.remove();
+    await done.wait();
+    expect(seen).toMatchObject([{ state: 'waiting' }]);
+  });
+});
+
+describeQueues('runs', BACKENDS, (queues) => {
+  it('R29: runs lists the last 20 runs with worker, times, items and reason, and the running one', async () => {
+    const { type, script } = storyProcessor({ each: (_, context: IterationContext<object>) => context.retryIn(0) });
+    const app = await queues.start({ processors: [type] });
+    const letters = 'abcdefghijklmnopqrstuvwx';
+    const job = await app.iterations.enqueue(type, { letters });
+    await app.settled(job);
+    const runs = await app.iterations.runs(job);
+    expect(runs).toHaveLength(20);
+    expect(runs[0]).toEqual({
+      run: 5,
+      worker: expect.stringMatching(/:\d+$/),
+      startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+      endedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+      items: 1,
+      outcome: 'interrupt',
+      interruption: { reason: 'retryIn', retryInMs: 0 },
+    });
+    expect(runs.at(-1)).toMatchObject({ run: 24, items: 1, outcome: 'complete', interruption: undefined });
+
+    const hold = new Hold('b');
+    script.each = hold.each;
+    await app.iterations.restart(job);
+    await hold.reached;
+    await until('the running one is listed', async () => (await app.iterations.runs(job)).at(-1)?.run === 1);
+    expect((await app.iterations.runs(job)).at(-1)).toMatchObject({ run: 1, endedAt: undefined, outcome: undefined });
+    await app.iterations.cancel(job);
+    await app.settled(job);
+    expect((await app.iterations.runs(job)).at(-1)).toMatchObject({ run: 1, items: 2, outcome: 'cancel' });
+  });
+
+  it('R29: status splits the run time into reading and handling', async () => {
+    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    const { type } = storyProcessor({
+      build: async function* () {
+        await wait(300);
+        yield ['a', 0] as const;
+      },
+      each: () => wait(200) as Promise<void>,
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.iterations.enqueue(type, {});
+    await app.settled(job);
+    const { readingMs, handlingMs, runtimeMs } = await app.iterations.status(job);
+    expect(readingMs).toBeGreaterThanOrEqual(290);
+    expect(handlingMs).toBeGreaterThanOrEqual(190);
+    expect(readingMs + handlingMs).toBeLessThanOrEqual(runtimeMs);
+  });
+});
