@@ -1,3 +1,4 @@
+export type { AroundedRun, AroundRun, EndedRun } from './around.run.js';
 export {
   type AskedOptions,
   type BulkResult,
@@ -51,6 +52,14 @@ export {
   type TypeOrmRepository,
   type TypeOrmSelect,
 } from './enumerators/typeorm/typeorm.enumerator.js';
+export {
+  type IterationChannel,
+  type IterationMessage,
+  type IterationMessages,
+  iterationChannel,
+  type JobFacts,
+  type RunFacts,
+} from './events/index.js';
 export {
   type PrismaProvider,
   type PrismaTransaction,

@@ -7,6 +7,16 @@ export class IterationError extends Error {
   }
 }
 
+/** An error that Nest's exception filter answers with its status and its message, when a controller throws it. */
+abstract class AnsweredError extends IterationError {
+  abstract readonly statusCode: number;
+  readonly expose = true;
+
+  get status(): number {
+    return this.statusCode;
+  }
+}
+
 /** A misuse of the decorators, found when the application starts. */
 export class InvalidProcessorError extends IterationError {
   constructor(
@@ -20,8 +30,7 @@ export class InvalidProcessorError extends IterationError {
 }
 
 /** An option that is unknown, of the wrong type, or out of range. */
-export class InvalidOptionsError extends IterationError {
-  /** Nest's exception filter answers with it. */
+export class InvalidOptionsError extends AnsweredError {
   readonly statusCode: number = 400;
 }
 
@@ -29,8 +38,7 @@ export class InvalidOptionsError extends IterationError {
 export class InvalidEnumeratorError extends IterationError {}
 
 /** A cursor (or state) that JSON would change, or that is too large to be saved with the job. */
-export class InvalidCursorError extends IterationError {
-  /** Nest's exception filter answers with it. */
+export class InvalidCursorError extends AnsweredError {
   readonly statusCode: number = 400;
 
   constructor(
@@ -115,8 +123,7 @@ export class UnknownJobError extends IterationError {
 }
 
 /** The queue holds no job of this id. */
-export class JobNotFoundError extends IterationError {
-  /** Nest's exception filter answers with it. */
+export class JobNotFoundError extends AnsweredError {
   readonly statusCode: number = 404;
 
   constructor(
@@ -128,8 +135,7 @@ export class JobNotFoundError extends IterationError {
 }
 
 /** The job's state does not allow the call. */
-export class JobStateError extends IterationError {
-  /** Nest's exception filter answers with it. */
+export class JobStateError extends AnsweredError {
   readonly statusCode: number = 409;
 
   constructor(

@@ -13,6 +13,7 @@ import { CsvEnumeratorBuilder } from './enumerators/csv/csv.enumerator.js';
 import { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
 import { PrismaEnumeratorBuilder } from './enumerators/prisma/prisma.enumerator.js';
 import { TypeOrmEnumeratorBuilder } from './enumerators/typeorm/typeorm.enumerator.js';
+import { EventPublisher } from './events/index.js';
 import { InvalidOptionsError } from './iteration.errors.js';
 import type { IterationOptions } from './iteration.options.js';
 import { ITERATION_OPTIONS } from './iteration.tokens.js';
@@ -50,6 +51,7 @@ const SERVICES = [
       },
       inject: [{ token: MODULE_OPTIONS_TOKEN, optional: true }],
     },
+    EventPublisher,
     QueueFinder,
     ProcessorExplorer,
     WorkerRegistrar,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { InjectionToken } from '@nestjs/common';
 import type { WorkerOptions } from 'bullmq';
+import type { AroundRun } from './around.run.js';
 import type { Cursor } from './cursor.js';
 
 /** Options of BullMQ's worker, without those that the registered queue or this library sets. */
@@ -74,6 +75,8 @@ export interface RunOptions {
 }
 
 export interface IterationOptions extends RunOptions {
+  /** Called around each run: opens an AsyncLocalStorage context, or a trace's span. */
+  aroundRun?: AroundRun;
   /** `deadlineMs`: how long a shutdown waits for items in flight, in milliseconds. Default 25,000. */
   shutdown?: { deadlineMs?: number };
   /** For how many milliseconds a job with an unknown name is put back before it fails. Default 300,000. */
@@ -120,6 +123,7 @@ export interface ResolvedIterationOptions {
   readonly shutdownDeadlineMs: number;
   readonly unknownJobMs: number;
   readonly workers: boolean;
+  readonly aroundRun: AroundRun | undefined;
 }
 
 /**
@@ -155,6 +159,7 @@ export function resolveIterationOptions(options: IterationOptions = {}): Resolve
     shutdownDeadlineMs: options.shutdown?.deadlineMs ?? 25_000,
     unknownJobMs: options.unknownJobMs ?? 300_000,
     workers: options.workers ?? true,
+    aroundRun: options.aroundRun,
   };
 }
 

@@ -25,6 +25,7 @@ export function checkIterationOptions(options: unknown): asserts options is Iter
     ...RUN_RULES,
     shutdown: object({ deadlineMs: timer }),
     unknownJobMs: milliseconds,
+    aroundRun: aFunction,
     workers: (value) => typeof value === 'boolean' || 'true or false',
   });
 }

@@ -24,6 +24,7 @@ const LAYERS = [
   'definition',
   'enumerators',
   'enumerators/contract',
+  'events',
   'interruption',
   'bullmq',
   'base',
@@ -34,6 +35,7 @@ const HOSTS = /^exactly-once\/(?!table)/;
 
 /** Files of `lib` itself that import nothing above them. */
 const BASE = [
+  'around.run',
   'clock',
   'cursor',
   'describe',

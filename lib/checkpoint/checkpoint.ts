@@ -27,9 +27,9 @@ export interface Checkpoint {
   /** Items of the source up to the cursor: a batch is one, however many of its records were skipped. */
   readonly passed: number;
   /** `null`: the source was asked, and does not know. */
-  readonly size?: number | null;
+  readonly size?: number | null | undefined;
   /** How much of the source lies up to the cursor, 0 to 1; absent = unknown. */
-  readonly fraction?: number;
+  readonly fraction?: number | undefined;
   /** The user's own state. */
   readonly state?: Json;
   /** The processor's `version` that made the cursor. */
@@ -65,6 +65,8 @@ export interface Checkpoint {
   /** When the last run began, in milliseconds since 1970, and `passed` then. */
   readonly began?: readonly [at: number, passed: number];
   readonly lastInterruption?: Interruption;
+  /** What the module's `aroundRun` keeps for the next run, such as a trace's context. */
+  readonly carrier?: Readonly<Record<string, string>> | undefined;
   /** Recent `[runtimeMs, passed, fraction]`, oldest first, for the rate. */
   readonly pace?: Throughput;
   /** The settings that were in force. */

@@ -6,8 +6,8 @@ import type { Checkpoint, Running } from './checkpoint.js';
 import { Progress } from './progress.js';
 import { historyLine } from './run.history.js';
 import type { SaveOptions } from './save.options.js';
-import { nextPercent, nextThroughput, resized } from './throughput.js';
-import type { FinalOptions, WritingRun } from './writing.run.js';
+import { measured } from './throughput.js';
+import { type FinalOptions, publishCheckpoint, type WritingRun } from './writing.run.js';
 
 /** How long an abandoned run may still take to write its last checkpoint. */
 const FINAL_WRITE_MS = 2_000;
@@ -20,6 +20,8 @@ export class CheckpointWriter {
   /** What {@link dropUnsaved} goes back to. */
   #written: Checkpoint;
   #measuredAt: number;
+  /** When the last checkpoint was written, or the run began, in milliseconds since 1970. */
+  writtenAt: number;
   #writing: Promise<unknown> = Promise.resolve();
   #hasWritten = false;
   /** Lines for the job's history that are not written yet. */
@@ -35,6 +37,7 @@ export class CheckpointWriter {
     this.#current = restored;
     this.#written = restored;
     this.#measuredAt = run.clock.now();
+    this.writtenAt = this.#measuredAt;
   }
 
   get current(): Checkpoint {
@@ -149,9 +152,11 @@ export class CheckpointWriter {
     const { job, lock, store } = this.run;
     const isWritten = await store.save(job, lock.token, document, { yields, history: this.#history + history });
     if (isWritten) {
+      publishCheckpoint(this.run, document, { before: this.#written, at: this.writtenAt });
       this.#history = '';
       job.progress = document;
       this.#written = document;
+      this.writtenAt = this.run.clock.now();
     }
     return isWritten;
   }
@@ -162,9 +167,7 @@ export class CheckpointWriter {
     const { state } = context;
     checkJson(cursor);
     if (state !== null) checkJson(state, 'state');
-    const { crashes, failures, pace, progress: percent } = this.#current;
-    const { batchSize: now } = settings.inForce;
-    const size = resized(this.#current.size, { before: this.#current.settings?.batchSize, now, passed });
+    const { crashes, failures } = this.#current;
     const runtimeMs = this.#current.runtimeMs + this.#elapsedMs();
     const fraction = this.fractionAt(cursor);
     this.change({
@@ -173,10 +176,7 @@ export class CheckpointWriter {
       skipped,
       passed,
       runtimeMs,
-      progress: nextPercent(percent, fraction ?? (size ? passed / size : 0)),
-      fraction,
-      size,
-      pace: nextThroughput(pace, fraction === undefined ? [runtimeMs, passed] : [runtimeMs, passed, fraction]),
+      ...measured(this.#current, { batchSize: settings.inForce.batchSize, fraction, passed, runtimeMs }),
       failures: progress.hasMoved ? 0 : failures,
       crashes: progress.hasMoved ? undefined : crashes,
       ended: undefined,

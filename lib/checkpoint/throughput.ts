@@ -7,8 +7,31 @@ export type Throughput = readonly Sample[];
 const WINDOW_MS = 60_000;
 const SAMPLE_MS = 10_000;
 
+/** Of a checkpoint. */
+interface Measured {
+  readonly progress: number;
+  readonly fraction?: number | undefined;
+  readonly size?: number | null | undefined;
+  readonly pace?: Throughput;
+}
+
+/** What is computed from how far a job is now. `fraction` is that of its source; `batchSize` the one in force. */
+export function measured(
+  { pace, progress, settings, size: before }: Measured & { settings?: { batchSize?: number | undefined } },
+  now: { batchSize: number | undefined; fraction: number | undefined; passed: number; runtimeMs: number },
+): Measured {
+  const { batchSize, fraction, passed, runtimeMs } = now;
+  const size = resized(before, { before: settings?.batchSize, now: batchSize, passed });
+  return {
+    progress: nextPercent(progress, fraction ?? (size ? passed / size : 0)),
+    fraction,
+    size,
+    pace: nextThroughput(pace, fraction === undefined ? [runtimeMs, passed] : [runtimeMs, passed, fraction]),
+  };
+}
+
 /** Adds a sample every ten seconds of running, and drops those that are older than a minute but for one. */
-export function nextThroughput(pace: Throughput = [], sample: Sample): Throughput {
+function nextThroughput(pace: Throughput = [], sample: Sample): Throughput {
   const [runtimeMs] = sample;
   const last = pace.at(-1);
   if (last && runtimeMs - last[0] < SAMPLE_MS) return pace;
@@ -36,12 +59,12 @@ function perSecond(from: Point, to: Point): number | undefined {
 }
 
 /** Never falls (R29). */
-export function nextPercent(before: number, fraction: number): number {
+function nextPercent(before: number, fraction: number): number {
   return Math.max(before, Math.min(100, Math.floor(fraction * 100)));
 }
 
 /** The size of a source of batches counts batches: with batches of another size, more or fewer of them are left. */
-export function resized(
+function resized(
   size: number | null | undefined,
   { before, now, passed }: { before: number | undefined; now: number | undefined; passed: number },
 ): number | null | undefined {

@@ -1,8 +1,9 @@
 import type { Job } from 'bullmq';
 import type { Clock } from '../clock.js';
 import type { Json } from '../cursor.js';
+import type { RunEvents } from '../events/index.js';
 import type { InterruptionRequest, Lock } from '../interruption/index.js';
-import type { SettingsInForce } from './checkpoint.js';
+import type { Checkpoint, SettingsInForce } from './checkpoint.js';
 import type { CheckpointStore } from './checkpoint.store.js';
 import type { ProgressTracker } from './progress.js';
 import type { RunEnding } from './run.history.js';
@@ -20,6 +21,7 @@ export interface WritingRun {
   readonly progress: ProgressTracker;
   readonly times: RunTimes;
   readonly settings: { readonly inForce: SettingsInForce };
+  readonly events: Pick<RunEvents, 'publish'>;
   readonly rate: { readonly nextItemAt: number | undefined };
   /** The user's own state lives in the run's context. */
   readonly context: { state: Json };
@@ -27,4 +29,16 @@ export interface WritingRun {
 
 export interface FinalOptions extends Pick<SaveOptions, 'yields'> {
   readonly ending?: Omit<RunEnding, 'at'>;
+}
+
+/** @param last The checkpoint before it, and when it was saved. */
+export function publishCheckpoint(
+  { clock, events }: Pick<WritingRun, 'clock' | 'events'>,
+  { cursor, passed, processed, progress: percent, skipped }: Checkpoint,
+  last: { readonly before: Checkpoint; readonly at: number },
+): void {
+  events.publish('checkpoint', () => {
+    const items = passed - last.before.passed;
+    return { cursor, processed, skipped, percent, items, sinceMs: clock.now() - last.at };
+  });
 }

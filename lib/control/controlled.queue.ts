@@ -1,6 +1,7 @@
 import type { Job, JobState, Queue } from 'bullmq';
 import { type CheckpointStore, checkpointStoreOf, type JobControl } from '../checkpoint/index.js';
 import { type QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/index.js';
+import type { Publisher } from '../events/index.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
 import type { WorkerRegistrar } from '../worker/index.js';
 import { JobRequests } from './job.requests.js';
@@ -17,9 +18,10 @@ export class ControlledQueue {
   constructor(
     readonly registered: RegisteredQueue,
     private readonly registrar: WorkerRegistrar,
+    publisher: Publisher,
   ) {
     this.store = checkpointStoreOf(registered.queue);
-    this.requests = new JobRequests(registered.queue, this.store);
+    this.requests = new JobRequests(registered.queue, this.store, publisher);
   }
 
   statusOf(job: Job, state: JobState | 'unknown', control: JobControl): IterationStatus {
@@ -36,12 +38,13 @@ export class ControlledQueues {
   constructor(
     private readonly queues: QueueFinder,
     private readonly registrar: WorkerRegistrar,
+    private readonly publisher: Publisher,
   ) {}
 
   /** The queue of a job. @throws InvalidOptionsError when it is not registered */
   of(ref: JobRef): ControlledQueue {
     const registered = this.registered(ref);
-    const known = this.#known.get(registered.queue) ?? new ControlledQueue(registered, this.registrar);
+    const known = this.#known.get(registered.queue) ?? new ControlledQueue(registered, this.registrar, this.publisher);
     this.#known.set(registered.queue, known);
     return known;
   }

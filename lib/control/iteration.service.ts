@@ -12,6 +12,7 @@ import type { Cursor } from '../cursor.js';
 import type { DeadLetter } from '../dead-letters/index.js';
 import type { DataOf } from '../decorators/index.js';
 import { QueueFinder } from '../discovery/index.js';
+import { EventPublisher } from '../events/index.js';
 import { WorkerRegistrar } from '../worker/index.js';
 import { askOfAll, type BulkResult } from './bulk.js';
 import { type AskedOptions, checkAsked, checkBulk, checkFilter, checkRestart, checkTuned } from './checks.js';
@@ -32,8 +33,8 @@ export class IterationService implements OnModuleDestroy {
   readonly #enqueuer: Enqueuer;
   readonly #watches = new QueueWatches();
 
-  constructor(queues: QueueFinder, registrar: WorkerRegistrar) {
-    this.#queues = new ControlledQueues(queues, registrar);
+  constructor(queues: QueueFinder, registrar: WorkerRegistrar, publisher: EventPublisher) {
+    this.#queues = new ControlledQueues(queues, registrar, publisher);
     this.#enqueuer = new Enqueuer(this.#queues, registrar);
   }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Job, JobState, Queue } from 'bullmq';
 import {
   type Asked,
+  type ControlEvent,
   type ControlRequest,
   type ControlStore,
   changeControl,
@@ -14,6 +15,7 @@ import {
   withRequest,
 } from '../checkpoint/index.js';
 import type { Cursor } from '../cursor.js';
+import type { Publisher } from '../events/index.js';
 import { InvalidOptionsError, JobNotFoundError, JobStateError } from '../iteration.errors.js';
 
 /** A worker that is about to delay a paused job has done so within this time, or has died. */
@@ -34,6 +36,7 @@ export class JobRequests {
   constructor(
     private readonly queue: Queue,
     private readonly store: ControlStore,
+    private readonly publisher: Publisher,
   ) {}
 
   /** @throws JobNotFoundError */
@@ -62,7 +65,7 @@ export class JobRequests {
 
   async resume(id: string, { by }: Asked): Promise<void> {
     const { job } = await this.#unfinished(id);
-    const { parked } = await this.#change(id, (control) => {
+    const { parked } = await this.#change(job, (control) => {
       if (!restoreCheckpoint(job, control).request) return control;
       return recordEvent(control, { type: 'resume', at: now(), by }, { request: undefined });
     });
@@ -75,7 +78,7 @@ export class JobRequests {
     if (state === 'active')
       throw new JobStateError(this.queue.name, id, 'is running, so it cannot be restarted: pause it first');
     const from = cursor === undefined ? {} : { cursor };
-    const { parked } = await this.#change(id, (control) =>
+    const { parked } = await this.#change(job, (control) =>
       recordEvent(
         control,
         { type: 'restart', at: now(), ...from },
@@ -94,14 +97,14 @@ export class JobRequests {
       throw new InvalidOptionsError(
         `tune: job "${id}" of queue "${this.queue.name}" handles one item after another (transactions, or a redrive), so its itemConcurrency stays 1`,
       );
-    await this.#change(id, (control) =>
+    await this.#change(job, (control) =>
       recordEvent(control, { type: 'tune', at: now(), settings }, { settings: { ...control.settings, ...settings } }),
     );
   }
 
   async #request({ job }: Pick<Found, 'job'>, asked: Omit<ControlRequest, 'at'>): Promise<JobControl> {
     const { processedOn } = job;
-    return this.#change(job.id as string, (control) => {
+    return this.#change(job, (control) => {
       if (restoreCheckpoint(job, control).request?.type === asked.type) return control;
       return withRequest(control, { ...asked, at: now(), ...(processedOn !== undefined && { processedOn }) });
     });
@@ -116,9 +119,18 @@ export class JobRequests {
   }
 
   /** @throws JobNotFoundError */
-  async #change(id: string, change: (control: JobControl) => JobControl): Promise<JobControl> {
-    const changed = await changeControl(this.store, id, change);
+  async #change({ id = '', name }: Job, change: (control: JobControl) => JobControl): Promise<JobControl> {
+    let asked: ControlEvent | undefined;
+    const changed = await changeControl(this.store, id, (control) => {
+      const next = change(control);
+      asked = next.changes > control.changes ? next.history.at(-1) : undefined;
+      return next;
+    });
     if (!changed) throw new JobNotFoundError(this.queue.name, id);
+    if (asked) {
+      const { by, reason, type } = asked;
+      this.publisher.publish('request', () => ({ queue: this.queue.name, id, name, type, by, reason }));
+    }
     return changed;
   }
 
@@ -132,7 +144,7 @@ export class JobRequests {
       state = await this.queue.getJobState(id);
     }
     if (state === 'delayed') await this.#promote(job);
-    await this.#change(id, (control) => {
+    await this.#change(job, (control) => {
       const { parked, ...unparked } = control;
       return parked && control.request?.type !== 'pause' ? unparked : control;
     });

@@ -9,6 +9,7 @@ import { defineProcessor } from './define-processor.js';
 import { classOf, type NestModule, type NestProvider } from './nest.js';
 import { QueueFinder, type RegisteredQueue, sameQueue } from './queue.finder.js';
 import { findTransactions } from './transactions.finder.js';
+import { type WorkerListener, workerListenersOf } from './worker.listeners.js';
 
 /** One queue and the processors that share its worker. */
 export interface QueueProcessors {
@@ -16,6 +17,14 @@ export interface QueueProcessors {
   readonly definitions: readonly ProcessorDefinition[];
   /** Of the definitions, in their order. */
   readonly classes: readonly Type[];
+  /** Their methods with `@OnWorkerEvent`. */
+  readonly listeners: readonly WorkerListener[];
+}
+
+interface Found extends QueueProcessors {
+  readonly definitions: ProcessorDefinition[];
+  readonly classes: Type[];
+  readonly listeners: WorkerListener[];
 }
 
 /** The key under which `@nestjs/bullmq` keeps what `@Processor` was given. */
@@ -33,13 +42,14 @@ export class ProcessorExplorer {
 
   /** @throws InvalidProcessorError, InvalidOptionsError */
   explore(options: ResolvedIterationOptions): readonly QueueProcessors[] {
-    const found: { queue: RegisteredQueue; definitions: ProcessorDefinition[]; classes: Type[] }[] = [];
+    const found: Found[] = [];
     for (const [type, { module, provider }] of this.#processors()) {
       const own = processorOptionsOf(type) as ProcessorOptions;
+      const instance = provider.instance as object;
       const definition = defineProcessor(
         {
           type,
-          instance: provider.instance as object,
+          instance,
           options: own,
           transactionsOf: (token) => findTransactions(token, { type, module, modules: this.modules }),
         },
@@ -52,8 +62,10 @@ export class ProcessorExplorer {
         refuseConflicts(definition, group.definitions);
         group.definitions.push(definition);
         group.classes.push(type);
+        group.listeners.push(...workerListenersOf(type, instance, definition));
       } else {
-        found.push({ queue, definitions: [definition], classes: [type] });
+        const listeners = workerListenersOf(type, instance, definition);
+        found.push({ queue, definitions: [definition], classes: [type], listeners });
       }
     }
     for (const { queue, definitions } of found) this.#refusePlainProcessors(queue, definitions);

@@ -49,6 +49,7 @@ export class ItemFailure {
     let last = toError(thrown, handlerName);
     for (let tries = 1; ; tries++) {
       if (last instanceof ItemGoneError) return new Failed(last, tries);
+      this.#publish(last, tries);
       this.#throwIfFinal(last);
       if (tries >= options.itemFailure.attempts) return new Failed(last, tries);
       if (!(await this.#backOff(tries, canStopHere))) return 'left';
@@ -70,6 +71,13 @@ export class ItemFailure {
     if (error instanceof CrashLoopError || error instanceof ItemGoneError) return this.skip(failed, whole, pass);
     this.throwUnlessSkippable(error);
     return this.#bisection.handle(failed, whole, (partly) => progress.skip(page, index, { partly }));
+  }
+
+  /** Neither BullMQ's own errors nor those of work that was asked to stop are failures of an item. */
+  #publish(error: Error, tries: number): void {
+    const { events, interruption, progress } = this.run;
+    if (controlErrorOf(error) || interruption.signal.aborted) return;
+    events.publish('item.failure', () => ({ error, cursor: progress.cursor, tries }));
   }
 
   /** @returns false when the run must end first. */

@@ -34,7 +34,7 @@ export class ItemSkips {
    * @throws LockLostError
    */
   async skip({ error, tries }: SkipReason, range: ItemRange, pass: () => void): Promise<boolean> {
-    const { context, definition, executor, hooks, log, progress } = this.run;
+    const { context, definition, events, executor, hooks, log, progress } = this.run;
     const reached = error instanceof ItemGoneError ? undefined : this.#limits.reachedBy(range, error);
     if (reached && definition.options.itemFailure.onLimit === 'fail') throw reached;
     if (reached) return this.#pause(reached);
@@ -47,6 +47,7 @@ export class ItemSkips {
     if (!(await this.write(letter))) return false;
     const item = range.item instanceof RedrivenItem ? range.item.item : range.item;
     log.skipped(error, letter.cursor);
+    events.publish('item.skip', () => ({ error, cursor: letter.cursor }));
     context.item = item; // an item that killed its process reached no handler in this run
     await hooks.callQuietly('skip', { error, item, cursor: letter.cursor });
     return true;

@@ -9,6 +9,7 @@ import {
 } from '../checkpoint/index.js';
 import { type RedrivenItem, redriveOf } from '../dead-letters/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
+import { RunEvents } from '../events/index.js';
 import { TransactionalExecutor } from '../exactly-once/index.js';
 import { ItemGoneError } from '../iteration.errors.js';
 import {
@@ -23,20 +24,30 @@ import {
 
 /** Puts together a run from what the worker gives and what the job's checkpoint says. */
 export function createRun(inputs: RunInputs, restored: Restored): Run {
-  const { definition } = inputs;
+  const { definition, job, publisher } = inputs;
   const { checkpoint, isNew } = restored;
   const begun = {
     ...checkpoint,
     ...(isNew && { version: definition.version }),
     run: checkpoint.run + 1,
     worker: `${hostname()}:${process.pid}`,
+    carrier: undefined,
     began: [inputs.clock.now(), checkpoint.passed] as const,
   };
   const progress = new ProgressTracker(Progress.of(checkpoint));
   const context = new RunContext({ ...inputs, progress }, begun);
   const settings = new RunSettings(inputs);
   const rate = new ItemRate({ ...inputs, settings }, checkpoint.nextItemAt);
-  const visible = { ...inputs, progress, context, settings, rate, times: new RunTimes(inputs.clock, checkpoint) };
+  const events = new RunEvents(publisher, {
+    queue: job.queueName,
+    id: job.id as string,
+    name: job.name,
+    processor: definition.name,
+    run: begun.run,
+    worker: begun.worker,
+  });
+  const times = new RunTimes(inputs.clock, checkpoint);
+  const visible = { ...inputs, progress, context, settings, rate, times, events };
   const writer = new CheckpointWriter(visible, begun, readCheckpoint(inputs.job.progress));
   const run = { ...visible, checkpoint: writer, hooks: new RunHooks(visible) };
   const handleItem = handlerOf(definition, context);

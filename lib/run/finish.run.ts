@@ -31,7 +31,7 @@ export type RunOutcome =
 /** The end of a run (R7): checkpoint, hooks, then one report to BullMQ. */
 export class FinishRun {
   /** How the run's last checkpoint says that it ended. */
-  #ending: Omit<RunEnding, 'at'> | undefined;
+  ending: Omit<RunEnding, 'at'> | undefined;
 
   constructor(
     private readonly run: Run,
@@ -60,8 +60,8 @@ export class FinishRun {
     const asked = (await interruption.untilAbandoned(control.requestNow())) ?? control.ownPause;
     if (asked && 'type' in asked && asked.type === 'cancel') return this.#cancelled(asked);
     if (outcome.type === 'interrupted') {
-      const isUntouched = !outcome.isBegun && outcome.interruption.reason === 'shutdown';
-      return isUntouched ? { type: 'wait' } : this.#interrupted(outcome.interruption, asked);
+      if (outcome.isBegun) return this.#interrupted(outcome.interruption, asked);
+      return asked ? { type: 'park', own: control.ownPause } : { type: 'wait' };
     }
     // Work that was asked to stop at once may throw to do so, which is no failure of its item.
     if ((interruption.signal.aborted || executor.isUncertain) && interruption.pending)
@@ -71,9 +71,8 @@ export class FinishRun {
 
   /** R12: without hooks. When it is retried by hand, it starts anew like any completed job. */
   async #nothingToDo(): Promise<RunReport> {
-    const { executor, job } = this.run;
-    await this.#flush({ outcome: 'complete' }, { ended: endedNow('complete', job) });
-    await executor.release();
+    await this.#flush({ outcome: 'complete' }, { ended: endedNow('complete', this.run.job) });
+    await this.run.executor.release();
     return { type: 'completed', result: this.#result() };
   }
 
@@ -101,13 +100,14 @@ export class FinishRun {
 
   /** @param pause The operator's request that holds now. */
   async #interrupted(ended: Interruption, pause?: Asked): Promise<RunReport> {
-    const { checkpoint, definition, hooks, log, progress } = this.run;
+    const { checkpoint, definition, events, hooks, log, progress } = this.run;
     const interruption: Interruption = pause ? { reason: 'pause', ...detailOf(pause) } : ended;
-    const interruptions = checkpoint.current.interruptions + 1;
     const yields = interruption.reason !== 'shutdown';
-    const ending = { outcome: 'interrupt', interruption } as const;
-    const isolates = checkpoint.current.running?.startsWith('careful') && progress.finished === 0 ? true : undefined;
-    await this.#flush(ending, { interruptions, isolates, lastInterruption: interruption }, { yields });
+    const { interruptions, running } = checkpoint.current;
+    const isolates = running?.startsWith('careful') && progress.finished === 0 ? true : undefined;
+    const changes = { interruptions: interruptions + 1, isolates, lastInterruption: interruption } as const;
+    await this.#flush({ outcome: 'interrupt', interruption }, changes, { yields });
+    events.publish('run.interrupt', () => ({ interruption, cursor: progress.cursor }));
     await hooks.callQuietly('interrupt', interruption);
     await this.#callEnd({ outcome: 'interrupt' });
     log.interrupted(interruption, checkpoint.current, progress.finished);
@@ -174,7 +174,7 @@ export class FinishRun {
     const { ended, failures, state = null } = checkpoint.current;
     if (isDeepStrictEqual(context.state, state)) return;
     try {
-      await this.#flush(this.#ending ?? end, { ended, failures });
+      await this.#flush(this.ending ?? end, { ended, failures });
     } catch (error) {
       if (error instanceof LockLostError) throw error;
       log.warn(`what its hooks made of its state is not saved: ${String(error)}`);
@@ -188,7 +188,7 @@ export class FinishRun {
   /** The last checkpoint of the run. The end of the job answers every request. */
   #flush(ending: Omit<RunEnding, 'at'>, changes: Partial<Checkpoint>, { yields = false } = {}): Promise<void> {
     const { checkpoint, control } = this.run;
-    this.#ending = ending;
+    this.ending = ending;
     const handled = changes.ended ? control.handledAtEnd : control.handled || undefined; // its complete hook may fail
     return checkpoint.flushFinal({ ...changes, handled }, { ending, yields });
   }

@@ -18,4 +18,5 @@ export type { OpenRun, Run } from './run.js';
 export { RunLog } from './run.log.js';
 export { RunSettings } from './run.settings.js';
 export { RunTimer } from './run.timer.js';
+export { RunWarnings } from './run.warnings.js';
 export { interruptedBy, isEnd, type LoopOutcome, SourcePages, type SourcePagesOptions } from './source.pages.js';

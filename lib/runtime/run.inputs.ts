@@ -1,9 +1,11 @@
 import type { Job, WorkerOptions } from 'bullmq';
+import type { AroundRun } from '../around.run.js';
 import type { CheckpointStore } from '../checkpoint/index.js';
 import type { Clock } from '../clock.js';
 import type { Quarantine } from '../crashes/index.js';
 import type { DeadLetterQueue } from '../dead-letters/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
+import type { Publisher } from '../events/index.js';
 import type { InterruptionRequest, Lock } from '../interruption/index.js';
 import type { RunControl } from './run.control.js';
 import type { RunLog } from './run.log.js';
@@ -26,4 +28,9 @@ export interface RunInputs {
   readonly prefix: string;
   /** `settings` of BullMQ's worker: the backoff strategy. */
   readonly workerSettings: WorkerOptions['settings'];
+  readonly publisher: Publisher;
+  /** The module's `aroundRun`. */
+  readonly around: AroundRun | undefined;
+  /** How long a shutdown waits for a handler. */
+  readonly shutdownDeadlineMs: number;
 }

@@ -1,4 +1,5 @@
 import type { CheckpointWriter, ProgressTracker, RunTimes } from '../checkpoint/index.js';
+import type { RunEvents } from '../events/index.js';
 import type { ItemExecutor } from './item.executor.js';
 import type { ItemRate } from './item.rate.js';
 import type { RunContext } from './run.context.js';
@@ -17,6 +18,7 @@ export interface Run extends RunInputs {
   readonly context: RunContext;
   readonly checkpoint: CheckpointWriter;
   readonly hooks: RunHooks;
+  readonly events: RunEvents;
   readonly executor: ItemExecutor;
 }
 

@@ -1,33 +1,34 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import type { ModuleRef } from '@nestjs/core';
 import { type Job, WaitingError, type Worker, type WorkerOptions } from 'bullmq';
 import { bullmqOf } from '../bullmq/index.js';
 import { type CheckpointStore, checkpointStoreOf, hasStarted, keepingLast } from '../checkpoint/index.js';
-import type { Clock } from '../clock.js';
-import type { Quarantine } from '../crashes/index.js';
 import { DeadLetterQueue } from '../dead-letters/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
 import type { QueueProcessors } from '../discovery/index.js';
 import { InterruptionRequest, Lock } from '../interruption/index.js';
 import { type RunReport, reportToBullMQ, runJob } from '../run/index.js';
-import { RunControl, RunLog } from '../runtime/index.js';
-import { disconnect, stopFetching } from './bullmq.workarounds.js';
+import { RunControl, type RunInputs, RunLog } from '../runtime/index.js';
+import { stopFetching } from './bullmq.workarounds.js';
 import { pollControl } from './control.poll.js';
+import { disconnectWhenIdle } from './disconnect.when.idle.js';
+import { type Process, watched } from './run.wrapper.js';
 import { putBackUnknown } from './unknown-job.js';
+import { listenToWorker } from './worker.listeners.js';
 import { type LockedRun, trackLocks, watchLocks } from './worker.locks.js';
 
-export type WorkerClass = new (
-  name: string,
-  processor: (job: Job, token?: string, signal?: AbortSignal) => Promise<unknown>,
-  options: WorkerOptions,
-) => Worker;
+export type WorkerClass = new (name: string, processor: Process, options: WorkerOptions) => Worker;
+
+/** What the workers of an application share. */
+export interface WorkerParts
+  extends Pick<RunInputs, 'around' | 'clock' | 'publisher' | 'quarantine' | 'shutdownDeadlineMs'> {
+  readonly unknownJobMs: number;
+  readonly workerClass: WorkerClass;
+  readonly moduleRef: ModuleRef;
+}
 
 /** After the shutdown's deadline, a report to BullMQ may take this long. */
 const LAST_MOVE_MS = 1_000;
-/** How often a stopping worker checks whether its last run has ended. */
-const LOOK_MS = 50;
-/** A worker without a job may take this long to close. */
-const CLOSE_MS = 1_000;
 
 interface ActiveRun extends LockedRun {
   readonly control: RunControl;
@@ -44,17 +45,12 @@ export class QueueWorker {
 
   constructor(
     private readonly processors: QueueProcessors,
-    private readonly parts: {
-      readonly clock: Clock;
-      readonly unknownJobMs: number;
-      readonly workerClass: WorkerClass;
-      readonly quarantine: Quarantine;
-    },
+    private readonly parts: WorkerParts,
   ) {
-    const { queue, definitions } = processors;
+    const { queue, definitions, listeners } = processors;
     const { worker: options } = (definitions[0] as ProcessorDefinition).options;
-    // BullMQ gives the signal only to a function of three parameters.
-    const process = (job: Job, token?: string, signal?: AbortSignal) => this.#process(job, token as string, signal);
+    const run: Process = (job, token, signal) => this.#process(job, token as string, signal);
+    const process = watched(run, { queue: queue.name, moduleRef: parts.moduleRef });
     this.#worker = new parts.workerClass(queue.name, process, {
       ...options,
       connection: queue.connection,
@@ -68,6 +64,7 @@ export class QueueWorker {
         this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack);
     });
     this.#worker.on('stalled', (id) => void this.#releaseStalled(id));
+    listenToWorker(this.#worker, listeners, ({ definition }, job) => definition === this.#definitionOf(job));
     bullmqOf(this.#worker)?.patch(this.#worker);
     this.#store = checkpointStoreOf(this.#worker);
     trackLocks(this.#worker, this.#active, parts.clock);
@@ -95,24 +92,11 @@ export class QueueWorker {
     this.#stop.abort();
     const closed = this.#worker.close();
     for (const { interruption } of this.#active) interruption.requestShutdown();
-    await Promise.race([closed, this.#disconnectWhenIdle(closed)]);
+    await Promise.race([
+      closed,
+      disconnectWhenIdle(this.#worker, { active: this.#active, closed, queue: this.processors.queue.queue }),
+    ]);
     await this.#deadLetters?.close();
-  }
-
-  /** BullMQ waits for Redis without limit before it closes a connection; with no job left there is nothing to wait for. */
-  async #disconnectWhenIdle(closed: Promise<void>): Promise<void> {
-    const closing = new AbortController();
-    closed.catch(() => {}).finally(() => closing.abort());
-    const wait = (ms: number) => delay(ms, undefined, { signal: closing.signal }).catch(() => {}); // closed
-    while (this.#active.size > 0 && !closing.signal.aborted) await wait(LOOK_MS);
-    await wait(CLOSE_MS);
-    if (closing.signal.aborted) return;
-    this.#logger.warn(
-      `Worker of ${this.#worker.name}: no job is running and its backend does not answer; disconnecting`,
-    );
-    const { queue } = this.processors.queue;
-    queue.close = () => disconnect(queue, CLOSE_MS); // BullModule closes it next, and would wait as well
-    await disconnect(this.#worker, CLOSE_MS);
   }
 
   /** The shutdown's deadline has passed. */
@@ -149,19 +133,23 @@ export class QueueWorker {
 
   async #run(run: ActiveRun, log: RunLog): Promise<RunReport> {
     const { job, lock } = run;
-    const { clock, quarantine, unknownJobMs } = this.parts;
+    const { clock, unknownJobMs } = this.parts;
     if (lock.endIfExpired()) return { type: 'lost' }; // the process was frozen while it took the job
     const { definitions } = this.processors;
-    const definition =
-      definitions.find(({ jobName }) => jobName === job.name) ??
-      definitions.find(({ jobName }) => jobName === undefined);
+    const definition = this.#definitionOf(job);
     const store = this.#store;
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
     const workerSettings = this.#worker.opts.settings;
     const deadLetters = () => this.#openDeadLetters();
     const prefix = this.processors.queue.prefix ?? 'bull';
-    const shared = { clock, deadLetters, log, prefix, quarantine, store, workerSettings };
-    return runJob({ ...run, ...shared, definition });
+    return runJob({ ...this.parts, ...run, deadLetters, definition, log, prefix, store, workerSettings });
+  }
+
+  #definitionOf({ name }: Job): ProcessorDefinition | undefined {
+    const { definitions } = this.processors;
+    return (
+      definitions.find(({ jobName }) => jobName === name) ?? definitions.find(({ jobName }) => jobName === undefined)
+    );
   }
 
   /** BullMQ then also keeps a trigger that comes while a stalled job waits for its next run. */

@@ -5,6 +5,7 @@ import { assertSupported } from '../bullmq/index.js';
 import { systemClock } from '../clock.js';
 import { Quarantine } from '../crashes/index.js';
 import { type NestModule, ProcessorExplorer, type QueueProcessors } from '../discovery/index.js';
+import { EventPublisher } from '../events/index.js';
 import { InvalidOptionsError, IterationError } from '../iteration.errors.js';
 import { type ResolvedIterationOptions, resolveIterationOptions } from '../iteration.options.js';
 import { ITERATION_OPTIONS } from '../iteration.tokens.js';
@@ -34,6 +35,7 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     private readonly explorer: ProcessorExplorer,
     private readonly modules: ModulesContainer,
     private readonly moduleRef: ModuleRef,
+    private readonly publisher: EventPublisher,
   ) {
     checkIterationOptions(options); // once more: they may have been overridden
     this.#options = resolveIterationOptions(options);
@@ -88,15 +90,19 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
 
   /** @throws InvalidOptionsError for worker options that BullMQ refuses, IterationError for a BullMQ that is too old */
   #workerOf(processors: QueueProcessors): QueueWorker {
-    const { unknownJobMs } = this.#options;
+    const { aroundRun: around, shutdownDeadlineMs, unknownJobMs } = this.#options;
     const workerClass = workerClassOf(BullModule);
     assertSupported(processors.queue.queue);
     try {
       return new QueueWorker(processors, {
+        around,
         clock: systemClock,
+        moduleRef: this.moduleRef,
+        publisher: this.publisher,
+        quarantine: this.#quarantine,
+        shutdownDeadlineMs,
         unknownJobMs,
         workerClass,
-        quarantine: this.#quarantine,
       });
     } catch (error) {
       if (error instanceof IterationError) throw error;

@@ -25,6 +25,7 @@ function gated(gates: readonly Gate[]) {
   const run = {
     clock: Date,
     context: { state: null },
+    events: { publish: () => {} },
     interruption,
     job: {},
     lock,

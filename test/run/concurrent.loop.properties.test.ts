@@ -524,6 +524,9 @@ class Run {
       }),
       prefix: 'bull',
       workerSettings: {},
+      publisher: { publish: () => {} },
+      shutdownDeadlineMs: 25_000,
+      around: undefined,
     } as unknown as RunInputs;
   }
 }
