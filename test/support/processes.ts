@@ -14,11 +14,16 @@ export class WorkerProcess<Config extends object = WorkerConfig> {
   readonly child: ChildProcess;
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 
-  constructor(config: Config, program = 'worker') {
+  /** @param options `node`: Node's own options; `env`: further variables. */
+  constructor(
+    config: Config,
+    program = 'worker',
+    options: { readonly node?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {},
+  ) {
     const path = join(PROCESSES, `dist/test/processes/${program}.js`);
-    this.child = spawn(process.execPath, [path, JSON.stringify(config)], {
+    this.child = spawn(process.execPath, [...(options.node ?? []), path, JSON.stringify(config)], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1' },
+      env: { ...process.env, NO_COLOR: '1', ...options.env },
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => this.lines.push(line));
