@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 /** The layers of lib, top to bottom: a file imports its own layer and layers below it. Add a new layer here. */
 const LAYERS = [
+  'cli',
   'index',
   'iteration.module',
   'board',
@@ -68,6 +69,7 @@ const allImports = files.flatMap(importsOf);
 const imports = allImports.filter(({ to }) => texts.has(to));
 const packageImports = allImports.filter(({ to }) => !texts.has(to) && !to.startsWith('.'));
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  dependencies: Record<string, string>;
   peerDependencies: Record<string, string>;
   peerDependenciesMeta: Record<string, { optional?: boolean }>;
 };
@@ -172,9 +174,12 @@ describe('a source', () => {
 });
 
 describe('packages', () => {
-  it('lib imports only peer dependencies and modules of Node.js', () => {
+  it('lib imports only peer dependencies and modules of Node.js; the command line also dependencies', () => {
     const peers = Object.keys(manifest.peerDependencies);
-    const others = packageImports.filter(({ to }) => !isBuiltin(to) && !peers.includes(packageOf(to)));
+    const own = Object.keys(manifest.dependencies);
+    const others = packageImports
+      .filter(({ to }) => !isBuiltin(to) && !peers.includes(packageOf(to)))
+      .filter(({ from, to }) => layerOf(from) !== 'cli' || !own.includes(packageOf(to)));
     expect(others.map(describeImport)).toEqual([]);
   });
 
