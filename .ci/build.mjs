@@ -16,6 +16,7 @@ compile('esm', '--emitDeclarationOnly');
 chmodSync(join(dist, 'cjs/cli/main.js'), 0o755);
 writeFileSync(join(dist, 'cjs/package.json'), '{ "type": "commonjs" }\n');
 writeFileSync(join(dist, 'esm/index.js'), "export * from '../cjs/index.js';\n");
+writeFileSync(join(dist, 'esm/terminus/index.js'), "export * from '../../cjs/terminus/index.js';\n");
 
 function compile(format, ...options) {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');

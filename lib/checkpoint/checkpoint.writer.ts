@@ -152,6 +152,7 @@ export class CheckpointWriter {
       this.#history = '';
       job.progress = document;
       this.#written = document;
+      this.run.onCheckpoint?.();
     }
     return isWritten;
   }
@@ -162,9 +163,8 @@ export class CheckpointWriter {
     const { state } = context;
     checkJson(cursor);
     if (state !== null) checkJson(state, 'state');
-    const { crashes, failures, pace, progress: percent } = this.#current;
-    const { batchSize: now } = settings.inForce;
-    const size = resized(this.#current.size, { before: this.#current.settings?.batchSize, now, passed });
+    const { crashes, failures, pace, progress: percent, settings: before, size: known } = this.#current;
+    const size = resized(known, { before: before?.batchSize, now: settings.inForce.batchSize, passed });
     const runtimeMs = this.#current.runtimeMs + this.#elapsedMs();
     const fraction = this.fractionAt(cursor);
     this.change({

@@ -17,6 +17,7 @@ export interface WritingRun {
   readonly store: CheckpointStore;
   readonly clock: Clock;
   readonly log: { warn(message: string): void };
+  readonly onCheckpoint?: () => void;
   readonly progress: ProgressTracker;
   readonly times: RunTimes;
   readonly settings: { readonly inForce: SettingsInForce };

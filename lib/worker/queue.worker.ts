@@ -14,6 +14,7 @@ import { RunControl, RunLog } from '../runtime/index.js';
 import { disconnect, stopFetching } from './bullmq.workarounds.js';
 import { pollControl } from './control.poll.js';
 import { putBackUnknown } from './unknown-job.js';
+import { healthOf, type NotingRun, noteCheckpoint, type WorkerHealth } from './worker.health.js';
 import { type LockedRun, trackLocks, watchLocks } from './worker.locks.js';
 
 export type WorkerClass = new (
@@ -29,7 +30,7 @@ const LOOK_MS = 50;
 /** A worker without a job may take this long to close. */
 const CLOSE_MS = 1_000;
 
-interface ActiveRun extends LockedRun {
+interface ActiveRun extends LockedRun, NotingRun {
   readonly control: RunControl;
 }
 
@@ -77,6 +78,11 @@ export class QueueWorker {
   /** The jobs that run now, for the log. */
   get activeJobs(): readonly Job[] {
     return [...this.#active].map(({ job }) => job);
+  }
+
+  get health(): WorkerHealth {
+    const isRunning = this.#worker.isRunning() && !this.#worker.closing && !this.#stop.signal.aborted;
+    return { queue: this.processors.queue, isRunning, runs: [...this.#active].map(healthOf) };
   }
 
   start(): void {
@@ -131,7 +137,7 @@ export class QueueWorker {
       clock,
     });
     const control = new RunControl({ job, store: this.#store, interruption, lock });
-    const run: ActiveRun = { job, lock, interruption, control, isReporting: false };
+    const run: ActiveRun = { job, lock, interruption, control, isReporting: false, checkpointAt: clock.now() };
     this.#active.add(run);
     signal?.addEventListener('abort', () => interruption.cancel(reasonOf(signal)), { once: true });
     if (this.#stop.signal.aborted) interruption.request({ reason: 'shutdown' });
@@ -159,9 +165,9 @@ export class QueueWorker {
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
     const workerSettings = this.#worker.opts.settings;
     const deadLetters = () => this.#openDeadLetters();
-    const prefix = this.processors.queue.prefix ?? 'bull';
+    const { prefix = 'bull' } = this.processors.queue;
     const shared = { clock, deadLetters, log, prefix, quarantine, store, workerSettings };
-    return runJob({ ...run, ...shared, definition });
+    return runJob({ ...run, ...shared, definition, onCheckpoint: () => noteCheckpoint(run, clock) });
   }
 
   /** BullMQ then also keeps a trigger that comes while a stalled job waits for its next run. */
