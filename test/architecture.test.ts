@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 
 /** The layers of lib, top to bottom: a file imports its own layer and layers below it. Add a new layer here. */
 const LAYERS = [
+  'cli',
+  'terminus',
   'index',
   'iteration.module',
   'board',
@@ -32,6 +34,9 @@ const LAYERS = [
 
 /** Folders of exactly-once, one for each kind of database client, which share its table. */
 const HOSTS = /^exactly-once\/(?!table)/;
+
+/** Layers that users import by a subpath of their own, such as `nestjs-iteration/terminus`, and the optional packages of each. */
+const SUBPATHS: Readonly<Record<string, readonly string[]>> = { terminus: ['@nestjs/terminus'] };
 
 /** Files of `lib` itself that import nothing above them. */
 const BASE = [
@@ -70,6 +75,9 @@ const allImports = files.flatMap(importsOf);
 const imports = allImports.filter(({ to }) => texts.has(to));
 const packageImports = allImports.filter(({ to }) => !texts.has(to) && !to.startsWith('.'));
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  exports: Record<string, unknown>;
+  typesVersions: Record<string, Record<string, readonly string[]>>;
+  dependencies: Record<string, string>;
   peerDependencies: Record<string, string>;
   peerDependenciesMeta: Record<string, { optional?: boolean }>;
 };
@@ -104,7 +112,7 @@ describe('the layers of lib', () => {
       ),
     );
     const unused = imports
-      .filter(({ from }) => from.endsWith('/index'))
+      .filter(({ from }) => from.endsWith('/index') && !(layerOf(from) in SUBPATHS))
       .flatMap(({ from, names }) => names.map((name) => `${from} ${name}`))
       .filter((name) => !used.has(name));
     expect(unused).toEqual([]);
@@ -174,17 +182,45 @@ describe('a source', () => {
 });
 
 describe('packages', () => {
-  it('lib imports only peer dependencies and modules of Node.js', () => {
+  it('lib imports only peer dependencies and modules of Node.js; the command line also dependencies', () => {
     const peers = Object.keys(manifest.peerDependencies);
-    const others = packageImports.filter(({ to }) => !isBuiltin(to) && !peers.includes(packageOf(to)));
+    const own = Object.keys(manifest.dependencies);
+    const others = packageImports
+      .filter(({ to }) => !isBuiltin(to) && !peers.includes(packageOf(to)))
+      .filter(({ from, to }) => layerOf(from) !== 'cli' || !own.includes(packageOf(to)));
     expect(others.map(describeImport)).toEqual([]);
   });
 
   it('lib imports optional packages as types only, or dynamically when it needs them', () => {
     const eager = packageImports.filter(
-      ({ to, kind }) => manifest.peerDependenciesMeta[packageOf(to)]?.optional && kind === 'value',
+      ({ from, to, kind }) =>
+        manifest.peerDependenciesMeta[packageOf(to)]?.optional &&
+        kind === 'value' &&
+        !SUBPATHS[layerOf(from)]?.includes(packageOf(to)),
     );
     expect(eager.map(describeImport)).toEqual([]);
+  });
+
+  it('package.json exports each subpath, with types for import, for require, and for compilers without exports', () => {
+    const format = (folder: string, name: string) => ({
+      types: `./dist/${folder}/${name}/index.d.ts`,
+      default: `./dist/${folder}/${name}/index.js`,
+    });
+    const names = Object.keys(SUBPATHS);
+    expect(names.map((name) => manifest.exports[`./${name}`])).toEqual(
+      names.map((name) => ({ import: format('esm', name), require: format('cjs', name) })),
+    );
+    expect(Object.keys(manifest.exports)).toHaveLength(names.length + 2); // the library, and package.json
+    expect(manifest.typesVersions).toEqual({
+      '*': Object.fromEntries(names.map((name) => [name, [`./dist/cjs/${name}/index.d.ts`]])),
+    });
+  });
+
+  it('neither the library nor a subpath loads the command line or another subpath', () => {
+    const above = imports.filter(
+      ({ from, to }) => layerOf(to) !== layerOf(from) && (layerOf(to) === 'cli' || layerOf(to) in SUBPATHS),
+    );
+    expect(above.map(describeImport)).toEqual([]);
   });
 });
 

@@ -18,6 +18,7 @@ export interface WritingRun {
   readonly store: CheckpointStore;
   readonly clock: Clock;
   readonly log: { warn(message: string): void };
+  readonly onCheckpoint?: () => void;
   readonly progress: ProgressTracker;
   readonly times: RunTimes;
   readonly settings: { readonly inForce: SettingsInForce };
@@ -33,10 +34,11 @@ export interface FinalOptions extends Pick<SaveOptions, 'yields'> {
 
 /** @param last The checkpoint before it, and when it was saved. */
 export function publishCheckpoint(
-  { clock, events }: Pick<WritingRun, 'clock' | 'events'>,
+  { clock, events, onCheckpoint }: Pick<WritingRun, 'clock' | 'events' | 'onCheckpoint'>,
   { cursor, passed, processed, progress: percent, skipped }: Checkpoint,
   last: { readonly before: Checkpoint; readonly at: number },
 ): void {
+  onCheckpoint?.();
   events.publish('checkpoint', () => {
     const items = passed - last.before.passed;
     return { cursor, processed, skipped, percent, items, sinceMs: clock.now() - last.at };

@@ -20,6 +20,8 @@ export interface RunInputs {
   readonly clock: Clock;
   readonly control: RunControl;
   readonly log: RunLog;
+  /** Called when a checkpoint of the run was written. */
+  readonly onCheckpoint?: () => void;
   /** Shared by all runs of the process. */
   readonly quarantine: Quarantine;
   /** Dead-letter queue of the job's queue. Opened on first use. */

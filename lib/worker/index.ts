@@ -1,1 +1,2 @@
+export type { WorkerHealth } from './worker.health.js';
 export { WorkerRegistrar } from './worker.registrar.js';

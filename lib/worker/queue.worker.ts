@@ -14,6 +14,7 @@ import { pollControl } from './control.poll.js';
 import { disconnectWhenIdle } from './disconnect.when.idle.js';
 import { type Process, watched } from './run.wrapper.js';
 import { putBackUnknown } from './unknown-job.js';
+import { healthOf, type NotingRun, noteCheckpoint, type WorkerHealth } from './worker.health.js';
 import { listenToWorker } from './worker.listeners.js';
 import { type LockedRun, trackLocks, watchLocks } from './worker.locks.js';
 
@@ -30,7 +31,7 @@ export interface WorkerParts
 /** After the shutdown's deadline, a report to BullMQ may take this long. */
 const LAST_MOVE_MS = 1_000;
 
-interface ActiveRun extends LockedRun {
+interface ActiveRun extends LockedRun, NotingRun {
   readonly control: RunControl;
 }
 
@@ -76,6 +77,11 @@ export class QueueWorker {
     return [...this.#active].map(({ job }) => job);
   }
 
+  get health(): WorkerHealth {
+    const isRunning = this.#worker.isRunning() && !this.#worker.closing && !this.#stop.signal.aborted;
+    return { queue: this.processors.queue, isRunning, runs: [...this.#active].map(healthOf) };
+  }
+
   start(): void {
     watchLocks(this.#worker, this.#active);
     pollControl(this.#worker, this.#active, this.#store);
@@ -115,7 +121,7 @@ export class QueueWorker {
       clock,
     });
     const control = new RunControl({ job, store: this.#store, interruption, lock });
-    const run: ActiveRun = { job, lock, interruption, control, isReporting: false };
+    const run: ActiveRun = { job, lock, interruption, control, isReporting: false, checkpointAt: clock.now() };
     this.#active.add(run);
     signal?.addEventListener('abort', () => interruption.cancel(reasonOf(signal)), { once: true });
     if (this.#stop.signal.aborted) interruption.request({ reason: 'shutdown' });
@@ -141,8 +147,9 @@ export class QueueWorker {
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
     const workerSettings = this.#worker.opts.settings;
     const deadLetters = () => this.#openDeadLetters();
-    const prefix = this.processors.queue.prefix ?? 'bull';
-    return runJob({ ...this.parts, ...run, deadLetters, definition, log, prefix, store, workerSettings });
+    const { prefix = 'bull' } = this.processors.queue;
+    const onCheckpoint = () => noteCheckpoint(run, clock);
+    return runJob({ ...this.parts, ...run, deadLetters, definition, log, onCheckpoint, prefix, store, workerSettings });
   }
 
   #definitionOf({ name }: Job): ProcessorDefinition | undefined {

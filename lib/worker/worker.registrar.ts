@@ -13,6 +13,7 @@ import { checkIterationOptions } from '../options.check.js';
 import { QueueWorker, type WorkerClass } from './queue.worker.js';
 import { Shutdown } from './shutdown.js';
 import { checkTables } from './table.check.js';
+import type { WorkerHealth } from './worker.health.js';
 
 /** With `createApplicationContext` and `app.enableShutdownHooks()`, the listener is there only a moment after bootstrap. */
 const LOOK_FOR_SIGTERM_MS = 1_000;
@@ -50,6 +51,13 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
   /** Whether this application handles jobs, or would if it had processors. */
   get runsWorkers(): boolean {
     return this.#running?.runsWorkers ?? this.#options.workers;
+  }
+
+  /** What the worker of each queue does now. */
+  get health(): readonly WorkerHealth[] {
+    if (this.#running) return this.#running.health;
+    if (this.#workers.length > 0) return this.#workers.map(({ health }) => health);
+    return this.#processors.map(({ queue }) => ({ queue, isRunning: false, runs: [] })); // none has started
   }
 
   /** Finds the processors, and sees to it that their workers start in time. @throws InvalidProcessorError, InvalidOptionsError */

@@ -12,7 +12,7 @@ afterAll(() => compiled.remove());
 
 describe('docs/control.md', () => {
   it('every code block compiles, under the compiler options of the library', () => {
-    expect(blocks).toHaveLength(2);
+    expect(blocks).toHaveLength(3);
     expect(compiled.errors).toBe('');
   });
 });

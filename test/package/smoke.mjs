@@ -1,7 +1,17 @@
 // Packs the library and installs it in new projects: ESM and CommonJS, Nest 12 and 11, without optional peers.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
@@ -10,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const NEST_11 = { nest: '11.2.10', bullmq: '11.0.5' };
-const OPTIONAL_PEERS = ['typeorm', '@prisma/client', 'csv-parse'];
+const OPTIONAL_PEERS = ['typeorm', '@prisma/client', 'csv-parse', 'pg', 'mysql2', '@nestjs/terminus'];
 const PACKED =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|dist\/[\w./-]+\.(js|js\.map|d\.ts)|dist\/cjs\/package\.json)$/;
 
@@ -68,6 +78,7 @@ async function packTarball() {
       'dist/cjs/package.json',
       'dist/cjs/index.js',
       'dist/cjs/index.d.ts',
+      'dist/cjs/cli/main.js',
       'dist/esm/index.js',
       'dist/esm/index.d.ts',
     ];
@@ -81,7 +92,7 @@ async function packTarball() {
     none('has no declarations for import', scripts, (path) => !paths.includes(declared(path, 'esm')));
     none('has no source map', scripts, (path) => !paths.includes(`${path}.map`));
     const copies = paths.filter((path) => path.startsWith('dist/esm/') && path.endsWith('.js'));
-    none('is a second copy', copies, (path) => path !== 'dist/esm/index.js');
+    none('is a second copy', copies, (path) => !['dist/esm/index.js', 'dist/esm/terminus/index.js'].includes(path));
   });
   return join(work, packed.filename);
 }
@@ -145,6 +156,28 @@ async function checkProject({ name, type, nest, bullmq }, tarball, redis) {
   await check(`${name}: R14: a job is put back before its dependencies close`, () => node('out/shutdown.js'));
   await check(`${name}: a source names its missing package`, () => node('out/missing-packages.js'));
   await check(`${name}: require('nestjs-iteration') returns the library and its types`, () => node('out/require.cjs'));
+  await check(`${name}: the command line lists a queue, and names the missing package of another server`, async () => {
+    const command = (...args) => run(join(project, 'node_modules/.bin/nestjs-iteration'), args, { cwd: project, env });
+    const said = await command('list', '-q', 'nothing');
+    if (said !== 'No such jobs.\n') throw new Error(said);
+    const failed = async (args, code, text) => {
+      const error = await command(...args).then(
+        () => ({}),
+        (thrown) => thrown,
+      );
+      if (error.code !== code || !error.stderr?.includes(text))
+        throw new Error(`${args}: ${error.code} ${error.stderr}`);
+    };
+    const postgres = 'postgres://localhost/test';
+    await failed(['status', '7', '-q', 'nothing'], 3, 'has no job "7"');
+    await failed(['list', '-q', 'nothing', '--url', postgres], 1, 'npm install pg');
+    const driver = join(project, 'node_modules/ioredis');
+    renameSync(driver, `${driver}-away`);
+    await failed(['list', '-q', 'nothing'], 1, 'npm install ioredis').finally(() =>
+      renameSync(`${driver}-away`, driver),
+    );
+    await failed(['migrate', '--url', postgres], 1, 'migrate needs the package "pg", which is not installed');
+  });
   await check(`${name}: importing the library loads no installed optional peer`, () => {
     for (const peer of OPTIONAL_PEERS) installTrap(join(project, 'node_modules', peer));
     return node('out/import-only.js');

@@ -14,8 +14,8 @@ export const runInCls: AroundRun = ({ job }, next) => {
 };
 
 /**
- * Every line that is logged in a run, by a handler or by the library, names its job: `aroundRun: logWithJob(logger)`, with the
- * logger of `LoggerModule.forRoot({ pinoHttp: { logger } })`.
+ * Every line that is logged in a run, by a handler or by the library, names its job: `aroundRun: logWithJob(logger)`,
+ * with the logger of `LoggerModule.forRoot({ pinoHttp: { logger } })`.
  */
 export function logWithJob(logger: Logger): AroundRun {
   return ({ job, run }, next) =>

@@ -1,0 +1,1 @@
+export { IterationHealthIndicator, type IterationHealthOptions } from './iteration.health.js';
