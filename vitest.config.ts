@@ -40,7 +40,11 @@ const group = (
 ) => ({
   resolve: {
     alias: [
-      { find: 'nestjs-iteration', replacement: fileURLToPath(new URL('lib/index.ts', import.meta.url)) },
+      { find: /^nestjs-iteration$/, replacement: fileURLToPath(new URL('lib/index.ts', import.meta.url)) },
+      {
+        find: /^nestjs-iteration\/board$/,
+        replacement: fileURLToPath(new URL('lib/board/index.ts', import.meta.url)),
+      },
       ...alias,
     ],
   },

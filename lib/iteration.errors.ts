@@ -1,9 +1,24 @@
 import { describe } from './describe.js';
+
 /** Base of every error this library throws; its subclasses name what was found, where, and what to do. */
 export class IterationError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
+  }
+}
+
+/** The request of a user is at fault. Nest's exception filter answers such an error with its status and message. */
+class RequestError extends IterationError {
+  /** The HTTP status. Nest takes an error of `http-errors` for what it is by these three fields. */
+  readonly statusCode: number;
+  readonly status: number;
+  readonly expose: boolean = true;
+
+  constructor(statusCode: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.statusCode = statusCode;
+    this.status = statusCode;
   }
 }
 
@@ -20,26 +35,24 @@ export class InvalidProcessorError extends IterationError {
 }
 
 /** An option that is unknown, of the wrong type, or out of range. */
-export class InvalidOptionsError extends IterationError {
-  /** Nest's exception filter answers with it. */
-  readonly statusCode: number = 400;
+export class InvalidOptionsError extends RequestError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(400, message, options);
+  }
 }
 
 /** `@BuildEnumerator` returned something that cannot be iterated, or a source that cannot be followed. */
 export class InvalidEnumeratorError extends IterationError {}
 
 /** A cursor (or state) that JSON would change, or that is too large to be saved with the job. */
-export class InvalidCursorError extends IterationError {
-  /** Nest's exception filter answers with it. */
-  readonly statusCode: number = 400;
-
+export class InvalidCursorError extends RequestError {
   constructor(
     message: string,
     /** Where in the cursor the value stands, such as `cursor[0].at`. */
     readonly path: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(400, message, options);
   }
 }
 
@@ -115,29 +128,23 @@ export class UnknownJobError extends IterationError {
 }
 
 /** The queue holds no job of this id. */
-export class JobNotFoundError extends IterationError {
-  /** Nest's exception filter answers with it. */
-  readonly statusCode: number = 404;
-
+export class JobNotFoundError extends RequestError {
   constructor(
     readonly queue: string,
     readonly id: string,
   ) {
-    super(`Queue "${queue}" has no job "${id}": it never existed, or was removed (see removeOnComplete)`);
+    super(404, `Queue "${queue}" has no job "${id}": it never existed, or was removed (see removeOnComplete)`);
   }
 }
 
 /** The job's state does not allow the call. */
-export class JobStateError extends IterationError {
-  /** Nest's exception filter answers with it. */
-  readonly statusCode: number = 409;
-
+export class JobStateError extends RequestError {
   constructor(
     readonly queue: string,
     readonly id: string,
     message: string,
   ) {
-    super(`Job "${id}" of queue "${queue}" ${message}`);
+    super(409, `Job "${id}" of queue "${queue}" ${message}`);
   }
 }
 

@@ -46,6 +46,9 @@ const BASE = [
   'sql.dialect',
 ];
 
+/** What the package exports beside its main entry, by folder: users import their index.ts. */
+const SUBPATHS = ['board'];
+
 const BUILDER = 'enumerators/enumerator.builder';
 const MAX_LINES = 200;
 
@@ -68,6 +71,7 @@ const allImports = files.flatMap(importsOf);
 const imports = allImports.filter(({ to }) => texts.has(to));
 const packageImports = allImports.filter(({ to }) => !texts.has(to) && !to.startsWith('.'));
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  exports: Record<string, unknown>;
   peerDependencies: Record<string, string>;
   peerDependenciesMeta: Record<string, { optional?: boolean }>;
 };
@@ -102,10 +106,16 @@ describe('the layers of lib', () => {
       ),
     );
     const unused = imports
-      .filter(({ from }) => from.endsWith('/index'))
+      .filter(({ from }) => from.endsWith('/index') && !SUBPATHS.includes(folderOf(from)))
       .flatMap(({ from, names }) => names.map((name) => `${from} ${name}`))
       .filter((name) => !used.has(name));
     expect(unused).toEqual([]);
+  });
+
+  it('package.json exports each subpath, and nothing of it is loaded with the main entry', () => {
+    expect(Object.keys(manifest.exports)).toEqual(['.', ...SUBPATHS.map((path) => `./${path}`), './package.json']);
+    const inwards = imports.filter(({ from, to }) => SUBPATHS.includes(layerOf(to)) && layerOf(from) !== layerOf(to));
+    expect(inwards.map(describeImport)).toEqual([]);
   });
 
   it('imports have no cycle, type imports included', () => {

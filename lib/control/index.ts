@@ -5,4 +5,4 @@ export type { JobRef } from './controlled.queue.js';
 export type { EnqueueOptions } from './enqueue.js';
 export { IterationService } from './iteration.service.js';
 export type { JobFilter } from './job.list.js';
-export type { IterationState, IterationStatus } from './status.js';
+export { ITERATION_STATES, type IterationState, type IterationStatus } from './status.js';
