@@ -1,7 +1,8 @@
-import { BullModule } from '@nestjs/bullmq';
+import { BullModule, getQueueToken } from '@nestjs/bullmq';
 import { type DynamicModule, type INestApplication, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { Queue } from 'bullmq';
 import { type BoardOptions, IterationBoardModule } from '../../lib/board/index.js';
 import { IterationModule, type IterationOptions } from '../../lib/index.js';
 import type { QueuePlace } from './app.js';
@@ -51,6 +52,8 @@ export async function startBoard({
       ? await NestFactory.create(BoardTestModule, options)
       : await NestFactory.create(BoardTestModule, new FastifyAdapter() as never, options);
   await prepare?.(app);
+  // Without a listener BullMQ prints each failed connection.
+  for (const name of queues) app.get<Queue>(getQueueToken(name), { strict: false }).on('error', () => {});
   await app.listen(port, '127.0.0.1');
   return { app, url: (await app.getUrl()).replace(/\/$/, '') };
 }

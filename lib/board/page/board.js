@@ -61,8 +61,10 @@ const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeSty
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const NOTHING = '–';
 
-const percentOf = ({ percent }) =>
-  percent === undefined ? NOTHING : `${fine.format(Math.floor(percent * 10) / 10)} %`;
+const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
+
+/** Never 100 % before the end. */
+const percentOf = ({ percent }) => (percent === undefined ? '' : share.format(Math.floor(percent * 10) / 1_000));
 
 function rateOf(rate) {
   if (rate === undefined) return NOTHING;
@@ -461,7 +463,7 @@ function enqueue({ name, processors }) {
 function bulk({ queue, state, name }) {
   const chosen = [state && `in the state ${state}`, name && `named ${name}`].filter(Boolean).join(', ');
   return dialog({
-    title: 'All jobs of the filter',
+    title: 'All matching jobs',
     text: `Every job of ${queue}${chosen ? `, ${chosen}` : ''}: also those that this page does not show.`,
     fields: [
       { name: 'action', label: 'Action', kind: 'choice', options: ['pause', 'resume', 'cancel', 'restart'] },
@@ -527,7 +529,7 @@ class ListView {
     this.back = h('button', { type: 'button', class: 'small', onclick: () => this.#page(-1) }, 'Previous');
     this.next = h('button', { type: 'button', class: 'small', onclick: () => this.#page(1) }, 'Next');
     this.enqueue = h('button', { type: 'button', class: 'first', onclick: () => enqueue(this.#own()) }, 'Enqueue');
-    this.bulk = h('button', { type: 'button', onclick: () => bulk(this.at) }, 'All of the filter');
+    this.bulk = h('button', { type: 'button', onclick: () => bulk(this.at) }, 'All matching jobs');
     const head = ['Job', 'State', 'Progress', 'Rate', 'Left', ''].map((text, index) =>
       h('span', index === 3 || index === 4 ? { class: 'right' } : {}, text),
     );
@@ -557,7 +559,7 @@ class ListView {
     }
     this.#rows = new Map(jobs.map(({ id }) => [id, this.#rows.get(id)]));
     this.empty.hidden = jobs.length > 0;
-    say(this.empty, this.at.state || this.at.name ? 'No job of the filter.' : 'No jobs.');
+    say(this.empty, this.at.state || this.at.name ? 'No job matches.' : 'No jobs.');
     const first = this.start + 1;
     say(this.range, jobs.length > 0 ? `${whole.format(first)} to ${whole.format(this.start + jobs.length)}` : '');
     this.next.hidden = next === null;
@@ -647,7 +649,7 @@ class ListView {
       say(percent, percentOf(status));
       say(amount, itemsOf(status));
       say(rate, status.state === 'running' ? rateOf(status.itemsPerSecond) : '');
-      say(eta, ENDED.includes(status.state) ? '' : duration(status.etaMs));
+      say(eta, ENDED.includes(status.state) || status.etaMs === undefined ? '' : duration(status.etaMs));
       showOne(
         buttons,
         actions.map((action) => !known.readOnly && can[action](status)),
@@ -659,9 +661,9 @@ class ListView {
 
 /** Hides all but one of some buttons that replace each other; the focus stays. */
 function showOne(buttons, shown) {
-  const hadFocus = buttons.includes(document.activeElement);
+  const focused = buttons.find((button) => button === document.activeElement);
   for (const [index, button] of buttons.entries()) button.hidden = !shown[index];
-  if (hadFocus && document.activeElement?.hidden) buttons.find(({ hidden }) => !hidden)?.focus();
+  if (focused?.hidden) buttons.find(({ hidden }) => !hidden)?.focus();
 }
 
 function newBar(label, isTall = false) {
@@ -709,11 +711,13 @@ class JobView {
       ]),
     );
     this.cursor = h('pre', { class: 'cursor', tabindex: '0', 'aria-label': 'Cursor' });
-    this.settings = h('dl', { class: 'settings' });
-    this.buttons = Object.keys(LABELS)
-      .filter((action) => action !== 'redrive')
-      .map((action) => [action, controlButton(action, { statusOf: () => this.#status })]);
+    this.settings = h('dl', { class: 'values' });
+    const actions = Object.keys(LABELS).filter((action) => action !== 'redrive');
+    this.buttons = Object.fromEntries(
+      actions.map((action) => [action, controlButton(action, { statusOf: () => this.#status })]),
+    );
     this.redrive = controlButton('redrive', { statusOf: () => this.#status, small: true });
+    this.redrive.hidden = true;
     this.times = newTimes();
     this.runs = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Runs' });
     this.requests = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Requests' });
@@ -723,7 +727,12 @@ class JobView {
     this.element = h(
       'div',
       {},
-      h('a', { class: 'back', href: hashOf({ queue: at.queue }) }, '←', `All jobs of ${at.queue}`),
+      h(
+        'a',
+        { class: 'back', href: hashOf({ queue: at.queue }) },
+        h('span', { 'aria-hidden': 'true' }, '←'),
+        `All jobs of ${at.queue}`,
+      ),
       this.body,
       this.missing,
     );
@@ -754,10 +763,7 @@ class JobView {
     say(this.amount, `${itemsOf(status)} items`);
     this.times.show(status);
     this.#showFacts(status);
-    for (const [action, button] of this.buttons) {
-      button.hidden = known.readOnly;
-      put(button, 'aria-disabled', can[action](status) ? undefined : 'true');
-    }
+    this.#showButtons(status);
     this.#ifChanged('settings', status.settings, () => this.#showSettings(status));
     this.#ifChanged('runs', runs, () => this.runs.replaceChildren(runsTable(runs)));
     this.#ifChanged('requests', requests, () => this.requests.replaceChildren(requestsTable(requests)));
@@ -772,7 +778,7 @@ class JobView {
         'div',
         { class: 'title' },
         h('div', {}, h('h1', {}, this.at.id), h('div', { class: 'under' }, this.pill, this.name, this.why)),
-        h('div', { class: 'row-of-buttons' }, ...this.buttons.map(([, button]) => button)),
+        h('div', { class: 'row-of-buttons' }, ...Object.values(this.buttons)),
       ),
       h(
         'section',
@@ -796,6 +802,15 @@ class JobView {
         this.letters,
       ),
     ];
+  }
+
+  #showButtons(status) {
+    const { pause, resume, ...others } = this.buttons;
+    for (const button of Object.values(others)) button.hidden = known.readOnly;
+    showOne([pause, resume], known.readOnly ? [false, false] : [!can.resume(status), can.resume(status)]);
+    for (const [action, button] of Object.entries(this.buttons)) {
+      put(button, 'aria-disabled', can[action](status) ? undefined : 'true');
+    }
   }
 
   #showFacts(status) {
@@ -871,21 +886,21 @@ function newTimes() {
     label,
     part: h('i', { class: kind }),
     value: h('span', { class: 'number' }),
-    share: h('span', { class: 'share number' }),
+    portion: h('span', { class: 'share number' }),
   }));
   const bar = h('div', { class: 'split', role: 'img' }, ...kinds.map(({ part }) => part));
-  const legend = kinds.map(({ kind, label, value, share }) =>
-    h('li', {}, h('i', { class: kind }), label, value, share),
+  const legend = kinds.map(({ kind, label, value, portion }) =>
+    h('li', {}, h('i', { class: kind }), label, value, portion),
   );
   const element = h('div', {}, bar, h('ul', { class: 'legend' }, ...legend));
   const show = ({ runtimeMs, readingMs, handlingMs }) => {
     const times = { reading: readingMs, handling: handlingMs, other: Math.max(0, runtimeMs - readingMs - handlingMs) };
     const sum = times.reading + times.handling + times.other;
-    for (const { kind, part, value, share } of kinds) {
+    for (const { kind, part, value, portion } of kinds) {
       part.style.flexGrow = times[kind];
       part.hidden = times[kind] === 0;
       say(value, duration(times[kind]));
-      say(share, sum > 0 ? `${Math.round((100 * times[kind]) / sum)} %` : NOTHING);
+      say(portion, sum > 0 ? share.format(Math.round((100 * times[kind]) / sum) / 100) : NOTHING);
     }
     const words = kinds.map(({ kind, label }) => `${label}: ${duration(times[kind])}`).join(', ');
     put(bar, 'aria-label', `Of ${duration(sum)} of running. ${words}`);
@@ -941,6 +956,16 @@ function requestsTable(requests) {
 }
 
 function letterItem({ summary, error, cursor, before, at, tries }) {
+  const item = summary || JSON.stringify(cursor);
+  const failure = error.name === 'Error' ? error.message : `${error.name}: ${error.message}`;
+  const values = {
+    Item: h('code', {}, item),
+    Error: failure,
+    Cursor: h('code', {}, JSON.stringify(cursor)),
+    After: h('code', {}, JSON.stringify(before)),
+    Tries: whole.format(tries),
+  };
+  const rows = Object.entries(values).flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]);
   return h(
     'li',
     {},
@@ -950,19 +975,15 @@ function letterItem({ summary, error, cursor, before, at, tries }) {
       h(
         'summary',
         {},
-        h('span', { class: 'mono' }, summary || JSON.stringify(cursor)),
-        h('span', { class: 'error' }, `${error.name}: ${error.message}`),
+        h('span', { class: 'item mono' }, item),
+        h('span', { class: 'error' }, failure),
         h('span', { class: 'soft' }, time(at)),
       ),
       h(
         'div',
         { class: 'inside' },
-        h('p', {}, h('span', { class: 'soft' }, 'Item: '), h('code', {}, summary)),
-        h('p', {}, h('span', { class: 'soft' }, 'Error: '), `${error.name}: ${error.message}`),
-        h('p', {}, h('span', { class: 'soft' }, 'Cursor: '), h('code', {}, JSON.stringify(cursor))),
-        h('p', {}, h('span', { class: 'soft' }, 'After: '), h('code', {}, JSON.stringify(before))),
-        h('p', {}, h('span', { class: 'soft' }, 'Tries: '), whole.format(tries)),
-        error.stack && h('pre', { tabindex: '0', 'aria-label': 'Stack of the error' }, error.stack),
+        h('dl', { class: 'values' }, ...rows),
+        error.stack && h('pre', { tabindex: '0', role: 'region', 'aria-label': 'Stack of the error' }, error.stack),
       ),
     ),
   );
