@@ -446,8 +446,8 @@ describe.runIf(hasChromium())('the page of the board', () => {
 });
 
 const LOOKS: Readonly<Record<string, BrowserContextOptions>> = {
-  board: { colorScheme: 'light', viewport: { width: 1120, height: 780 } },
-  'board-dark': { colorScheme: 'dark', viewport: { width: 1120, height: 780 } },
+  board: { colorScheme: 'light', viewport: { width: 1120, height: 830 } },
+  'board-dark': { colorScheme: 'dark', viewport: { width: 1120, height: 830 } },
   'board-phone': { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
 };
 
