@@ -40,11 +40,11 @@ const group = (
 ) => ({
   resolve: {
     alias: [
+      { find: /^nestjs-iteration$/, replacement: fileURLToPath(new URL('lib/index.ts', import.meta.url)) },
       {
         find: /^nestjs-iteration\/(\w+)$/,
         replacement: fileURLToPath(new URL('lib/$1/index.ts', import.meta.url)),
       },
-      { find: 'nestjs-iteration', replacement: fileURLToPath(new URL('lib/index.ts', import.meta.url)) },
       ...alias,
     ],
   },

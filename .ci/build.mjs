@@ -3,7 +3,7 @@
 // The code is CommonJS, once: what Node, Jest and bundlers load by `require` and by `import` are the same classes. The
 // declarations are there for both formats: a compiler reads those of the format that it was asked for.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -17,6 +17,8 @@ chmodSync(join(dist, 'cjs/cli/main.js'), 0o755);
 writeFileSync(join(dist, 'cjs/package.json'), '{ "type": "commonjs" }\n');
 writeFileSync(join(dist, 'esm/index.js'), "export * from '../cjs/index.js';\n");
 writeFileSync(join(dist, 'esm/terminus/index.js'), "export * from '../../cjs/terminus/index.js';\n");
+writeFileSync(join(dist, 'esm/board/index.js'), "export * from '../../cjs/board/index.js';\n");
+cpSync(join(root, 'lib/board/page'), join(dist, 'cjs/board/page'), { recursive: true });
 
 function compile(format, ...options) {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');

@@ -2,6 +2,7 @@ import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { IterationModule } from 'nestjs-iteration';
+import { IterationBoardModule } from 'nestjs-iteration/board';
 import { ShippingZone } from './entities/shipping-zone.entity.js';
 import { ZipCode } from './entities/zip-code.entity.js';
 import { PrismaModule } from './prisma/prisma.module.js';
@@ -44,3 +45,7 @@ import { TerminalLogger } from './terminal/terminal.logger.js';
   ],
 })
 export class AppModule {}
+
+/** The same with its board. It listens on this machine alone: nothing else protects the board. */
+@Module({ imports: [AppModule, IterationBoardModule.forRoot({ access: 'public' })] })
+export class AppWithBoardModule {}

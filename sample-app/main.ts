@@ -1,13 +1,12 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { getQueueToken } from '@nestjs/bullmq';
-import { NestFactory } from '@nestjs/core';
 import type { Queue } from 'bullmq';
 import { IterationService } from 'nestjs-iteration';
-import { AppModule } from './app.module.js';
 import type { ImportOptions } from './csv-files.js';
 import { ImportBirdStrikes } from './processors/import-bird-strikes.processor.js';
 import { ImportZipCodes } from './processors/import-zip-codes.processor.js';
+import { startApplication } from './servers/application.js';
 import { prepareDatabase } from './servers/database.js';
 import { startEmbeddedPostgres } from './servers/embedded-postgres.js';
 import { prepareQueue } from './servers/queue.js';
@@ -15,10 +14,15 @@ import { expectedFigures, readCsvFiles } from './summary/expected.js';
 import { Summary } from './summary/summary.js';
 import { Progress } from './terminal/progress.js';
 import { Terminal } from './terminal/terminal.js';
-import { TerminalLogger } from './terminal/terminal.logger.js';
 
 const { values: options } = parseArgs({
-  options: { fresh: { type: 'boolean', default: false }, rows: { type: 'string' } },
+  options: {
+    fresh: { type: 'boolean', default: false },
+    rows: { type: 'string' },
+    board: { type: 'boolean', default: true },
+    port: { type: 'string', default: '0' },
+  },
+  allowNegative: true, // --no-board
 });
 
 const embedded = !process.env.DATABASE_URL;
@@ -28,14 +32,13 @@ await prepareQueue(options);
 
 const files = readCsvFiles(); // before any job runs
 
-const app = await NestFactory.createApplicationContext(AppModule, { bufferLogs: true });
-app.enableShutdownHooks();
-app.useLogger(app.get(TerminalLogger));
+const { app, board } = await startApplication({ board: options.board, port: Number(options.port) });
 
 const terminal = app.get(Terminal);
 terminal.log(
   `Queue: ${process.env.REDIS_URL ? 'Redis' : 'PostgreSQL'}; data: ${embedded ? 'embedded ' : ''}PostgreSQL`,
 );
+if (board) terminal.log(`Board: ${board}`);
 
 // With a job id, each start continues the same job. The imports add the jobs that follow them.
 const iterations = app.get(IterationService);

@@ -36,7 +36,7 @@ const LAYERS = [
 const HOSTS = /^exactly-once\/(?!table)/;
 
 /** Layers that users import by a subpath of their own, such as `nestjs-iteration/terminus`, and the optional packages of each. */
-const SUBPATHS: Readonly<Record<string, readonly string[]>> = { terminus: ['@nestjs/terminus'] };
+const SUBPATHS: Readonly<Record<string, readonly string[]>> = { board: [], terminus: ['@nestjs/terminus'] };
 
 /** Files of `lib` itself that import nothing above them. */
 const BASE = [

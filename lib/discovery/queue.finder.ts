@@ -50,7 +50,7 @@ export class QueueFinder {
     const named = this.find(job.queueName);
     const { queue: own } = job as unknown as { readonly queue?: Queue }; // protected
     if (!own || (named && sameQueue(named, described(own, own.name)))) return named;
-    return this.#all().find((queue) => sameQueue(queue, described(own, own.name))) ?? named;
+    return this.all().find((queue) => sameQueue(queue, described(own, own.name))) ?? named;
   }
 
   /** Applies the patches of BullMQ that a queue needs, also where no worker runs. Called once, before the queues are used. */
@@ -60,7 +60,8 @@ export class QueueFinder {
     }
   }
 
-  #all(): RegisteredQueue[] {
+  /** Every registered queue; of one that several modules register, each registration. */
+  all(): RegisteredQueue[] {
     return this.#providers().map(({ instance, token }) =>
       described(instance as unknown as Queue, (token as string).slice(QUEUE_TOKEN.length)),
     );

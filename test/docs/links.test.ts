@@ -7,7 +7,9 @@ const project = new URL('../../', import.meta.url);
 const documents = [
   'README.md',
   'CHANGELOG.md',
-  ...readdirSync(new URL('docs/', project)).map((name) => `docs/${name}`),
+  ...readdirSync(new URL('docs/', project))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ];
 
 /** What npm packs: `files` of package.json, and the files that npm always adds. */

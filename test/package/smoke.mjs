@@ -20,9 +20,20 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const NEST_11 = { nest: '11.2.10', bullmq: '11.0.5' };
-const OPTIONAL_PEERS = ['typeorm', '@prisma/client', 'csv-parse', 'pg', 'mysql2', '@nestjs/terminus'];
+const OPTIONAL_PEERS = [
+  'typeorm',
+  '@prisma/client',
+  'csv-parse',
+  'pg',
+  'mysql2',
+  '@nestjs/terminus',
+  '@nestjs/swagger',
+];
+const ENTRIES = ['index.js', 'board/index.js', 'terminus/index.js'];
+/** The board's page: files of a browser. */
+const PAGE = 'dist/cjs/board/page/';
 const PACKED =
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|dist\/[\w./-]+\.(js|js\.map|d\.ts)|dist\/cjs\/package\.json)$/;
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|docs\/images\/board\.png|dist\/cjs\/board\/page\/(index\.html|style\.css|board\.js)|dist\/[\w./-]+\.(js|js\.map|d\.ts)|dist\/cjs\/package\.json)$/;
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -81,18 +92,20 @@ async function packTarball() {
       'dist/cjs/cli/main.js',
       'dist/esm/index.js',
       'dist/esm/index.d.ts',
+      ...['index.html', 'style.css', 'board.js'].map((name) => PAGE + name),
     ];
     none('is missing', wanted, (path) => !paths.includes(path));
     none('does not belong there', paths, (path) => !PACKED.test(path));
   });
   await check('each module has declarations for both formats and a source map, and its code is there once', () => {
-    const scripts = paths.filter((path) => path.startsWith('dist/cjs/') && path.endsWith('.js'));
+    const isOurs = (path) => path.startsWith('dist/cjs/') && !path.startsWith(PAGE);
+    const scripts = paths.filter((path) => isOurs(path) && path.endsWith('.js'));
     const declared = (path, format) => path.replace('/cjs/', `/${format}/`).replace(/\.js$/, '.d.ts');
     none('has no declarations for require', scripts, (path) => !paths.includes(declared(path, 'cjs')));
     none('has no declarations for import', scripts, (path) => !paths.includes(declared(path, 'esm')));
     none('has no source map', scripts, (path) => !paths.includes(`${path}.map`));
     const copies = paths.filter((path) => path.startsWith('dist/esm/') && path.endsWith('.js'));
-    none('is a second copy', copies, (path) => !['dist/esm/index.js', 'dist/esm/terminus/index.js'].includes(path));
+    none('is a second copy', copies, (path) => !ENTRIES.includes(path.replace('dist/esm/', '')));
   });
   return join(work, packed.filename);
 }
@@ -154,6 +167,7 @@ async function checkProject({ name, type, nest, bullmq }, tarball, redis) {
   if (!compiled) return;
   await check(`${name}: a job runs to its end`, () => node('out/run-job.js'));
   await check(`${name}: R14: a job is put back before its dependencies close`, () => node('out/shutdown.js'));
+  await check(`${name}: the board starts without @nestjs/swagger`, () => node('out/board.js'));
   await check(`${name}: a source names its missing package`, () => node('out/missing-packages.js'));
   await check(`${name}: require('nestjs-iteration') returns the library and its types`, () => node('out/require.cjs'));
   await check(`${name}: the command line lists a queue, and names the missing package of another server`, async () => {
@@ -193,8 +207,8 @@ function installTrap(folder) {
 
 /** The places of `any` in the declarations that a user's compiler reads. */
 function anysOf(packageFolder) {
-  const { import: esm, require: cjs } = manifest.exports['.'];
-  const entries = [esm.types, cjs.types];
+  const { '.': main, './board': board } = manifest.exports;
+  const entries = [main, board].flatMap(({ import: esm, require: cjs }) => [esm.types, cjs.types]);
   const seen = new Set(entries.map((entry) => posix.normalize(entry)));
   const found = [];
   for (const path of seen) {

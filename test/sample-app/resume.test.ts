@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { createDatabase } from '../support/database.js';
 import { Lateness } from '../support/lateness.js';
@@ -22,6 +23,31 @@ describe.concurrent('the sample app', () => {
     expect(await run.exit(), run.lines.join('\n')).toBe(0);
     expect(lastLineOf(run)).toMatch(/^Done, and right\./);
     expect(await actualTables(database.query)).toEqual(expectedTables(200));
+  });
+
+  it('the sample serves its board while it runs, and --no-board leaves it out', async ({ onTestFinished }) => {
+    const database = await createDatabase();
+    onTestFinished(() => database.drop());
+    await createTables(database.query);
+    await database.query(`
+      CREATE FUNCTION wait_for_test() RETURNS trigger AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END' LANGUAGE plpgsql;
+      CREATE TRIGGER wait_for_test BEFORE INSERT ON iteration_sample.zip_codes FOR EACH ROW EXECUTE FUNCTION wait_for_test()`);
+    const lock = new pg.Client({ connectionString: database.url });
+    await lock.connect();
+    await lock.query('SELECT pg_advisory_lock(1)');
+    const run = start(200, { DATABASE_URL: database.url });
+    const board = await run.board();
+    expect(board).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/iterations$/);
+    expect(await (await fetch(board)).text()).toContain('<title>Iterations</title>');
+    expect(await (await fetch(`${board}/board.js`)).text()).toContain('textContent');
+    expect(await (await fetch(`${board}/api/queues`)).json()).toMatchObject({
+      queues: [{ name: 'sample', processors: expect.arrayContaining(['import-zip-codes']) }],
+    });
+    await lock.end();
+    expect(await run.exit(), run.lines.join('\n')).toBe(0);
+    const without = start(200, { DATABASE_URL: database.url }, ['--no-board']);
+    expect(await without.exit(), without.lines.join('\n')).toBe(0);
+    expect(without.lines.filter((line) => line.startsWith('Board'))).toEqual([]);
   });
 
   it('the sample reports the difference when a table does not match the files', async ({ onTestFinished }) => {

@@ -29,7 +29,13 @@ export function buildSample(): BuiltSample {
   execFileSync(process.execPath, [join(project, '.ci/build.mjs'), dist]);
   const config = {
     extends: join(project, 'sample-app/tsconfig.json'),
-    compilerOptions: { outDir: join(sample, 'dist'), paths: { 'nestjs-iteration': [join(dist, 'esm/index.d.ts')] } },
+    compilerOptions: {
+      outDir: join(sample, 'dist'),
+      paths: {
+        'nestjs-iteration': [join(dist, 'esm/index.d.ts')],
+        'nestjs-iteration/board': [join(dist, 'esm/board/index.d.ts')],
+      },
+    },
     include: [join(project, 'sample-app/**/*.ts')],
   };
   writeFileSync(join(sample, 'tsconfig.json'), JSON.stringify(config));
@@ -87,6 +93,12 @@ export class SampleRun {
   /** Resolves when the application is up. */
   up(): Promise<string> {
     return this.#until('the application is up', () => this.lines.find((line) => line.startsWith('Queue: ')));
+  }
+
+  /** The address of the board. */
+  async board(): Promise<string> {
+    const find = () => this.lines.map((line) => /^Board: (\S+)$/.exec(line)?.[1]).find(Boolean);
+    return this.#until('the board has an address', find);
   }
 
   /** A job that advanced in this run, and has enough items left not to end at once. */

@@ -1,0 +1,2 @@
+export { IterationBoardModule } from './board.module.js';
+export type { BoardOptions } from './board.options.js';

@@ -1,0 +1,498 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { INestApplication, Type } from '@nestjs/common';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { IterationService } from '../../lib/index.js';
+import { describeQueues, type Queues, redisConnection, type TestApp } from '../support/app.js';
+import { type BoardAppOptions, startBoard } from '../support/board.js';
+import { SCENE, SCENE_PROCESSORS, sceneProcessor } from '../support/board.scene.js';
+import { hasChromium, launchChromium, seriousFindings } from '../support/chromium.js';
+import { Lateness } from '../support/lateness.js';
+import { OwnRedis } from '../support/own-redis.js';
+import { freePort } from '../support/ports.js';
+import { storyProcessor } from '../support/story.js';
+import { until } from '../support/until.js';
+
+const IMG = '<img src=x onerror="window.hacked=1">';
+const SLOW = { size: 100_000 };
+
+describe.runIf(hasChromium())('the page of the board', () => {
+  let browser: Browser;
+  const contexts: BrowserContext[] = [];
+  /** What a page reported: errors, and what its policy refused. */
+  let reports: string[] = [];
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterEach(async () => {
+    await Promise.all(contexts.splice(0).map((context) => context.close()));
+    expect(reports.filter((report) => !/Failed to load resource|ERR_CONNECTION/.test(report))).toEqual([]);
+    reports = [];
+  });
+  afterAll(() => browser?.close());
+
+  async function open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1240, height: 860 }, ...options });
+    contexts.push(context);
+    const page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    page.on('pageerror', (error) => reports.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') reports.push(message.text());
+    });
+    await page.goto(url);
+    return page;
+  }
+
+  describeQueues('with a web process and a worker', ['redis'], (queues) => {
+    const start = starter(queues);
+    const Steady = sceneProcessor('steady', { itemsPerSecond: 100 });
+    const startWorker = () => queues.start({ processors: [Steady], queues: ['maintenance'] });
+
+    async function startBoth(): Promise<{ web: Web; worker: TestApp }> {
+      const web = await start({ processors: [Steady], iteration: { workers: false } });
+      return { web, worker: await startWorker() };
+    }
+
+    it('bars move, with percent, rate, time left and state', async () => {
+      const { web } = await startBoth();
+      await web.iterations.enqueue(Steady, { size: 2_000 }, { jobId: 'mine' });
+      const page = await open(web.board);
+      const row = page.locator('.job', { hasText: 'mine' });
+      const bar = row.getByRole('progressbar', { name: 'Progress of mine' });
+      const percent = async () => Number(await bar.getAttribute('aria-valuenow'));
+      await until('the bar has begun', async () => (await percent()) > 0);
+      const first = await percent();
+      const width = async () => (await bar.locator('i').boundingBox())?.width ?? 0;
+      const firstWidth = await width();
+      await until('the bar has moved', async () => (await percent()) >= first + 3 && (await width()) > firstWidth);
+      await until('the rate is shown', async () => /^\d+(\.\d)?\/s$/.test(await row.locator('.rate').innerText()));
+      await until('the time left is shown', async () => /\d+ (s|min)/.test(await row.locator('.eta').innerText()));
+      expect(await row.locator('.pill').innerText()).toBe('running');
+      expect(await row.innerText()).toMatch(/of 2,000/);
+    });
+
+    it('pause stops a job within 2 s, and survives a restart of the worker; resume carries on; cancel ends it', async () => {
+      const { web, worker } = await startBoth();
+      const job = { queue: 'maintenance', id: 'mine' };
+      await web.iterations.enqueue(Steady, SLOW, { jobId: 'mine' });
+      const page = await open(`${web.board}#/?queue=maintenance&id=mine`);
+      const state = page.locator('.title .pill');
+      await until('it runs', async () => (await state.innerText()) === 'running');
+
+      await page.getByRole('button', { name: 'Pause', exact: true }).click();
+      await page.getByLabel('Reason').fill('the database is slow');
+      await page.getByLabel('Your name').fill('anna');
+      const lateness = new Lateness();
+      await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+      await until('its worker has stopped', async () => (await web.iterations.status(job)).state === 'paused');
+      lateness.expectWithin(2_000, 'R28');
+      await until('the page says so', async () => (await state.innerText()) === 'paused');
+      expect(await page.locator('.why-line').innerText()).toBe('asked by anna: the database is slow');
+
+      const { processed } = await web.iterations.status(job);
+      await worker.close();
+      const next = await startWorker();
+      await web.iterations.enqueue(Steady, { size: 1 }, { jobId: 'other' });
+      await until('the new worker has run another job', async () => {
+        return (await web.iterations.status({ queue: 'maintenance', id: 'other' })).state === 'completed';
+      });
+      expect(await web.iterations.status(job)).toMatchObject({ state: 'paused', processed });
+
+      await page.getByRole('button', { name: 'Resume', exact: true }).click();
+      await until('it carries on', async () => (await web.iterations.status(job)).processed > processed);
+      await until('the page says so', async () => (await state.innerText()) === 'running');
+      const runs = page.getByRole('region', { name: 'Runs' });
+      await until('both runs are shown', async () => (await runs.locator('tbody tr').count()) === 2);
+      expect(await runs.innerText()).toMatch(/it was paused/);
+
+      await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+      expect(await page.getByRole('dialog').innerText()).toMatch(/It ends as failed/);
+      await page.getByRole('button', { name: 'Keep it' }).click();
+      expect((await web.iterations.status(job)).state).toBe('running');
+      await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+      await page.getByLabel('Reason').fill('wrong list');
+      await page.getByRole('button', { name: 'Cancel the job' }).click();
+      await until('the page says so', async () => (await state.innerText()) === 'cancelled');
+      expect(await page.locator('.why-line').innerText()).toBe('The job was cancelled by anna: wrong list');
+      const requests = await page.getByRole('region', { name: 'Requests' }).locator('tbody tr').allInnerTexts();
+      expect(requests.map((text) => text.split('\t')[0])).toEqual(['cancel', 'resume', 'pause']);
+      await next.close();
+    });
+
+    it('tune changes the rate of a running job', async () => {
+      const { web } = await startBoth();
+      await web.iterations.enqueue(Steady, SLOW, { jobId: 'mine' });
+      const page = await open(`${web.board}#/?queue=maintenance&id=mine`);
+      const rate = async () => {
+        const { itemsPerSecond } = await web.iterations.status({ queue: 'maintenance', id: 'mine' });
+        return itemsPerSecond ?? 0;
+      };
+      await until('it runs at its rate', async () => (await rate()) > 50);
+      expect(await rate()).toBeLessThan(150);
+      await page.getByRole('button', { name: 'Tune' }).click();
+      await page.getByLabel('Items a second').fill('2000');
+      await page.getByRole('button', { name: 'Apply' }).click();
+      await until('it runs faster', async () => (await rate()) > 300);
+      const settings = page.locator('.cursor + .values');
+      await until('the setting is shown', async () => (await settings.innerText()).includes('2,000'));
+      const shown = page.locator('.facts div', { hasText: 'Rate' }).first().locator('dd');
+      await until(
+        'the rate is shown',
+        async () => Number.parseInt((await shown.innerText()).replace(',', ''), 10) > 300,
+      );
+    });
+
+    it('enqueues a job, and restarts it after a cursor', async () => {
+      const { web } = await startBoth();
+      const page = await open(web.board);
+      await page.getByRole('button', { name: 'Enqueue' }).click();
+      await page.getByLabel('Data').fill('{ "size": ');
+      await page.getByLabel('Job id').fill('new');
+      const submit = page.getByRole('dialog').getByRole('button', { name: 'Enqueue' });
+      await submit.click();
+      expect(await page.getByRole('alert').innerText()).toMatch(/That is no JSON/);
+      await page.getByLabel('Data').fill('{ "size": 5 }');
+      await submit.click();
+      const state = page.locator('.title .pill');
+      await until('it is completed', async () => (await state.innerText()) === 'completed');
+      await page.getByRole('button', { name: 'Restart' }).click();
+      await page.getByLabel('After the cursor').fill('2');
+      await page.getByRole('dialog').getByRole('button', { name: 'Restart' }).click();
+      const runs = page.getByRole('region', { name: 'Runs' }).locator('tbody tr');
+      await until('its run after the cursor is shown', async () => {
+        return (await runs.first().innerText()).includes('complete') && /\t2\t/.test(await runs.first().innerText());
+      });
+      expect((await web.iterations.status({ queue: 'maintenance', id: 'new' })).processed).toBe(2);
+    });
+  });
+
+  describeQueues('with one process', ['redis'], (queues) => {
+    const start = starter(queues);
+
+    it('a dead letter is read and re-driven', async () => {
+      const bad = new Set('bd');
+      const { type } = storyProcessor(
+        {
+          each: (letter) => {
+            if (bad.has(letter)) throw new Error(`bad ${letter}`);
+          },
+        },
+        { queue: 'maintenance', itemFailure: { then: 'skip', backoffMs: 0 } },
+      );
+      const web = await start({ processors: [type] });
+      await web.iterations.enqueue(type, { letters: 'abcde' }, { jobId: 'mine' });
+      const page = await open(`${web.board}#/?queue=maintenance&id=mine`);
+      const letters = page.locator('.letters > li');
+      await until('both letters are shown', async () => (await letters.count()) === 2);
+      expect(await letters.first().innerText()).toMatch(/"b"[\s\S]*bad b/);
+      await letters.first().locator('summary').click();
+      expect(await letters.first().locator('.inside').innerText()).toMatch(/Cursor\s+1\s+After\s+0[\s\S]*at .*each/);
+      bad.clear();
+      await page.getByRole('button', { name: 'Re-drive' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Re-drive' }).click();
+      await until('the page shows the new job', async () => !(await page.locator('h1').innerText()).includes('mine'));
+      await until('it is completed', async () => (await page.locator('.title .pill').innerText()) === 'completed');
+      await page.goto(`${web.board}#/?queue=maintenance&id=mine`);
+      await until('no letter is left', async () => (await page.getByText('None.').count()) === 1);
+    });
+
+    it('asks for the token, refuses a wrong one, and keeps the right one in the tab', async () => {
+      const web = await start({ board: { token: 'right' } });
+      const page = await open(web.board);
+      const field = page.getByLabel('Token');
+      await field.fill('wrong');
+      await page.getByRole('button', { name: 'Open the board' }).click();
+      await until('it is refused', async () => (await page.getByRole('alert').innerText()) === 'The token is wrong');
+      expect(await page.locator('.job').count()).toBe(0);
+      await field.fill('right');
+      await field.press('Enter');
+      await until('the board is open', async () => (await page.locator('#connection').innerText()) === 'Live');
+      await page.reload();
+      await until('it is open again', async () => (await page.locator('#connection').innerText()) === 'Live');
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      expect(page.url()).not.toContain('right');
+    });
+
+    it('refuses forms and requests of another site', async () => {
+      const { type } = storyProcessor({}, { queue: 'maintenance' });
+      const web = await start({ processors: [type], iteration: { workers: false } });
+      const job = { queue: 'maintenance', id: 'mine' };
+      await web.iterations.enqueue(type, {}, { jobId: 'mine' });
+      const action = `${web.board}/api/cancel`;
+      const evil = await site(`
+        <form id="fields" method="post" action="${action}"><input name="queue" value="maintenance"><input name="id" value="mine"></form>
+        <form id="json" method="post" action="${action}" enctype="text/plain"><input name='{"queue":"maintenance","id":"mine","reason":"' value='"}'></form>`);
+      for (const form of ['fields', 'json']) {
+        const page = await open(evil.url);
+        const answered = page.waitForResponse(action);
+        await page.evaluate(`document.getElementById('${form}').submit()`);
+        const response = await answered;
+        expect(response.status(), form).toBe(403);
+        expect((await response.request().allHeaders())['sec-fetch-site'], form).toBe('cross-site');
+      }
+      const page = await open(evil.url);
+      const sent = `fetch('${action}', { method: 'POST', mode: 'MODE', headers: HEADERS, body: '${JSON.stringify(job)}' }).then((r) => r.type, () => 'refused')`;
+      const withMode = (mode: string, headers: object) =>
+        page.evaluate(sent.replace('MODE', mode).replace('HEADERS', JSON.stringify(headers)));
+      expect(await withMode('no-cors', {})).toBe('refused');
+      const json = { 'content-type': 'application/json', 'x-requested-with': 'x' };
+      expect(await withMode('cors', json)).toBe('refused');
+      expect(await web.iterations.requests(job)).toEqual([]);
+      reports = reports.filter((report) => !report.includes('CORS policy'));
+      await evil.close();
+    });
+
+    it('what is hostile is text: names, ids, cursors, reasons, errors and dead letters', async () => {
+      const { type } = storyProcessor(
+        {
+          build: ({ cursor }) =>
+            cursor === null
+              ? [
+                  [IMG, IMG],
+                  [`${IMG}2`, `${IMG}2`],
+                ]
+              : [],
+          each: (letter, { job }) => {
+            throw new Error(`${letter} ${job.id}`);
+          },
+        },
+        { queue: 'maintenance', name: IMG, itemFailure: { then: 'skip', limit: 1, backoffMs: 0 } },
+      );
+      const { type: waiting } = storyProcessor({}, { queue: 'maintenance', name: `${IMG}waiting` });
+      const web = await start({ processors: [type, waiting] });
+      await web.iterations.enqueue(waiting, {}, { jobId: `${IMG}/%2F?#..`, delay: 1_000_000 });
+      await web.iterations.pause({ queue: 'maintenance', id: `${IMG}/%2F?#..` }, { by: IMG, reason: `${IMG} reason` });
+      await web.iterations.enqueue(type, {}, { jobId: IMG });
+      const page = await open(web.board);
+      await until('both jobs are shown', async () => (await page.locator('.job').count()) === 2);
+      await until('one has failed', async () => (await page.locator('.job[data-state=failed]').count()) === 1);
+      const list = await page.locator('.jobs').innerText();
+      expect(list).toContain(`${IMG}waiting`);
+      expect(list).toContain(`asked by ${IMG}: ${IMG} reason`);
+      expect(list).toContain(`and one more failed: ${IMG}2`);
+
+      await page.getByRole('link', { name: `${IMG}/%2F?#..` }).click();
+      await until('the odd id is open', async () => (await page.locator('h1').innerText()) === `${IMG}/%2F?#..`);
+      await until('it is shown', async () => (await page.locator('.title .pill').innerText()) === 'paused');
+      await page.getByRole('link', { name: 'All jobs of maintenance' }).click();
+      await page.getByRole('link', { name: IMG, exact: true }).click();
+      await until('its letter is shown', async () => (await page.locator('.letters > li').count()) === 1);
+      await page.locator('.letters summary').click();
+      const shown = await page.locator('main').innerText();
+      expect(shown).toContain(JSON.stringify(IMG));
+      expect(shown).toContain(`${IMG} ${IMG}`);
+      expect(await page.locator('img').count()).toBe(0);
+      expect(await page.evaluate('window.hacked')).toBeUndefined();
+    });
+
+    it('everything can be done with the keyboard, and the focus is seen and stays', async () => {
+      const { type } = storyProcessor({}, { queue: 'maintenance' });
+      const web = await start({ processors: [type], iteration: { workers: false } });
+      const job = { queue: 'maintenance', id: 'mine' };
+      await web.iterations.enqueue(type, {}, { jobId: 'mine' });
+      const page = await open(web.board);
+      await until('the job is shown', async () => (await page.locator('.job').count()) === 1);
+      const focus = () =>
+        page.evaluate(
+          `(() => { const { tagName, id, textContent } = document.activeElement; return tagName + (id && '#' + id) + ' ' + textContent.trim().slice(0, 40); })()`,
+        );
+      const tabTo = async (what: RegExp) => {
+        for (let tab = 0; tab < 30 && !what.test(String(await focus())); tab++) {
+          await page.keyboard.press('Tab');
+          const { outline, display } = (await page.evaluate(
+            `(() => { const s = getComputedStyle(document.activeElement), a = getComputedStyle(document.activeElement, '::after'); return { outline: [s.outlineStyle, a.outlineStyle].join(' '), display: s.display }; })()`,
+          )) as { outline: string; display: string };
+          if (display !== 'none') expect(outline, String(await focus())).toMatch(/solid|auto/);
+        }
+        expect(await focus()).toMatch(what);
+      };
+      await page.keyboard.press('Tab');
+      expect(await focus()).toMatch(/Skip to the jobs/);
+      await page.keyboard.press('Enter');
+      expect(await focus()).toMatch(/^MAIN#main/);
+      await tabTo(/^A mine/);
+      await page.keyboard.press('Enter');
+      await until('the job is open', async () => (await page.locator('.title .pill').innerText()) === 'waiting');
+      await tabTo(/^BUTTON Pause/);
+      await page.keyboard.press('Enter');
+      await until('the first field has the focus', async () => /^INPUT/.test(String(await focus())));
+      await page.keyboard.press('Escape');
+      await until('the focus is back', async () => /^BUTTON Pause/.test(String(await focus())));
+      await page.keyboard.press('Enter');
+      await page.keyboard.type('by keyboard');
+      await page.keyboard.press('Enter');
+      await until('it is paused', async () => (await page.locator('.title .pill').innerText()) === 'paused');
+      expect((await web.iterations.status(job)).request?.reason).toBe('by keyboard');
+      await tabTo(/^BUTTON Resume/);
+      await page.keyboard.press('Space');
+      await until('it waits again', async () => (await page.locator('.title .pill').innerText()) === 'waiting');
+      expect(await focus()).toMatch(/^BUTTON Pause/);
+    });
+
+    it('readOnly shows no control', async () => {
+      const { type } = storyProcessor({}, { queue: 'maintenance' });
+      const web = await start({ board: { access: 'public', readOnly: true }, processors: [type] });
+      await web.iterations.enqueue(type, {}, { jobId: 'mine' });
+      const page = await open(web.board);
+      await until('the job is completed', async () => (await page.locator('.job[data-state=completed]').count()) === 1);
+      expect(await page.locator('#connection').innerText()).toBe('Live, read-only');
+      expect(await page.locator('button:visible').count()).toBe(0);
+      await page.getByRole('link', { name: 'mine' }).click();
+      await until('the job is open', async () => (await page.locator('.title .pill').innerText()) === 'completed');
+      expect(await page.locator('button:visible').count()).toBe(0);
+    });
+
+    it('shows times in the zone of its viewer', async () => {
+      const { type } = storyProcessor({}, { queue: 'maintenance' });
+      const web = await start({ processors: [type] });
+      await web.iterations.enqueue(type, {}, { jobId: 'mine' });
+      const texts = [];
+      for (const timezoneId of ['Asia/Tokyo', 'America/Los_Angeles']) {
+        const page = await open(`${web.board}#/?queue=maintenance&id=mine`, { timezoneId });
+        const time = page.getByRole('region', { name: 'Runs' }).locator('time');
+        await until('the run is shown', async () => (await time.count()) === 1);
+        const at = new Date((await time.getAttribute('datetime')) as string);
+        const format = new Intl.DateTimeFormat('en-GB', {
+          dateStyle: 'medium',
+          timeStyle: 'medium',
+          timeZone: timezoneId,
+        });
+        expect(await time.innerText()).toBe(format.format(at));
+        texts.push(await time.innerText());
+      }
+      expect(new Set(texts).size).toBe(2);
+    });
+
+    it('says that the server is away, and comes back by itself', async () => {
+      const port = await freePort();
+      const first = await start({ port });
+      const page = await open(first.board);
+      const connection = page.locator('#connection');
+      await until('it is live', async () => (await connection.innerText()) === 'Live');
+      await first.close();
+      await until(
+        'it says so',
+        async () => (await connection.innerText()) === 'No connection to the server; trying again',
+      );
+      await start({ port });
+      await until('it is back', async () => (await connection.innerText()) === 'Live');
+    });
+  });
+
+  it('says that Redis is away, and comes back by itself', async () => {
+    const redis = await OwnRedis.start();
+    const place = { connection: { ...redisConnection(), port: redis.port } };
+    const { app, url } = await startBoard({ place, board: { access: 'public' }, iteration: { workers: false } });
+    const page = await open(`${url}/iterations`);
+    const connection = page.locator('#connection');
+    await until('it is live', async () => (await connection.innerText()) === 'Live');
+    await redis.stop();
+    await until('it says so', async () => (await connection.innerText()) === 'No connection to Redis; trying again');
+    await redis.start();
+    await until('it is back', async () => (await connection.innerText()) === 'Live');
+    await app.close();
+    await redis.remove();
+  });
+
+  describeQueues('with a job of each kind', ['redis'], (queues) => {
+    const start = starter(queues);
+
+    it('axe-core finds nothing serious: list, job and dialogs, light, dark and on a phone', async () => {
+      const web = await start({
+        processors: Object.values(SCENE_PROCESSORS),
+        iteration: { worker: { concurrency: 5 } },
+      });
+      for (const { id, name, data, ask, until: goal } of SCENE) {
+        const job = { queue: 'maintenance', id };
+        await web.iterations.enqueue(SCENE_PROCESSORS[name] as Type<unknown>, data, { jobId: id });
+        const asked = { by: 'anna', reason: ask === 'pause' ? 'search is slow this morning' : 'the list was wrong' };
+        if (ask) {
+          await until(`${id} has begun`, async () => (await web.iterations.status(job)).processed >= goal.processed);
+          await web.iterations[ask](job, asked);
+        }
+        await until(`${id} is ${goal.state}`, async () => {
+          const status = await web.iterations.status(job);
+          return status.state === goal.state && status.processed >= goal.processed;
+        });
+      }
+      const waiting = SCENE_PROCESSORS['notify-users'] as Type<unknown>;
+      await web.iterations.enqueue(waiting, { size: 48_000 }, { jobId: 'notify-2026-12', delay: 3_600_000 });
+
+      const pictures = process.env.BOARD_PICTURES;
+      for (const [name, options] of Object.entries(LOOKS)) {
+        const page = await open(web.board, options);
+        await until('all jobs are shown', async () => (await page.locator('.job').count()) === SCENE.length + 1);
+        expect(await seriousFindings(page), `list, ${name}`).toEqual([]);
+        expect(await isTooWide(page), `list, ${name}`).toBe(false);
+        if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`), animations: 'disabled' });
+
+        await page.getByRole('link', { name: 'import-orders-shop-91' }).click();
+        await until('its letters are shown', async () => (await page.locator('.letters li').count()) > 2);
+        await page.locator('.letters summary').first().click();
+        expect(await seriousFindings(page), `job, ${name}`).toEqual([]);
+        expect(await isTooWide(page), `job, ${name}`).toBe(false);
+        if (pictures)
+          await page.screenshot({ path: join(pictures, `${name}-job.png`), animations: 'disabled', fullPage: true });
+
+        await page.getByRole('button', { name: 'Tune' }).click();
+        expect(await seriousFindings(page), `dialog, ${name}`).toEqual([]);
+        if (pictures) await page.screenshot({ path: join(pictures, `${name}-dialog.png`), animations: 'disabled' });
+      }
+    });
+  });
+});
+
+const LOOKS: Readonly<Record<string, BrowserContextOptions>> = {
+  board: { colorScheme: 'light', viewport: { width: 1120, height: 830 } },
+  'board-dark': { colorScheme: 'dark', viewport: { width: 1120, height: 830 } },
+  'board-phone': { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
+};
+
+/** Whether the page itself scrolls sideways. */
+async function isTooWide(page: Page): Promise<boolean> {
+  return (await page.evaluate(
+    'document.documentElement.scrollWidth > document.documentElement.clientWidth',
+  )) as boolean;
+}
+
+interface Web {
+  readonly board: string;
+  readonly iterations: IterationService;
+  readonly close: () => Promise<void>;
+}
+
+/** Starts boards that are closed when their test ends. */
+function starter(queues: Queues) {
+  const apps = new Set<INestApplication>();
+  afterEach(async () => {
+    await Promise.all([...apps].map((app) => app.close()));
+    apps.clear();
+  });
+  return async ({ board = { access: 'public' }, ...options }: Partial<BoardAppOptions>): Promise<Web> => {
+    const { app, url } = await startBoard({ place: queues.place, board, queues: ['maintenance'], ...options });
+    apps.add(app);
+    const close = async () => {
+      apps.delete(app);
+      await app.close();
+    };
+    return { board: `${url}/iterations`, iterations: app.get(IterationService), close };
+  };
+}
+
+/** A page of another site: localhost is not 127.0.0.1. */
+async function site(html: string): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
+  const server: Server = createServer((_, response) => {
+    response.setHeader('content-type', 'text/html');
+    response.end(`<!doctype html><link rel="icon" href="data:,">${html}`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { url: `http://localhost:${port}/`, close };
+}
