@@ -1,6 +1,9 @@
+import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
+import type { IterationContext } from '../../lib/index.js';
 import { BACKENDS, describeQueues, type Queues } from '../support/app.js';
-import { type Script, storyProcessor } from '../support/story.js';
+import { type Data, interrupted, type Script, storyProcessor } from '../support/story.js';
+import { Gate, until } from '../support/until.js';
 
 /** A web process without workers, a worker that is started later, and the processor of its jobs. */
 async function webAndWorker(queues: Queues, script: Script = {}, options = {}) {
@@ -9,6 +12,8 @@ async function webAndWorker(queues: Queues, script: Script = {}, options = {}) {
   const worker = () => queues.start({ processors: [processor.type] });
   return { ...processor, web, worker, iterations: web.iterations };
 }
+
+const isParked = (job: Job) => until('the job is put away', () => job.isDelayed());
 
 describeQueues('restarts that meet each other', BACKENDS, (queues) => {
   it.each(['completed', 'failed'] as const)(
@@ -53,5 +58,29 @@ describeQueues('restarts that meet each other', BACKENDS, (queues) => {
     await app.settled(job);
     await app.close();
     expect(story.filter((event) => event === 'complete')).toHaveLength(2);
+  });
+});
+
+describeQueues('requests while the source is built', BACKENDS, (queues) => {
+  it('R11: a job that is paused while it builds calls no hooks, and starts after resume', async () => {
+    const building = new Gate();
+    const { worker, iterations, type, story, script } = await webAndWorker(queues, {
+      build: async (context, enumerators) => {
+        building.open();
+        await interrupted(context as unknown as IterationContext<Data>);
+        return enumerators.array([...'ab'], { cursor: context.cursor });
+      },
+    });
+    const app = await worker();
+    const job = await iterations.enqueue(type, { letters: 'ab' });
+    await building.wait();
+    await iterations.pause(job, { by: 'anna' });
+    await isParked(job);
+    expect(story).toEqual([]);
+    expect(await iterations.status(job)).toMatchObject({ state: 'paused', run: 0, interruptions: 0 });
+    script.build = undefined;
+    await iterations.resume(job);
+    await app.settled(job);
+    expect(story).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
   });
 });
