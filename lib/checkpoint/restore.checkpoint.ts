@@ -43,7 +43,8 @@ function requestInForce(
   const { handled, ended } = saved ?? {};
   if (!request || request.number <= (handled ?? 0)) return { handled };
   const cameBeforeEnd = request.processedOn !== undefined && request.processedOn <= (ended?.processedOn ?? -1);
-  return hasEnded(job, saved) && cameBeforeEnd ? { handled: request.number } : { request, handled };
+  const isRetried = hasEnded(job, saved) && job.processedOn !== ended?.processedOn; // else its complete hook may be running
+  return isRetried && cameBeforeEnd ? { handled: request.number } : { request, handled };
 }
 
 /** A new life of the job. A dead letter that is not written yet stays to be written. */

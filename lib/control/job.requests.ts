@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Job, JobState, Queue } from 'bullmq';
+import { ErrorCode, type Job, type JobState, type Queue } from 'bullmq';
 import {
   type Asked,
   type ControlEvent,
@@ -78,16 +78,15 @@ export class JobRequests {
     if (state === 'active')
       throw new JobStateError(this.queue.name, id, 'is running, so it cannot be restarted: pause it first');
     const from = cursor === undefined ? {} : { cursor };
-    const { parked } = await this.#change(job, (control) =>
+    const { parked, restart } = await this.#change(job, (control) =>
       recordEvent(
         control,
         { type: 'restart', at: now(), ...from },
         { request: undefined, restart: { number: control.changes + 1, ...from } },
       ),
     );
-    const current = await this.queue.getJobState(id); // it may have ended meanwhile
-    if (current === 'completed' || current === 'failed') await job.retry(current);
-    else if (parked || restoreCheckpoint(job).checkpoint.run > 0) await this.#unpark(job);
+    if (await this.#retryEnded(id, restart?.number ?? 0)) return;
+    if (parked || restoreCheckpoint(job).checkpoint.run > 0) await this.#unpark(job);
   }
 
   async tune(id: string, settings: TunedSettings): Promise<void> {
@@ -134,6 +133,25 @@ export class JobRequests {
     return changed;
   }
 
+  /**
+   * Retries a job that has ended, unless a run has begun with the restart of this number: another process may ask for the same.
+   *
+   * @returns false when the job has not ended.
+   */
+  async #retryEnded(id: string, number: number): Promise<boolean> {
+    for (;;) {
+      const { job, state } = await this.find(id);
+      if (state !== 'completed' && state !== 'failed') return false;
+      if ((readCheckpoint(job.progress)?.restarted ?? 0) >= number) return true;
+      try {
+        await job.retry(state);
+        return true;
+      } catch (error) {
+        if (!isRetried((error as { code?: number }).code)) throw error;
+      }
+    }
+  }
+
   /** A worker may be about to delay the job: then it cannot be promoted yet. */
   async #unpark(job: Job): Promise<void> {
     const id = job.id as string;
@@ -158,6 +176,11 @@ export class JobRequests {
       if ((await this.queue.getJobState(job.id as string)) === 'delayed') throw error;
     }
   }
+}
+
+/** Whether BullMQ refuses a retry because the job has not ended, or is gone. */
+function isRetried(code: number | undefined): boolean {
+  return code === ErrorCode.JobNotInState || code === ErrorCode.JobNotExist;
 }
 
 function now(): string {

@@ -34,14 +34,14 @@ export async function aroundRun(run: Run, { finish, live, previous }: Lived): Pr
       await interruption.untilAbandoned(around(view, next));
     } catch (thrown) {
       const error = toError(thrown, 'aroundRun');
-      if (!lived) return finish.report({ type: 'failed', error });
+      if (!lived) return finish.report({ type: 'failed', error, isBegun: false });
       log.warn(`aroundRun failed after the run: ${error.message}`);
     }
   }
   if (lived) return (await lived.ended).report;
   if (interruption.isAbandoned) return { type: 'wait' };
   const error = new InvalidOptionsError('aroundRun has returned without calling next(), so the run has not begun');
-  return finish.report({ type: 'failed', error });
+  return finish.report({ type: 'failed', error, isBegun: false });
 }
 
 interface Ended {

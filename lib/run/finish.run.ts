@@ -23,7 +23,7 @@ export type RunOutcome =
   /** `isBegun`: the `start` or `resume` hooks were called. */
   | { readonly type: 'interrupted'; readonly interruption: Interruption; readonly isBegun: boolean }
   | { readonly type: 'nothing to do' }
-  | { readonly type: 'failed'; readonly error: Error }
+  | { readonly type: 'failed'; readonly error: Error; readonly isBegun: boolean }
   | { readonly type: 'cancelled'; readonly asked: ControlRequest }
   /** The lock is lost, or the job's row in the user's database. */
   | { readonly type: 'lost' };
@@ -59,14 +59,12 @@ export class FinishRun {
     if (interruption.cancelled) return this.#cancelled(this.#cancelledByBullMQ(interruption.cancelled));
     const asked = (await interruption.untilAbandoned(control.requestNow())) ?? control.ownPause;
     if (asked && 'type' in asked && asked.type === 'cancel') return this.#cancelled(asked);
-    if (outcome.type === 'interrupted') {
-      if (outcome.isBegun) return this.#interrupted(outcome.interruption, asked);
-      return asked ? { type: 'park', own: control.ownPause } : { type: 'wait' };
-    }
     // Work that was asked to stop at once may throw to do so, which is no failure of its item.
-    if ((interruption.signal.aborted || executor.isUncertain) && interruption.pending)
-      return this.#interrupted(interruption.pending, asked);
-    return this.#failed(outcome.error);
+    const mayThrow = interruption.signal.aborted || executor.isUncertain;
+    if (outcome.type === 'failed' && !(mayThrow && interruption.pending)) return this.#failed(outcome.error);
+    if (!outcome.isBegun) return asked ? { type: 'park' } : { type: 'wait' }; // the next run finds the job as it is
+    const ended = outcome.type === 'interrupted' ? outcome.interruption : interruption.pending;
+    return this.#interrupted(ended as Interruption, asked);
   }
 
   /** R12: without hooks. When it is retried by hand, it starts anew like any completed job. */

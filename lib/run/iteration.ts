@@ -30,14 +30,16 @@ export class Iteration {
     try {
       await executor.acquire();
       const verdict = await this.#verdict();
-      if (verdict && definition.options.crashes.then === 'fail') return { type: 'failed', error: verdict };
+      if (verdict && definition.options.crashes.then === 'fail')
+        return { type: 'failed', error: verdict, isBegun: false };
       return await this.#iterate(verdict).catch((error: unknown) => {
         if (!(error instanceof SourceChangedError) || progress.finished > 0) throw error;
         this.#move(error); // once: a source that changes again fails the run
         return this.#iterateSource();
       });
     } catch (thrown) {
-      return { type: 'failed', error: toError(thrown, `The enumerator of ${definition.builderName}`) };
+      const error = toError(thrown, `The enumerator of ${definition.builderName}`);
+      return { type: 'failed', error, isBegun: this.isBegun };
     }
   }
 
