@@ -50,6 +50,7 @@ describeQueues('what watches processors', BACKENDS, (queues) => {
       'story begins',
       'returned {"processed":3,"skipped":0}',
     ]);
+    expect(queues.logs.filter((line) => line.startsWith('error'))).toEqual([]); // BullMQ completed no moved job
   });
 
   it('R38: @OnWorkerEvent methods hear of their own jobs, and of what concerns the whole worker', async () => {
@@ -91,7 +92,7 @@ describeQueues('what watches processors', BACKENDS, (queues) => {
     const app = await queues.start({ processors: [A, B] });
     await app.settled(await app.queue().add('a', {}));
     await app.settled(await app.queue().add('b', {}));
-    await until('both are heard of', () => heard.length === 2);
+    await until('both are heard of', () => heard.length >= 2);
     await app.close();
     expect(heard).toEqual([
       'a: completed a {"processed":1,"skipped":0}',
