@@ -30,6 +30,8 @@ function gated(gates: readonly Gate[]) {
     lock,
     log: console,
     progress,
+    rate: {},
+    settings: { inForce: {} },
     store,
     times,
   };
