@@ -1,7 +1,10 @@
 import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
 import type { IterationContext } from '../../lib/index.js';
+import type { HeldData } from '../processes/held.js';
 import { BACKENDS, describeQueues, type Queues } from '../support/app.js';
+import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
+import { WorkerProcess } from '../support/processes.js';
 import { type Data, interrupted, type Script, storyProcessor } from '../support/story.js';
 import { Gate, until } from '../support/until.js';
 
@@ -82,5 +85,41 @@ describeQueues('requests while the source is built', BACKENDS, (queues) => {
     await iterations.resume(job);
     await app.settled(job);
     expect(story).toEqual(['start', 'a', 'b', 'complete', 'end complete']);
+  });
+});
+
+describeQueues('a cancellation that has taken effect', BACKENDS, (queues) => {
+  it('R28: once the cancel hooks may have been called, pause and resume are refused, and restart starts anew', async () => {
+    const web = await queues.start({ iteration: { workers: false } });
+    const config = {
+      place: queues.place,
+      postgresQueue: queues.backend === 'postgres',
+      iteration: { worker: LASTING_LOCKS },
+    };
+    const first = new WorkerProcess(config, 'held');
+    let second: WorkerProcess | undefined;
+    try {
+      const data: HeldData = { items: 3, holdAt: 'cancel' };
+      const job = await web.queue().add('held', data, { jobId: 'one' });
+      await web.iterations.cancel(job);
+      await first.said(/^held one$/);
+      const expectRefusals = async () => {
+        for (const method of ['pause', 'resume'] as const)
+          await expect(web.iterations[method](job)).rejects.toThrow('was cancelled: only restart() starts it again');
+        await web.iterations.cancel(job);
+        expect(await web.iterations.status(job)).toMatchObject({ state: 'cancelling' });
+      };
+      await expectRefusals();
+      await first.kill();
+      await endLocksOf(first.child.pid, queues);
+      await expectRefusals();
+      second = new WorkerProcess(config, 'held');
+      await until('the next worker has ended it', () => job.isFailed());
+      expect(await web.iterations.status(job)).toMatchObject({ state: 'cancelled' });
+      await web.iterations.restart(job);
+      await until('it is complete', () => job.isCompleted());
+    } finally {
+      await Promise.all([first, second].map((process) => process?.kill()));
+    }
   });
 });
