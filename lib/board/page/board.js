@@ -526,8 +526,16 @@ class ListView {
     this.list = h('ul', { class: 'jobs', 'aria-label': `Jobs of ${this.queue}` });
     this.empty = h('p', { class: 'empty', hidden: true });
     this.range = h('span', { class: 'number' });
-    this.back = h('button', { type: 'button', class: 'small', onclick: () => this.#page(-1) }, 'Previous');
-    this.next = h('button', { type: 'button', class: 'small', onclick: () => this.#page(1) }, 'Next');
+    this.back = h(
+      'button',
+      { type: 'button', class: 'small', 'data-keep': 'back', onclick: () => this.#page(-1) },
+      'Previous',
+    );
+    this.next = h(
+      'button',
+      { type: 'button', class: 'small', 'data-keep': 'next', onclick: () => this.#page(1) },
+      'Next',
+    );
     this.enqueue = h('button', { type: 'button', class: 'first', onclick: () => enqueue(this.#own()) }, 'Enqueue');
     this.bulk = h('button', { type: 'button', onclick: () => bulk(this.at) }, 'All matching jobs');
     const head = ['Job', 'State', 'Progress', 'Rate', 'Left', ''].map((text, index) =>
@@ -578,12 +586,17 @@ class ListView {
     };
     const state = h(
       'select',
-      { onchange: () => filter({ state: state.value }) },
+      { 'data-keep': 'state', onchange: () => filter({ state: state.value }) },
       h('option', { value: '' }, 'All states'),
       ...STATES.map((each) => h('option', { value: each }, each)),
     );
     state.value = this.at.state ?? '';
-    const name = h('input', { type: 'search', placeholder: 'Any', onchange: () => filter({ name: name.value }) });
+    const name = h('input', {
+      type: 'search',
+      'data-keep': 'name',
+      placeholder: 'Any',
+      onchange: () => filter({ name: name.value }),
+    });
     name.value = this.at.name ?? '';
     const open = () => {
       if (id.value) location.hash = hashOf({ queue: this.queue, id: id.value });
@@ -1013,16 +1026,19 @@ function disconnected(error) {
   say(byId('connection'), isAway ? `No connection to ${where}; trying again` : `${textOf(error)}; trying again`);
 }
 
-/** Shows where the viewer went. The focus moves there too, but not when the page opens. */
+/** Shows where the viewer went. The focus moves there too, to the same filter if it was in one, but not when the page opens. */
 function follow() {
   const at = place();
   const queue = at.queue ?? known.queues[0]?.name;
   if (view && viewHash === location.hash && view.at.queue === queue) return;
   const isFirst = view === undefined;
+  const kept = document.activeElement?.dataset.keep;
   view = at.id ? new JobView({ ...at, queue }) : new ListView({ ...at, queue });
   viewHash = location.hash;
   byId('main').replaceChildren(view.element);
-  if (!isFirst) byId('main').focus();
+  const again = kept && view.element.querySelector(`[data-keep="${kept}"]`);
+  if (again) again.focus();
+  else if (!isFirst) byId('main').focus();
 }
 
 async function refresh() {
