@@ -73,8 +73,9 @@ function rateOf(rate) {
 
 function duration(ms) {
   if (ms === undefined) return NOTHING;
+  if (ms > 0 && ms < 1_000) return `${Math.ceil(ms)} ms`;
   const seconds = Math.round(ms / 1_000);
-  if (seconds < 60) return ms > 0 && ms < 10_000 ? `${fine.format(ms / 1_000)} s` : `${seconds} s`;
+  if (seconds < 60) return ms < 10_000 ? `${fine.format(ms / 1_000)} s` : `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min${seconds % 60 ? ` ${seconds % 60} s` : ''}`;
   const hours = Math.floor(minutes / 60);
@@ -105,7 +106,9 @@ const REASONS = {
 };
 
 function interruptionText({ reason, detail }) {
-  return `${REASONS[reason] ?? reason}${detail ? `: ${detail}` : ''}`;
+  const words = REASONS[reason] ?? reason;
+  if (!detail) return words;
+  return detail.startsWith('by ') ? `${words} ${detail}` : `${words}: ${detail}`;
 }
 
 function requestText({ by, reason }) {
@@ -206,12 +209,12 @@ function fieldOf({ name, label, hint, kind = 'text', value = '', options = [], .
  * Asks for values, and does something with them. The dialog stays until that succeeds: what was wrong is said in it.
  * @returns whether it was done
  */
-function dialog({ title, text, fields = [], action, danger = false, mayClose = true, run }) {
+function dialog({ title, text, fields = [], action, danger = false, keep = 'Close', mayClose = true, run }) {
   return new Promise((resolve) => {
     const id = `dialog-${++fieldNumber}`;
     const wrong = h('p', { class: 'wrong', role: 'alert', hidden: true });
     const submit = h('button', { class: danger ? 'first danger' : 'first' }, action);
-    const close = h('button', { type: 'button', onclick: () => element.close() }, danger ? 'Keep it' : 'Close');
+    const close = h('button', { type: 'button', onclick: () => element.close() }, keep);
     let done = false;
     const form = h(
       'form',
@@ -335,6 +338,7 @@ const controls = {
       text: 'It ends as failed, after its cancel hooks. What it has handled stays handled.',
       fields: [reasonField, nameField()],
       action: 'Cancel the job',
+      keep: 'Keep it',
       danger: true,
       run: (values) => change('cancel', status, { body: asked(values), text: `${status.id} is cancelled` }),
     }),
