@@ -37,6 +37,7 @@ const BASE = [
   'clock',
   'cursor',
   'describe',
+  'storable',
   'is.promise',
   'iteration.errors',
   'iteration.options',
