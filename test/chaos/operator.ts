@@ -42,6 +42,8 @@ const OF_PAUSED: typeof OF_OPEN = [
 const ENDED: readonly IterationState[] = ['completed', 'cancelled', 'failed'];
 /** Share of the requests that restart a job that has ended. */
 const RESTARTS = 0.06;
+/** Share of the requests that are for a running job, if there is one. */
+const OF_RUNNING = 0.7;
 const RATES = [60, 150] as const;
 
 const config = JSON.parse(process.argv[2] as string) as OperatorConfig;
@@ -67,7 +69,9 @@ async function act(): Promise<void> {
     ? ['completed', 'cancelled']
     : ['running', 'waiting', 'interrupted', 'paused'];
   const jobs = (await iterations.list('chaos', { states })).filter(({ id }) => !restarts || isOwn(id));
-  const job = jobs[Math.floor(random() * jobs.length)];
+  const running = jobs.filter(({ state }) => state === 'running');
+  const pool = random() < OF_RUNNING && running.length > 0 ? running : jobs;
+  const job = pool[Math.floor(random() * pool.length)];
   if (!job) return;
   if (restarts) return ask('restart', job);
   const [, ...actions] = choose(job.state === 'paused' ? OF_PAUSED : OF_OPEN);
