@@ -25,8 +25,10 @@ export {
   keyValues,
 } from './keyset-pages.js';
 export { isAt, isThrottled, type Next, type Page, pageSlice, type Throttled } from './page.js';
+export { enumeratorOf, type PartOptions } from './part.js';
+export { checkPartitions, evenSizes, type PartitionOptions, partsBetween } from './partitions.js';
 export type { RunReader } from './read-ahead.js';
 export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';
-export { type Bounds, type PageReader, readPages, type Source, sourceLike } from './source.js';
+export { type Bounds, type PageReader, type Part, readPages, type Source, sourceLike } from './source.js';
 export { SourceEnumerator } from './source-enumerator.js';
 export { called, toError } from './thrown.js';
