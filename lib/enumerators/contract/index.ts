@@ -14,6 +14,7 @@ export {
   type KeysetOptions,
   resolveBatchOptions,
   resolveKeysetOptions,
+  resolvePartitionOptions,
 } from './keyset-options.js';
 export {
   checkForward,
@@ -26,7 +27,7 @@ export {
 } from './keyset-pages.js';
 export { isAt, isThrottled, type Next, type Page, pageSlice, type Throttled } from './page.js';
 export { enumeratorOf, type PartOptions } from './part.js';
-export { checkPartitions, evenSizes, type PartitionOptions, partsBetween } from './partitions.js';
+export { checkPartitions, cutsOf, evenSizes, type PartitionOptions, partsBetween } from './partitions.js';
 export type { RunReader } from './read-ahead.js';
 export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';
 export { type Bounds, type PageReader, type Part, readPages, type Source, sourceLike } from './source.js';
