@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../lib/cursor.js';
 import { arrayEnumerator, slicesOf } from '../../lib/enumerators/array.enumerator.js';
-import { batchesOf, sourceOf } from '../../lib/enumerators/contract/index.js';
 import { takeEnumerator } from '../../lib/enumerators/take.enumerator.js';
 import { InvalidCursorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
@@ -54,18 +53,6 @@ describe('slices of an array', () => {
       arrayEnumerator(letters, { cursor: null, range }).size?.(),
     );
     expect(await Promise.all(sizes)).toEqual([2, 2, 3]);
-  });
-
-  it('R27: a batch of a slice has only its items, and its size is in batches', async () => {
-    const { source } = sourceOf(arrayEnumerator(letters, { cursor: null, range: MIDDLE }));
-    const batches = batchesOf(source, 2);
-    expect(await batches.size?.()).toBe(2);
-    const reader = batches.read({ after: null, until: null });
-    expect([await reader.next(), await reader.next(), await reader.next()]).toMatchObject([
-      { items: [['c', 'd']] },
-      { items: [['e']] },
-      undefined,
-    ]);
   });
 
   it.each([0, 5])('R27: a slice refuses the cursor %i, which is outside of it', async (cursor) => {

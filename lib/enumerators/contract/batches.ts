@@ -18,8 +18,6 @@ interface PageRange<Item, C extends Cursor> {
 class Batches<Item, C extends Cursor> implements Source<Item[], C> {
   readonly size?: Source<Item[], C>['size'];
   readonly count?: Source<Item[], C>['count'];
-  readonly partSize?: Source<Item[], C>['partSize'];
-  readonly compare?: Source<Item[], C>['compare'];
   readonly fraction?: Source<Item[], C>['fraction'];
   /** The items of each batch: its handler may change the array. */
   readonly #ranges = new WeakMap<readonly Item[], readonly PageRange<Item, C>[]>();
@@ -28,11 +26,9 @@ class Batches<Item, C extends Cursor> implements Source<Item[], C> {
     private readonly source: Source<Item, C>,
     private readonly batchSize: number,
   ) {
-    const { size, count, partSize } = source;
+    const { size, count } = source;
     const batches = (items: number | undefined) => (items === undefined ? undefined : Math.ceil(items / batchSize));
     if (size) this.size = async (options) => batches(await size.call(source, options));
-    if (partSize) this.partSize = async (...of) => batches(await partSize.apply(source, of));
-    if (source.compare) this.compare = source.compare.bind(source);
     if (source.fraction) this.fraction = source.fraction.bind(source);
     if (count) this.count = async (cursor) => batches(await count.call(source, cursor));
   }

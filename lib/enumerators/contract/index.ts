@@ -26,7 +26,7 @@ export {
   keyValues,
 } from './keyset-pages.js';
 export { isAt, isThrottled, type Next, type Page, pageSlice, type Throttled } from './page.js';
-export { enumeratorOf, type PartOptions } from './part.js';
+export { batchEnumeratorOf, enumeratorOf, type PartOptions } from './part.js';
 export { checkPartitions, cutsOf, evenSizes, type PartitionOptions, partsBetween } from './partitions.js';
 export type { RunReader } from './read-ahead.js';
 export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';

@@ -1,6 +1,7 @@
 import type { Cursor, Json } from '../../cursor.js';
 import { describe } from '../../describe.js';
 import { InvalidCursorError, InvalidOptionsError, IterationError } from '../../iteration.errors.js';
+import { batchesOf } from './batches.js';
 import type { At } from './enumerator.js';
 import type { Bounds, PageReader, Part, Source } from './source.js';
 import { SourceEnumerator } from './source-enumerator.js';
@@ -27,12 +28,24 @@ export interface Reads<C extends Cursor> {
  */
 export function enumeratorOf<Item, C extends Cursor>(
   source: Source<Item, C>,
-  { cursor, range }: PartOptions,
+  options: PartOptions,
   reads: Reads<C>,
 ): SourceEnumerator<Item, C> {
-  const after = reads.cursor(cursor);
-  if (range === undefined) return new SourceEnumerator(source, after);
-  return new SourceEnumerator(new PartSource(source, partOf(range, reads), reads.name), after);
+  return new SourceEnumerator(partSource(source, options, reads), reads.cursor(options.cursor));
+}
+
+/** As {@link enumeratorOf}, for a source that is read in batches. */
+export function batchEnumeratorOf<Item, C extends Cursor>(
+  source: Source<Item, C>,
+  options: PartOptions & { readonly batchSize: number },
+  reads: Reads<C>,
+): SourceEnumerator<Item[], C> {
+  const batches = batchesOf(partSource(source, options, reads), options.batchSize);
+  return new SourceEnumerator(batches, reads.cursor(options.cursor));
+}
+
+function partSource<Item, C extends Cursor>(source: Source<Item, C>, { range }: PartOptions, reads: Reads<C>) {
+  return range === undefined ? source : new PartSource(source, partOf(range, reads), reads.name);
 }
 
 function partOf<C extends Cursor>(range: Json, { name, cursor }: Reads<C>): Part<C> {

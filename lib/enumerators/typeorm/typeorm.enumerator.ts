@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Cursor, Json } from '../../cursor.js';
 import {
   type BatchOptions,
-  batchesOf,
+  batchEnumeratorOf,
   type Enumerator,
   enumeratorOf,
   type KeyColumn,
@@ -95,7 +95,7 @@ export class TypeOrmEnumeratorBuilder {
     const source = 'typeorm.batches';
     const { batchSize, ...keyset } = resolveBatchOptions(options, source);
     const records = recordsOf(query, { ...keyset, source });
-    return enumeratorOf(batchesOf(records, batchSize), options, readsOf(records));
+    return batchEnumeratorOf(records, { ...options, batchSize }, readsOf(records));
   }
 
   /**
