@@ -4,7 +4,7 @@ import { caseOf, comparison, KEY_NAMES, type KeyRow, type KeysetWorld } from './
 import { itCoversEveryItem, partsOf } from './part-properties.js';
 
 /** A world whose source can be cut. */
-type CutWorld<Item> = KeysetWorld<Item> & Required<Pick<KeysetWorld<Item>, 'partitions'>>;
+export type CutWorld<Item> = KeysetWorld<Item> & Required<Pick<KeysetWorld<Item>, 'partitions'>>;
 
 /** R27 over random tables, keys, directions, NULLs, counts, interruptions, insertions and deletions after the cut. */
 export function itCutsAnyKey<Item>(world: CutWorld<Item>): void {

@@ -1,5 +1,4 @@
 export { halvesOf } from './batch.split.js';
-export { batchesOf } from './batches.js';
 export { CycleDetector } from './cycle.detector.js';
 export type { At, Built, Enumerator, EnumeratorLike } from './enumerator.js';
 export { EventLoopTurns } from './event.loop.turns.js';
@@ -26,7 +25,7 @@ export {
   keyValues,
 } from './keyset-pages.js';
 export { isAt, isThrottled, type Next, type Page, pageSlice, type Throttled } from './page.js';
-export { batchEnumeratorOf, enumeratorOf, type PartOptions } from './part.js';
+export { batchEnumeratorOf, enumeratorOf, givenCursors, type PartOptions, type Reads } from './part.js';
 export { checkPartitions, cutsOf, evenSizes, type PartitionOptions, partsBetween } from './partitions.js';
 export type { RunReader } from './read-ahead.js';
 export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';

@@ -48,6 +48,12 @@ function partSource<Item, C extends Cursor>(source: Source<Item, C>, { range }: 
   return range === undefined ? source : new PartSource(source, partOf(range, reads), reads.name);
 }
 
+/** The cursors among the options, before they are checked. */
+export function givenCursors({ cursor, range }: PartOptions): readonly Cursor[] {
+  const { after = null, until = null } = (range ?? {}) as Partial<Part>;
+  return [cursor, after, until];
+}
+
 function partOf<C extends Cursor>(range: Json, { name, cursor }: Reads<C>): Part<C> {
   const { after, until, ...others } = (range ?? {}) as Partial<Part>;
   if (after === undefined || until === undefined || Object.keys(others).length > 0) throw notAPart(name, range);
