@@ -982,7 +982,7 @@ describe('csv.rows', () => {
       ['delimiter_auto', { delimiter_auto: true }, 'csv.rows cannot take "delimiter_auto"'],
       ['auto_parse', { autoParse: true }, 'csv.rows cannot take "autoParse": csv-parse no longer knows it. Use "cast"'],
       ['auto_parse_date', { auto_parse_date: true }, 'Use "cast_date"'],
-      ['range', { range: {} }, 'csv.rows has no option "range"'],
+      ['range', { range: {} }, 'csv.rows: the range {} is not a part of this source'],
       ['no cursor', { cursor: undefined }, 'csv.rows: no cursor is given'],
       ['batchSize', { batchSize: 10 }, 'csv.rows has no option "batchSize"'],
       [
