@@ -105,6 +105,23 @@ describe('csv.partitions', () => {
     expect(new Set(called)).toEqual(new Set(['cast']));
   });
 
+  it.each([
+    ['the header', true as const],
+    ['a function', (header: string[]) => header],
+  ])('R27: broken records that are skipped are not reported while cutting, with columns by %s', async (_, columns) => {
+    const skipped: unknown[] = [];
+    const on_skip = (error: unknown) => {
+      skipped.push(error);
+      return undefined;
+    };
+    const broken = Buffer.from('a,b\n1,2\n3\n5,6\n7,8,9\n10,11\n');
+    const options = { columns, skip_records_with_error: true, on_skip };
+    const ranges = await csv.partitions(broken, { count: 3, ...options });
+    expect(skipped).toEqual([]);
+    const parts = ranges.map((range) => allOf(csv.rows<{ a: string }>(broken, { cursor: null, range, ...options })));
+    expect((await Promise.all(parts)).map((rows) => rows.map(({ a }) => a))).toEqual([['1'], ['5'], ['10']]);
+  });
+
   it('R27: records that on_record leaves out are in no part, and the others in one', async () => {
     const on_record = (record: string[]) =>
       Number((record as unknown as { id: string }).id) % 3 === 0 ? null : record;
