@@ -88,9 +88,9 @@ class PartSource<Item, C extends Cursor> implements Source<Item, C> {
     if (source.partSize || source.count) this.size = (options) => this.#size(options);
     if (source.count) this.count = (cursor) => this.#countTo(cursor);
     if (source.fraction) this.fraction = (cursor) => this.#fraction(cursor);
+    const { halve } = source;
     // Without the part's own start, the first half of its first batch would begin at the beginning of the source.
-    if (source.halve)
-      this.halve = (item, before, cursor) => source.halve?.(item, before ?? part.after, cursor) as never;
+    if (halve) this.halve = (item, before, cursor) => halve.call(source, item, before ?? part.after, cursor);
   }
 
   read({ after, until, ...bounds }: Bounds<C>): PageReader<Item, C> {

@@ -9,12 +9,15 @@ import { copyOf, dataSourceOf } from './typeorm.workarounds.js';
 
 /** A table of fewer pages is counted: 16 MB of pages of 8 KB. */
 const LARGE_PAGES = 2_000;
-/** How many pages are read, and how many keys of them. Neighbouring rows often have neighbouring keys: pages count most. */
+/** How many pages are read, and how many keys of them. Rows of one page often have neighbouring keys, so pages count most. */
 const PAGES = 4_000;
 const PAGES_A_PART = 50;
-const KEYS_A_PAGE = 4;
+const KEYS = 16_000;
+const KEYS_A_PART = 100;
 /** With fewer keys a part, the parts would be too uneven. */
-const LEAST_KEYS = 50;
+const LEAST_KEYS = 25;
+/** Of a table that was never analyzed. */
+const USUAL_ROWS_A_PAGE = 50;
 
 /** A parent table shows the rows of its children, whose places in their own files look the same. A view has no places. */
 const TABLE = `SELECT pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int AS pages, c.reltuples
@@ -59,8 +62,9 @@ async function sampleOf(query: Query<unknown>, table: string, count: number): Pr
   const [found] = (await executorOf(query).query(TABLE, [table])) as readonly { pages: string; reltuples: number }[];
   const pages = Number(found?.pages ?? 0);
   if (!found || pages < LARGE_PAGES) return undefined;
-  const percent = Math.min(100, (100 * Math.max(PAGES, count * PAGES_A_PART)) / pages);
-  const rowsAPage = Math.max(1, found.reltuples / pages);
-  const share = Math.min(1, KEYS_A_PAGE / rowsAPage);
+  const read = Math.min(pages, Math.max(PAGES, count * PAGES_A_PART));
+  const rowsAPage = found.reltuples > 0 ? found.reltuples / pages : USUAL_ROWS_A_PAGE;
+  const share = Math.min(1, Math.max(KEYS, count * KEYS_A_PART) / (read * rowsAPage));
+  const percent = (100 * read) / pages;
   return `SELECT s.ctid FROM ${table} s TABLESAMPLE SYSTEM (${percent}) WHERE random() < ${share}`;
 }
