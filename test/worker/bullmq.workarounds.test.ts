@@ -7,9 +7,11 @@ import { Gate } from '../support/until.js';
 
 /** BullMQ without this library. A red test here means that BullMQ no longer needs the workaround: remove it. */
 describeQueues('BullMQ needs the workaround', ['redis'], (queues) => {
-  const opened: { close(force?: boolean): Promise<void> }[] = [];
+  const opened: (Queue | Worker)[] = [];
   afterEach(async () => {
-    await Promise.all(opened.splice(0).map((own) => own.close(true)));
+    const owners = opened.splice(0);
+    await Promise.all(owners.map((owner) => owner.waitUntilReady())); // closed while it connects, BullMQ 5 rejects later
+    await Promise.all(owners.map((owner) => (owner instanceof Worker ? owner.close(true) : owner.close())));
   });
 
   function bare(process: () => Promise<unknown>, options: object = {}) {
