@@ -12,6 +12,7 @@ export interface TimeSplit {
  */
 export class RunTimes {
   #loopBeganAt: number | undefined;
+  #readingSince: number | undefined;
   #readingMs: number;
   #handlingMs: number;
   /** Of the loop so far, not spent handling. */
@@ -40,16 +41,18 @@ export class RunTimes {
     this.#otherMs = 0;
   }
 
-  /** The run waits for its source. */
-  async reading<T>(page: Promise<T>): Promise<T> {
-    const beganAt = this.clock.now();
-    try {
-      return await page;
-    } finally {
-      const ms = Math.max(0, this.clock.now() - beganAt);
-      this.#readingMs += ms;
-      this.#otherMs += ms;
-    }
+  /** The run waits for its source. Without a promise of its own: a source may give item by item. */
+  beginReading(): void {
+    this.#readingSince = this.clock.now();
+  }
+
+  /** Also where the run no longer waits, though the source has not answered. */
+  endReading(): void {
+    if (this.#readingSince === undefined) return;
+    const ms = Math.max(0, this.clock.now() - this.#readingSince);
+    this.#readingSince = undefined;
+    this.#readingMs += ms;
+    this.#otherMs += ms;
   }
 
   /** The run waits for something else than a handler. */

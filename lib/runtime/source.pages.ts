@@ -13,7 +13,7 @@ export type LoopOutcome =
 
 export interface SourcePagesOptions {
   readonly interruption: InterruptionRequest;
-  readonly times: Pick<RunTimes, 'reading'>;
+  readonly times: Pick<RunTimes, 'beginReading' | 'endReading'>;
   /** The run pauses its job after so many items (R35). */
   readonly canary?: { readonly items: number; readonly pause: () => void } | undefined;
   /** Called every 250 ms while a page is awaited. */
@@ -61,7 +61,7 @@ export class SourcePages {
     if (this.#untilPause === 0 && this.reader.destructiveRead) this.options.canary?.pause();
     if (interruption.pending && this.reader.destructiveRead) return interruptedBy(interruption);
     const next = this.reader.next();
-    return isPromise(next) ? this.options.times.reading(this.#await(next)) : this.#pageOrEnd(next);
+    return isPromise(next) ? this.#await(next) : this.#pageOrEnd(next);
   }
 
   /** Items already removed from the source must be handled, unless another worker has the job. */
@@ -93,14 +93,22 @@ export class SourcePages {
   }
 
   #await(next: PromiseLike<Next<unknown>>): Promise<Page<unknown> | LoopOutcome> {
+    const { interruption, times } = this.options;
+    times.beginReading();
     return new Promise((resolve, reject) => {
-      this.#awaiting = { giveUp: () => resolve(interruptedBy(this.options.interruption)) };
+      const giveUp = () => {
+        times.endReading();
+        resolve(interruptedBy(interruption));
+      };
+      this.#awaiting = { giveUp };
       next.then(
         (page) => {
+          times.endReading();
           this.#awaiting = undefined;
           resolve(this.#pageOrEnd(page));
         },
         (error: unknown) => {
+          times.endReading();
           this.#awaiting = undefined;
           reject(error);
         },
