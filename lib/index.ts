@@ -17,6 +17,7 @@ export type { DeadLetter } from './dead-letters/index.js';
 export {
   AroundIteration,
   BuildEnumerator,
+  BuildPartitions,
   type DataOf,
   EachIteration,
   type ItemOf,
@@ -32,6 +33,7 @@ export type {
   IterationEvent,
   IterationEvents,
   IterationResult,
+  PartitionsContext,
   RunEnd,
   TransactionHost,
 } from './definition/index.js';

@@ -101,6 +101,11 @@ export interface ProcessorOptions extends RunOptions {
   transactions?: InjectionToken;
   /** The most items whose writes commit together, within one checkpoint interval. Default 1. */
   itemsPerTransaction?: number;
+  /**
+   * What a part that failed means for its job ([R27](docs/guarantees.md#r27)): the job fails when all parts have ended, or it
+   * completes, and its result names the part. Default `'fail'`.
+   */
+  partFailure?: 'fail' | 'continue';
   /** Describes an item for people, in its dead letter. Default: its JSON, cut at 1,024 characters. */
   describe?: (item: never) => string;
 }

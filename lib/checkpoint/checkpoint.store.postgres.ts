@@ -21,9 +21,9 @@ const RUNS = `(
     FROM string_to_array(nullif(coalesce(${SAVED}->>'runs', '') || $6::text, ''), E'\\n') AS lines
 )`;
 
-/** Kept in the row beside the checkpoint, which does not know it: runs that survived, what operators ask, the last runs. */
+/** Kept in the row beside the checkpoint, which does not know it: runs that survived, what operators ask, the parts, the last runs. */
 const NOTES = `jsonb_strip_nulls(jsonb_build_object(
-  'survivors', ${SAVED}->'survivors', 'control', ${SAVED}->'control', 'runs', ${RUNS}))`;
+  'survivors', ${SAVED}->'survivors', 'control', ${SAVED}->'control', 'parts', ${SAVED}->'parts', 'runs', ${RUNS}))`;
 
 const NOTE = `
 UPDATE job SET progress = jsonb_set(progress, '{survivors}', coalesce(progress->'survivors', '[]') || to_jsonb($3::int))
@@ -54,6 +54,14 @@ WITH saved AS (
 )
 SELECT publish_event($1, 'progress', jsonb_build_object('jobId', $2::text, 'data', progress::text)) FROM saved
 `;
+
+const SAVE_PARTS = `
+UPDATE job SET progress = ${SAVED} || jsonb_build_object('parts', $4::text)
+ WHERE queue = $1 AND id = $2 AND state = 'active' AND lock_token = $3
+RETURNING id
+`;
+
+const READ_PARTS = `SELECT ${SAVED}->>'parts' AS parts FROM job WHERE queue = $1 AND id = $2`;
 
 const READ_RUNS = `SELECT ${SAVED}->>'runs' AS runs FROM job WHERE queue = $1 AND id = $2`;
 
@@ -112,6 +120,19 @@ export class PostgresCheckpointStore {
       [qualifiedName, id],
     );
     return (rows as { runs: number[] | null }[])[0]?.runs ?? [];
+  }
+
+  async saveParts({ id }: { readonly id?: string }, token: string, parts: string): Promise<boolean> {
+    const { connection, qualifiedName } = this.backend;
+    await connection.waitUntilReady();
+    return (await connection.pool.query(SAVE_PARTS, [qualifiedName, id, token, parts])).rows.length === 1;
+  }
+
+  async parts({ id }: { readonly id?: string }): Promise<string | undefined> {
+    const { connection, qualifiedName } = this.backend;
+    await connection.waitUntilReady();
+    const { rows } = await connection.pool.query(READ_PARTS, [qualifiedName, id]);
+    return (rows as { parts: string | null }[])[0]?.parts ?? undefined;
   }
 
   async history({ id }: { readonly id?: string }): Promise<string | undefined> {

@@ -14,11 +14,13 @@ interface RedisBackend {
 const SAVE_COMMAND = 'iterationSaveCheckpoint';
 const NOTE_COMMAND = 'iterationNoteSurvivor';
 const CONTROL_COMMAND = 'iterationReplaceControl';
+const PARTS_COMMAND = 'iterationSaveParts';
 
 /** Fields of the job's hash that BullMQ does not know: they go with the job. */
 const SURVIVORS = 'iterationSurvivors';
 const CONTROL = 'iterationControl';
 const RUNS = 'iterationRuns';
+const PARTS = 'iterationParts';
 
 const NOTE = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -37,6 +39,12 @@ local runs = (redis.call('HGET', KEYS[1], '${RUNS}') or '') .. ARGV[5]
 local _, lines = string.gsub(runs, '\\n', '')
 for _ = ${KEPT_LINES} + 1, lines do runs = string.sub(runs, string.find(runs, '\\n') + 1) end
 redis.call('HSET', KEYS[1], '${RUNS}', runs)
+return 1
+`;
+
+const SAVE_PARTS = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], '${PARTS}', ARGV[2])
 return 1
 `;
 
@@ -96,6 +104,16 @@ export class RedisCheckpointStore {
     return noted ? noted.split(',').map(Number) : [];
   }
 
+  async saveParts({ id }: { readonly id?: string }, token: string, parts: string): Promise<boolean> {
+    const key = this.backend.toKey(id as string);
+    return (await runCommand(await this.#client, PARTS_COMMAND, [key, `${key}:lock`, token, parts])) === 1;
+  }
+
+  async parts({ id }: { readonly id?: string }): Promise<string | undefined> {
+    const client = await this.#client;
+    return (await client.hget(this.backend.toKey(id as string), PARTS)) ?? undefined;
+  }
+
   async history({ id }: { readonly id?: string }): Promise<string | undefined> {
     const client = await this.#client;
     return (await client.hget(this.backend.toKey(id as string), RUNS)) ?? undefined;
@@ -125,6 +143,7 @@ async function withCommands({ client }: RedisBackend) {
   const connected = await client;
   connected.defineCommand(SAVE_COMMAND, { numberOfKeys: 3, lua: SAVE });
   connected.defineCommand(NOTE_COMMAND, { numberOfKeys: 1, lua: NOTE });
+  connected.defineCommand(PARTS_COMMAND, { numberOfKeys: 2, lua: SAVE_PARTS });
   connected.defineCommand(CONTROL_COMMAND, { numberOfKeys: 2, lua: REPLACE_CONTROL });
   return connected;
 }

@@ -27,6 +27,16 @@ export interface CheckpointStore extends ControlStore {
   /** The runs whose process survived. */
   survivors(job: Pick<Job, 'id'>): Promise<readonly number[]>;
 
+  /**
+   * Keeps the parts of a job beside its checkpoint, if `token` still holds its lock (R27).
+   *
+   * @returns false when the lock is another's, or nobody's: nothing was written.
+   */
+  saveParts(job: Pick<Job, 'id'>, token: string, parts: string): Promise<boolean>;
+
+  /** What {@link saveParts} was given. */
+  parts(job: Pick<Job, 'id'>): Promise<string | undefined>;
+
   /** The lines of the job's last runs. */
   history(job: Pick<Job, 'id'>): Promise<string | undefined>;
 }

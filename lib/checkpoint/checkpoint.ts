@@ -76,6 +76,8 @@ export interface Checkpoint {
   readonly ended?: Ended;
   /** The user finished the job early: no further item is handled, also when its end fails and is tried again. */
   readonly stopped?: { readonly silent: boolean };
+  /** Of a job that is split: all of its parts have ended, and these have failed. */
+  readonly settled?: { readonly failedParts: readonly string[] };
   /** The number of the last request of operators that an end of the job has answered. */
   readonly handled?: number;
   /** The number of the last restart that operators asked for and a run began with, and its cursor. */

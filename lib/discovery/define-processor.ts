@@ -47,6 +47,7 @@ export function defineProcessor(
   }
   const build = only(type, marks, 'build', '@BuildEnumerator()');
   const each = only(type, marks, 'each', '@EachIteration()');
+  const partition = atMostOne(type, marks, 'partitions', '@BuildPartitions()');
   const bound = (method: string | symbol) =>
     ((...args) => (instance as Record<string | symbol, Method>)[method]?.(...args)) as Method;
   const around = marks.filter(({ role }) => role.type === 'around').map(({ method }) => bound(method));
@@ -72,6 +73,9 @@ export function defineProcessor(
     itemsPerTransaction: options.itemsPerTransaction ?? 1,
     describeItem: options.describe,
     builderName: `${type.name}.${String(build)}`,
+    partition: partition === undefined ? undefined : (bound(partition) as ProcessorDefinition['partition']),
+    partitionsName: `${type.name}.${String(partition)}`,
+    partFailure: options.partFailure ?? 'fail',
     handlerName: `${type.name}.${String(each)}`,
     build: bound(build) as ProcessorDefinition['build'],
     handle: around.reduceRight(wrap, handlerOf(instance, each)),
@@ -98,9 +102,19 @@ function wrap(inner: Handle, around: Method): Handle {
 }
 
 function only(type: Type, marks: readonly Mark[], role: Role['type'], decorator: string): string | symbol {
+  const method = atMostOne(type, marks, role, decorator);
+  if (method === undefined) throw new InvalidProcessorError(type.name, `no method has ${decorator}. Decorate one`);
+  return method;
+}
+
+function atMostOne(
+  type: Type,
+  marks: readonly Mark[],
+  role: Role['type'],
+  decorator: string,
+): string | symbol | undefined {
   const methods = marks.filter((mark) => mark.role.type === role).map(({ method }) => method);
   const [method, ...others] = methods;
-  if (method === undefined) throw new InvalidProcessorError(type.name, `no method has ${decorator}. Decorate one`);
   if (others.length > 0) {
     throw new InvalidProcessorError(type.name, `${methods.map(String).join(' and ')} have ${decorator}. Keep one`);
   }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { WaitingChildrenError } from 'bullmq';
 import { type Asked, type Checkpoint, type ControlRequest, endedNow, type RunEnding } from '../checkpoint/index.js';
 import { reportSurvivor } from '../crashes/index.js';
 import type { IterationResult, RunEnd } from '../definition/index.js';
@@ -19,7 +20,11 @@ import type { RunReport } from './report.js';
 
 /** How a run ended. */
 export type RunOutcome =
-  | Exclude<LoopOutcome, { readonly type: 'interrupted' }>
+  | Exclude<LoopOutcome, { readonly type: 'interrupted' | 'complete' }>
+  /** Of a job with parts: those that have failed, and what removes the others. */
+  | { readonly type: 'complete'; readonly failedParts?: readonly string[]; readonly cleanUp?: () => Promise<void> }
+  /** The job has parts that have not ended. */
+  | { readonly type: 'waits for parts' }
   /** `isBegun`: the `start` or `resume` hooks were called. */
   | { readonly type: 'interrupted'; readonly interruption: Interruption; readonly isBegun: boolean }
   | { readonly type: 'nothing to do' }
@@ -27,6 +32,8 @@ export type RunOutcome =
   | { readonly type: 'cancelled'; readonly asked: ControlRequest }
   /** The lock is lost, or the job's row in the user's database. */
   | { readonly type: 'lost' };
+
+const COMPLETE = { type: 'complete' } as const;
 
 /** The end of a run (R7): checkpoint, hooks, then one report to BullMQ. */
 export class FinishRun {
@@ -53,12 +60,14 @@ export class FinishRun {
   async #reportOf(outcome: RunOutcome): Promise<RunReport> {
     const { control, executor, interruption } = this.run;
     if (outcome.type === 'nothing to do') return this.#nothingToDo();
-    if (outcome.type === 'complete' || outcome.type === 'stopped') return this.#completed();
+    if (outcome.type === 'complete') return this.#completed(outcome);
+    if (outcome.type === 'stopped') return this.#completed();
     if (outcome.type === 'lost' || interruption.pending?.reason === 'lockLost') return this.#lost();
     if (outcome.type === 'cancelled') return this.#cancelled(outcome.asked);
     if (interruption.cancelled) return this.#cancelled(this.#cancelledByBullMQ(interruption.cancelled));
     const asked = (await interruption.untilAbandoned(control.requestNow())) ?? control.ownPause;
     if (asked && 'type' in asked && asked.type === 'cancel') return this.#cancelled(asked);
+    if (outcome.type === 'waits for parts') return this.#waitsForParts();
     // Work that was asked to stop at once may throw to do so, which is no failure of its item.
     const mayThrow = interruption.signal.aborted || executor.isUncertain;
     if (outcome.type === 'failed' && !(mayThrow && interruption.pending)) return this.#failed(outcome.error);
@@ -74,11 +83,11 @@ export class FinishRun {
     return { type: 'completed', result: this.#result() };
   }
 
-  async #completed(): Promise<RunReport> {
+  async #completed({ cleanUp, failedParts }: RunOutcome & { type: 'complete' } = COMPLETE): Promise<RunReport> {
     const { checkpoint, context, definition, executor, hooks, interruption, job, log, progress } = this.run;
     const { stopped } = context;
     await this.#flush({ outcome: 'complete' }, { ended: endedNow('complete', job), progress: 100, stopped });
-    let result: unknown = this.#result();
+    let result: unknown = this.#result(failedParts);
     try {
       if (!stopped?.silent) {
         if (!interruption.isAbandoned)
@@ -92,6 +101,7 @@ export class FinishRun {
     }
     await this.#callEnd({ outcome: 'complete' });
     await executor.release();
+    await cleanUp?.();
     log.completed(checkpoint.current, progress.finished);
     return { type: 'completed', result };
   }
@@ -112,6 +122,13 @@ export class FinishRun {
     if (pause) return { type: 'park', own: this.run.control.ownPause };
     if (!yields) return { type: 'wait' };
     return { type: 'delay', delayMs: interruption.retryInMs ?? definition.options.resumeDelayMs };
+  }
+
+  /** BullMQ makes the job wait for its parts, without a worker. If they have all ended by now, it runs again at once. */
+  async #waitsForParts(): Promise<RunReport> {
+    await this.#flush({ outcome: 'interrupt', interruption: { reason: 'bullmq' } }, {});
+    const error = new WaitingChildrenError();
+    return { type: 'control', error, control: 'WaitingChildrenError', move: undefined };
   }
 
   async #cancelled(asked: ControlRequest): Promise<RunReport> {
@@ -191,8 +208,8 @@ export class FinishRun {
     return checkpoint.flushFinal({ ...changes, handled }, { ending, yields });
   }
 
-  #result(): IterationResult {
+  #result(failedParts: readonly string[] = []): IterationResult {
     const { processed, skipped } = this.run.progress.current;
-    return { processed, skipped };
+    return { processed, skipped, ...(failedParts.length > 0 && { failedParts }) };
   }
 }

@@ -1,5 +1,7 @@
 import { LOOK_AGAIN_MS, mustWait, type Restored, restoreCheckpoint } from '../checkpoint/index.js';
+import { redriveOf } from '../dead-letters/index.js';
 import { LockLostError } from '../interruption/index.js';
+import { partOf } from '../parts/index.js';
 import type { Run, RunInputs } from '../runtime/index.js';
 import { aroundRun } from './around.run.js';
 import { createRun } from './create.run.js';
@@ -7,6 +9,7 @@ import { DeferredMoves } from './deferred.moves.js';
 import { FinishRun, type RunOutcome } from './finish.run.js';
 import { Iteration } from './iteration.js';
 import { unpark } from './park.js';
+import { PartedIteration } from './parted.iteration.js';
 import type { RunReport } from './report.js';
 
 /** One run of one job: restore, iterate, finish. Returns what is to be reported to BullMQ. */
@@ -39,14 +42,17 @@ function lostLock(error: unknown): undefined {
   if (!(error instanceof LockLostError)) throw error;
 }
 
-async function outcomeOf(run: Run, { careful, foreign, request }: Restored): Promise<RunOutcome> {
+async function outcomeOf(run: Run, { careful, foreign, isRetried, request }: Restored): Promise<RunOutcome> {
   if (foreign !== undefined) {
     run.log.warn(
       `its progress ${JSON.stringify(foreign)} is not a checkpoint of this library: the job starts from the beginning`,
     );
   }
-  if (request) return { type: 'cancelled', asked: request };
-  const iteration = new Iteration(run, careful === true);
+  const isSplit = run.definition.partition && !partOf(run.job) && !redriveOf(run.job);
+  if (request && !isSplit) return { type: 'cancelled', asked: request };
+  const iteration = isSplit
+    ? new PartedIteration(run, { asked: request, isRetried: isRetried === true })
+    : new Iteration(run, careful === true);
   const outcome = await run.interruption.untilAbandoned(iteration.outcome());
   const { isBegun } = iteration;
   return outcome ?? { type: 'interrupted', interruption: { reason: 'shutdown' }, isBegun };

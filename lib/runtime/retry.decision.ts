@@ -7,7 +7,7 @@ import {
   WaitingError,
   type WorkerOptions,
 } from 'bullmq';
-import { CrashLoopError, SkipLimitError } from '../iteration.errors.js';
+import { CrashLoopError, PartFailedError, SkipLimitError } from '../iteration.errors.js';
 
 /** BullMQ keeps the stack of every failure; with only the last ones, the cost of a failure stays constant. */
 const MAX_STACKTRACES = 10;
@@ -29,7 +29,8 @@ export function controlErrorOf(error: Error): ControlError | undefined {
 
 /** Whether no further try can help: says BullMQ's own error, or ours. */
 export function isUnrecoverable(error: Error): boolean {
-  return isA(error, UnrecoverableError) || error instanceof CrashLoopError || error instanceof SkipLimitError;
+  const ours = [CrashLoopError, PartFailedError, SkipLimitError];
+  return isA(error, UnrecoverableError) || ours.some((type) => error instanceof type);
 }
 
 /** By name too: BullMQ may be installed twice. */

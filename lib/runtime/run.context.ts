@@ -4,6 +4,7 @@ import type { Cursor, Json } from '../cursor.js';
 import type { BuildContext, IterationContext } from '../definition/index.js';
 import type { Interruption } from '../interruption/index.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
+import { partOf } from '../parts/index.js';
 import { delay } from '../rules.js';
 import type { RunInputs } from './run.inputs.js';
 
@@ -75,6 +76,10 @@ export class RunContext implements BuildContext, IterationContext {
 
   get processed(): number {
     return this.#run.progress.current.processed;
+  }
+
+  get part(): Json | undefined {
+    return partOf(this.#run.job)?.value;
   }
 
   get run(): number {

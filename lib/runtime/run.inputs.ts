@@ -1,4 +1,4 @@
-import type { Job, WorkerOptions } from 'bullmq';
+import type { Job, Queue, WorkerOptions } from 'bullmq';
 import type { AroundRun } from '../around.run.js';
 import type { CheckpointStore } from '../checkpoint/index.js';
 import type { Clock } from '../clock.js';
@@ -14,6 +14,7 @@ import type { RunLog } from './run.log.js';
 export interface RunInputs {
   readonly definition: ProcessorDefinition;
   readonly job: Job;
+  readonly queue: Queue;
   readonly lock: Lock;
   readonly interruption: InterruptionRequest;
   readonly store: CheckpointStore;

@@ -149,7 +149,9 @@ export class QueueWorker {
     const deadLetters = () => this.#openDeadLetters();
     const { prefix = 'bull' } = this.processors.queue;
     const onCheckpoint = () => noteCheckpoint(run, clock);
-    return runJob({ ...this.parts, ...run, deadLetters, definition, log, onCheckpoint, prefix, store, workerSettings });
+    const { queue } = this.processors.queue;
+    const own = { deadLetters, definition, log, onCheckpoint, prefix, queue, store, workerSettings };
+    return runJob({ ...this.parts, ...run, ...own });
   }
 
   #definitionOf({ name }: Job): ProcessorDefinition | undefined {

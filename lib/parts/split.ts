@@ -1,0 +1,61 @@
+import type { Job } from 'bullmq';
+import { checkJson, type Json } from '../cursor.js';
+import type { PartitionsContext, ProcessorDefinition } from '../definition/index.js';
+import { describe } from '../describe.js';
+import type { Lock } from '../interruption/index.js';
+import { InvalidEnumeratorError } from '../iteration.errors.js';
+
+interface SplittingRun {
+  readonly definition: ProcessorDefinition;
+  readonly job: Job;
+  readonly lock: Lock;
+  readonly store: {
+    parts(job: Job): Promise<string | undefined>;
+    saveParts(job: Job, token: string, parts: string): Promise<boolean>;
+  };
+}
+
+interface SavedParts {
+  /** The life of the job that they are of. */
+  readonly life: number;
+  readonly values: readonly Json[];
+}
+
+/** A job may have this many parts, and as many bytes of values. */
+const MAX_PARTS = 100_000;
+
+/**
+ * The values of a job's parts: those that it has, else those that the processor makes. They are saved before any part is added,
+ * and never made again (R27).
+ *
+ * @param options.makes Otherwise a job without parts has none.
+ * @throws InvalidEnumeratorError, InvalidCursorError, LockLostError
+ */
+export async function partsOf(
+  { definition, job, lock, store }: SplittingRun,
+  { context, life, makes }: { readonly context: PartitionsContext; readonly life: number; readonly makes: boolean },
+): Promise<readonly Json[]> {
+  const text = await store.parts(job);
+  const saved = text === undefined ? undefined : (JSON.parse(text) as SavedParts);
+  if (saved?.life === life) return saved.values;
+  if (!makes) return [];
+  const values = checked(await definition.partition?.(context), definition.partitionsName);
+  const parts: SavedParts = { life, values };
+  if (!(await store.saveParts(job, lock.token, JSON.stringify(parts)))) throw lock.lose();
+  return values;
+}
+
+function checked(values: unknown, method: string): readonly Json[] {
+  if (!Array.isArray(values)) {
+    throw new InvalidEnumeratorError(
+      `${method} returned ${describe(values)}; it must return an array, with a JSON value for each part. Was the "return" forgotten?`,
+    );
+  }
+  if (values.length > MAX_PARTS) {
+    throw new InvalidEnumeratorError(
+      `${method} returned ${values.length} parts, and a job has at most ${MAX_PARTS}. A part is as much as one worker does in minutes`,
+    );
+  }
+  for (const value of values) checkJson(value, 'part');
+  return values as readonly Json[];
+}
