@@ -128,7 +128,7 @@ export class PartJobs {
         priority,
         jobId: this.ids[index],
         parent: { id: job.id as string, queue: queue.qualifiedName },
-        ignoreDependencyOnFailure: true, // the job itself decides what a failed part means
+        removeDependencyOnFailure: true, // the job itself decides what a failed part means
         removeOnComplete: false,
         removeOnFail: false,
       },
