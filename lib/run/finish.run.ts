@@ -6,15 +6,7 @@ import type { IterationResult, RunEnd } from '../definition/index.js';
 import { toError } from '../enumerators/contract/index.js';
 import { type Interruption, LockLostError } from '../interruption/index.js';
 import { InvalidCursorError, IterationCancelledError } from '../iteration.errors.js';
-import {
-  controlErrorOf,
-  decideRetry,
-  detailOf,
-  type LoopOutcome,
-  logLostRun,
-  type RetryDecision,
-  type Run,
-} from '../runtime/index.js';
+import { controlErrorOf, decideRetry, detailOf, type LoopOutcome, logLostRun, type Run } from '../runtime/index.js';
 import type { DeferredMoves } from './deferred.moves.js';
 import type { RunReport } from './report.js';
 
@@ -152,7 +144,7 @@ export class FinishRun {
     }
     if (error instanceof InvalidCursorError) checkpoint.dropUnsaved();
     const failures = progress.hasMoved ? 1 : checkpoint.current.failures + 1;
-    const decision = await this.#decide(error, failures);
+    const decision = await decideRetry(error, failures, this.run);
     const isFinal = decision.type === 'fail';
     await this.#flush({ outcome: decision.type }, { failures, ended: isFinal ? endedNow('fail', job) : undefined });
     if (isFinal) await hooks.callQuietly('fail', { error });
@@ -160,18 +152,6 @@ export class FinishRun {
     if (isFinal) await executor.release();
     log.failed(error, decision, checkpoint.current);
     return { type: 'failed', error, failures, decision };
-  }
-
-  /** A backoff strategy is the user's: one that fails or never answers keeps no job from its retry. */
-  async #decide(error: Error, failures: number): Promise<RetryDecision> {
-    const { interruption, job, log, workerSettings: settings } = this.run;
-    const atOnce: RetryDecision = { type: 'retry', delayMs: 0 };
-    try {
-      return (await interruption.untilAbandoned(decideRetry(error, failures, { job, settings }))) ?? atOnce;
-    } catch (thrown) {
-      log.warn(`its backoff failed (${toError(thrown, 'The backoff strategy').message}); it is retried at once`);
-      return atOnce;
-    }
   }
 
   /** R20: the job is another worker's, or soon will be: nothing of this run counts, and its hooks are the other's to call. */
