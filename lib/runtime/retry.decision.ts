@@ -8,8 +8,8 @@ import {
   type WorkerOptions,
 } from 'bullmq';
 import { toError } from '../enumerators/contract/index.js';
+import type { InterruptionRequest } from '../interruption/index.js';
 import { CrashLoopError, PartFailedError, SkipLimitError } from '../iteration.errors.js';
-import type { RunInputs } from './run.inputs.js';
 
 /** BullMQ keeps the stack of every failure; with only the last ones, the cost of a failure stays constant. */
 const MAX_STACKTRACES = 10;
@@ -17,7 +17,12 @@ const MAX_STACKTRACES = 10;
 /** What BullMQ does with a failure. */
 export type RetryDecision = { readonly type: 'retry'; readonly delayMs: number } | { readonly type: 'fail' };
 
-type DecidingRun = Pick<RunInputs, 'interruption' | 'job' | 'log' | 'workerSettings'>;
+interface DecidingRun {
+  readonly job: Job;
+  readonly interruption: Pick<InterruptionRequest, 'untilAbandoned'>;
+  readonly log: { warn(message: string): void };
+  readonly workerSettings: WorkerOptions['settings'];
+}
 
 /** BullMQ's own errors that end a run and are not failures (R22). */
 export type ControlError = 'RateLimitError' | 'DelayedError' | 'WaitingError' | 'WaitingChildrenError';
