@@ -14,6 +14,7 @@ const TIMED = [
   'test/worker/shutdown.test.ts',
   'test/interruption/outage.test.ts',
   'test/control/iteration.service.test.ts',
+  'test/board/board.browser.test.ts',
 ];
 
 /** A net against what hangs, and no verdict on the machine: however slow it is, what must happen happens before. */

@@ -44,6 +44,7 @@ const BASE = [
   'clock',
   'cursor',
   'describe',
+  'storable',
   'is.promise',
   'iteration.errors',
   'iteration.options',

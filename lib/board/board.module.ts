@@ -52,7 +52,7 @@ function withRoutes(module: DynamicModule): DynamicModule {
         useFactory: async (given: unknown) => {
           const options = resolveBoardOptions(given);
           for (const type of [IterationBoardPage, IterationBoardApi] as Type[]) Controller(options.path)(type);
-          await describeRoutes(IterationBoardApi, options);
+          await describeRoutes({ api: IterationBoardApi, page: IterationBoardPage }, options);
           return options;
         },
         inject: [MODULE_OPTIONS_TOKEN],

@@ -9,12 +9,13 @@ const NOT_INSTALLED: readonly unknown[] = ['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_F
 
 /** Describes the routes for OpenAPI, where `@nestjs/swagger` is installed. The page and its files are left out. */
 export async function describeRoutes(
-  controller: Type<ApiRoutes>,
+  { api: controller, page }: { api: Type<ApiRoutes>; page: Type },
   { token }: Pick<ResolvedBoardOptions, 'token'>,
   load: () => Promise<Swagger> = () => import('@nestjs/swagger'),
 ): Promise<void> {
   try {
     const swagger = await load();
+    swagger.ApiExcludeController()(page);
     swagger.ApiTags('iterations')(controller);
     if (token !== undefined) swagger.ApiBearerAuth()(controller);
     for (const [method, route] of Object.entries(ROUTES)) {

@@ -39,6 +39,7 @@ function folderOf(url: string): string {
   return last === '' ? './' : `./${last.replace(/[^\w.~%-]/g, encodeURIComponent)}/`;
 }
 
+/** The package's code is CommonJS, where a module knows its folder. */
 function fileOf(name: string): string {
   return readFileSync(join(__dirname, 'page', name), 'utf8');
 }

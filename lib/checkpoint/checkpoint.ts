@@ -102,7 +102,7 @@ export interface SettingsInForce {
 export type Running = 'items' | 'careful' | 'careful item';
 
 /** How the last run of a job ended it, saved just before it is reported to BullMQ. */
-interface Ended {
+export interface Ended {
   readonly outcome: 'complete' | 'fail' | 'cancel';
   /** What BullMQ had counted then. It counts an attempt when the end is reported, and a stall when it never is. */
   readonly attempts: number;

@@ -1,4 +1,5 @@
 import type { Cursor } from '../cursor.js';
+import { storable } from '../storable.js';
 
 /** What operators asked of a job (R28, R31). Kept beside the checkpoint, and removed with the job. */
 export interface JobControl {
@@ -110,8 +111,14 @@ export function withRequest(
   request: ControlRequest,
   changes: Partial<JobControl> = {},
 ): JobControl {
-  const { processedOn: _, ...event } = request;
-  return recordEvent(control, event, { ...changes, request: { ...request, number: control.changes + 1 } });
+  const { by, reason } = request; // they become part of the checkpoint and of the job's error
+  const asked: ControlRequest = {
+    ...request,
+    ...(by !== undefined && { by: storable(by) }),
+    ...(reason !== undefined && { reason: storable(reason) }),
+  };
+  const { processedOn: _, ...event } = asked;
+  return recordEvent(control, event, { ...changes, request: { ...asked, number: control.changes + 1 } });
 }
 
 /** A restart that no run has begun with. */

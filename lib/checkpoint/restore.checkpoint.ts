@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq';
-import { type Checkpoint, firstCheckpoint, readCheckpoint } from './checkpoint.js';
+import { type Checkpoint, type Ended, firstCheckpoint, readCheckpoint } from './checkpoint.js';
 import {
   type ControlRequest,
   type JobControl,
@@ -30,7 +30,8 @@ export function restoreCheckpoint(job: Job, control: JobControl = NOTHING_ASKED)
   const { request, handled } = requestInForce(control, job, saved);
   const restart = pendingRestart(control, saved?.restarted);
   if (restart) return { ...restartedBy(restart, job, { ...restored.checkpoint, handled }), request };
-  return { ...restored, request: request ?? restored.request, checkpoint: { ...restored.checkpoint, handled } };
+  // A cancellation that was saved is final: its hooks may have been called.
+  return { ...restored, request: restored.request ?? request, checkpoint: { ...restored.checkpoint, handled } };
 }
 
 /**
@@ -45,8 +46,7 @@ function requestInForce(
   const { handled, ended } = saved ?? {};
   if (!request || request.number <= (handled ?? 0)) return { handled };
   const cameBeforeEnd = request.processedOn !== undefined && request.processedOn <= (ended?.processedOn ?? -1);
-  const isRetried = hasEnded(job, saved) && job.processedOn !== ended?.processedOn; // else its complete hook may be running
-  return isRetried && cameBeforeEnd ? { handled: request.number } : { request, handled };
+  return hasEnded(job, saved) && cameBeforeEnd ? { handled: request.number } : { request, handled };
 }
 
 /** A new life of the job. A dead letter that is not written yet stays to be written. */
@@ -87,7 +87,13 @@ function restoreSaved(job: Job, saved: Checkpoint): Restored {
 
 /** Whether BullMQ has recorded the end that was saved: a worker may have died since the job was retried by hand. */
 function hasEnded(job: Job, { ended }: Pick<Checkpoint, 'ended'> = {}): boolean {
-  return ended !== undefined && (job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts);
+  if (!ended || isEnding(job, ended)) return false;
+  return job.stalledCounter <= ended.stalls || job.attemptsMade > ended.attempts;
+}
+
+/** The run that saved the end is still running, as its hooks may be. */
+function isEnding({ finishedOn, processedOn }: Job, ended: Ended): boolean {
+  return finishedOn === undefined && processedOn !== undefined && processedOn === ended.processedOn;
 }
 
 /** From the beginning, after the job has ended. */

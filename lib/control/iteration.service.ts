@@ -107,7 +107,7 @@ export class IterationService implements OnModuleDestroy {
    * It holds no worker, and survives restarts. Pausing a paused job changes nothing. A job that completes first is complete.
    *
    * @param options Who asks, and why: `status` shows both.
-   * @throws JobStateError for a job that has ended.
+   * @throws JobStateError for a job that has ended, or whose `cancel` hooks may have been called.
    */
   async pause(ref: JobRef, options: AskedOptions = {}): Promise<void> {
     checkAsked('pause', options);
@@ -117,7 +117,7 @@ export class IterationService implements OnModuleDestroy {
   /**
    * Withdraws `pause`, or a `cancel` that has not taken effect: the job continues after its cursor. Else it changes nothing.
    *
-   * @throws JobStateError for a job that has ended.
+   * @throws JobStateError for a job that has ended, or whose `cancel` hooks may have been called.
    */
   async resume(ref: JobRef, options: Pick<AskedOptions, 'by'> = {}): Promise<void> {
     checkAsked('resume', options);

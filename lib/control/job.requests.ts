@@ -53,7 +53,7 @@ export class JobRequests {
   }
 
   async pause(id: string, asked: Asked): Promise<void> {
-    await this.#request(await this.#unfinished(id), { type: 'pause', ...asked });
+    await this.#request(await this.#stoppable(id), { type: 'pause', ...asked });
   }
 
   async cancel(id: string, asked: Asked): Promise<void> {
@@ -64,7 +64,7 @@ export class JobRequests {
   }
 
   async resume(id: string, { by }: Asked): Promise<void> {
-    const { job } = await this.#unfinished(id);
+    const { job } = await this.#stoppable(id);
     const { parked } = await this.#change(job, (control) => {
       if (!restoreCheckpoint(job, control).request) return control;
       return recordEvent(control, { type: 'resume', at: now(), by }, { request: undefined });
@@ -115,6 +115,13 @@ export class JobRequests {
     const { state } = found;
     if (state !== 'completed' && state !== 'failed') return found;
     throw new JobStateError(this.queue.name, id, `has ended (${state}): only restart() and a retry start it again`);
+  }
+
+  /** @throws JobStateError also for a job whose cancellation was saved: its `cancel` hooks may have been called */
+  async #stoppable(id: string): Promise<Found> {
+    const found = await this.#unfinished(id);
+    if (restoreCheckpoint(found.job).request?.type !== 'cancel') return found;
+    throw new JobStateError(this.queue.name, id, 'was cancelled: only restart() starts it again');
   }
 
   /** @throws JobNotFoundError */

@@ -1,5 +1,6 @@
 import type { Cursor } from '../cursor.js';
 import { describe } from '../describe.js';
+import { storable } from '../storable.js';
 
 /** An item that was skipped, and why. */
 export interface DeadLetter {
@@ -66,11 +67,9 @@ function jsonOf(item: unknown): string {
   }
 }
 
-/** PostgreSQL keeps neither U+0000 nor half a surrogate pair in JSON, and a cut may leave one. */
+/** A cut may leave half a surrogate pair. */
 function keptText(text: string, length: number): string {
-  return text
-    .slice(0, length)
-    .replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD');
+  return storable(text.slice(0, length));
 }
 
 export function isBefore(one: LetterOrder, other: LetterOrder): boolean {

@@ -10,6 +10,7 @@ import {
   type TunedSettings,
 } from '../checkpoint/index.js';
 import { type InterruptionRequest, type Lock, retryWhileHeld } from '../interruption/index.js';
+import { storable } from '../storable.js';
 
 interface ControlledRun {
   readonly job: { readonly id?: string };
@@ -55,8 +56,9 @@ export class RunControl {
 
   /** The run ends here, and its job waits until `resume`. */
   pauseItself(pause: OwnPause): void {
-    this.ownPause = pause;
-    this.run.interruption.request({ reason: 'pause', detail: pause.reason });
+    const reason = storable(pause.reason); // it may be the message of any error
+    this.ownPause = { ...pause, reason };
+    this.run.interruption.request({ reason: 'pause', detail: reason });
   }
 
   /** Before the run: nothing may be handled before it is known what was asked. @throws LockLostError */

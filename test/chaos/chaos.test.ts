@@ -8,10 +8,12 @@ const program = new URL('../processes/dist/test/chaos/worker.js', import.meta.ur
 const CI = { ...SHORT, durationMs: 15_000, backend: 'redis', program } as const;
 
 describe.runIf(hasRedisServer())('workers that are killed, frozen, terminated and cut off from Redis', () => {
-  it.concurrent('R1, R11, R18, R20: disturbed workers lose no record, and repeat no more than allowed', async () => {
+  it.concurrent('R1, R11, R18, R20, R28: disturbed workers lose no record, repeat no more than allowed, and do as operators ask', async () => {
     const { breaches, figures } = await runChaos({ ...CI, seed: 4, transactions: 'none' });
     expect(breaches).toEqual([]);
-    expect(figures['jobs complete']).toBe(figures['jobs added']);
+    const ended = Number(figures['jobs complete']) + Number(figures['jobs cancelled']);
+    expect(ended).toBe(Number(figures['jobs added']) + Number(figures['jobs restarted']));
+    expect(figures['requests of operators']).toBeGreaterThanOrEqual(10);
     expect(figures['SIGKILLs of workers']).toBeGreaterThanOrEqual(8);
     expect(figures.freezes).toBeGreaterThanOrEqual(4);
     expect(figures['Redis restarts']).toBeGreaterThanOrEqual(1);

@@ -3,18 +3,18 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Queue } from 'bullmq';
 import { type IterationOptions, prismaMigration } from '../../lib/index.js';
-import { useBackend } from '../support/backend.js';
 import { createDatabase } from '../support/database.js';
 import { type Checked, check } from './checker/check.js';
 import type { Rules } from './checker/story.js';
 import { keepEvidence } from './evidence.js';
 import { Fleet } from './fleet.js';
 import { LEDGER_SELECT, LEDGER_TABLE, type LedgerRow, type RecordRow } from './ledger.js';
+import { Operators } from './operators.js';
 import { LastingRedis } from './redis.js';
 import { type Disturbance, type ScheduleOptions, schedule } from './schedule.js';
 import { CSV, FILL_ENTRIES } from './sources.js';
+import { openWeb } from './web.js';
 import type { Transactions } from './worker.config.js';
 import { Workload } from './workload.js';
 
@@ -23,6 +23,10 @@ export interface ChaosOptions extends Omit<ScheduleOptions, 'slots'> {
   readonly transactions: Transactions;
   readonly itemsPerTransaction?: number;
   readonly workers: number;
+  /** Web processes that control the jobs. */
+  readonly operators: number;
+  /** Average milliseconds between the requests of an operator. */
+  readonly asksEveryMs: number;
   readonly iteration: IterationOptions;
   /** Records of the largest job. */
   readonly largest?: number;
@@ -103,14 +107,26 @@ interface Surroundings {
 }
 
 async function disturbWorkers(options: ChaosOptions & Surroundings): Promise<void> {
-  const { backend, databaseUrl, directory, durationMs, program, record, redis } = options;
+  const {
+    asksEveryMs: everyMs,
+    backend,
+    databaseUrl,
+    directory,
+    durationMs,
+    operators,
+    program,
+    redis,
+    seed,
+  } = options;
   const place = redis
     ? { connection: redis.connection }
     : { connection: { connectionString: databaseUrl, schema: 'queue', max: 4, migrate: true } };
-  useBackend(backend);
-  const queue = new Queue('chaos', place as never);
-  queue.on('error', () => {}); // Redis is down now and then
-  await queue.waitUntilReady();
+  const web = await openWeb({ place, backend });
+  const record = (row: RecordRow) => {
+    options.record(row);
+    if (row.type === 'answer' && row.request === 'restart' && row.outcome !== 'refused') workload?.reopen(row.job);
+  };
+  let workload: Workload | undefined;
   const fleet = new Fleet({
     slots: options.workers,
     program,
@@ -119,10 +135,13 @@ async function disturbWorkers(options: ChaosOptions & Surroundings): Promise<voi
     record,
   });
   let restarts = Promise.resolve();
+  let control: Operators | undefined;
   try {
     await fleet.ready;
     let begunAt = Date.now();
-    const workload = new Workload(queue, { ...options, isOver: () => Date.now() > begunAt + durationMs });
+    workload = new Workload(web, { ...options, record, isOver: () => Date.now() > begunAt + durationMs });
+    const config = { place, backend, seed, everyMs };
+    control = new Operators({ operators, program: new URL('operator.js', program), config, record });
     const kept = workload.keepUp();
     for (const disturbance of schedule({ ...options, slots: options.workers })) {
       const earlyMs = begunAt + disturbance.atMs - Date.now();
@@ -132,9 +151,12 @@ async function disturbWorkers(options: ChaosOptions & Surroundings): Promise<voi
       else if (redis) restarts = restarts.then(() => restart(disturbance, { redis, record }));
     }
     await Promise.all([kept, restarts]);
+    await control.end();
+    await workload.finish();
   } finally {
+    control?.kill();
     await fleet.end();
-    await queue.close();
+    await web.close();
   }
 }
 

@@ -1,3 +1,5 @@
+import type { ControlEvent } from '../../lib/index.js';
+
 /** A row of the ledger that the workers write, in the order of the database's sequence. */
 export interface LedgerRow {
   readonly seq: number;
@@ -25,8 +27,20 @@ export type Hook = 'start' | 'resume' | 'interrupt' | 'complete' | 'fail' | 'can
 /** A row of the record: what the chaos itself did and saw. */
 export type RecordRow = { readonly at: number } & (
   | { readonly type: 'added'; readonly job: string; readonly size: number }
-  | { readonly type: 'settled'; readonly job: string; readonly state: string; readonly attemptsMade: number }
+  | {
+      readonly type: 'settled';
+      readonly job: string;
+      readonly state: string;
+      readonly attemptsMade: number;
+      /** The rate that its status shows. */
+      readonly itemsPerSecond?: number | undefined;
+    }
   | { readonly type: 'unsettled'; readonly job: string; readonly state: string }
+  /** At the end the job is paused, and put away. */
+  | { readonly type: 'kept paused'; readonly job: string }
+  | ({ readonly type: 'answer' } & Answer)
+  /** A request in the job's history, in the order of the history. `at`: when it was first seen there. */
+  | { readonly type: 'request'; readonly job: string; readonly request: ControlEvent }
   | { readonly type: 'ready' | 'kill' | 'term' | 'freeze' | 'thaw'; readonly worker: string }
   | { readonly type: 'exit'; readonly worker: string; readonly code: number | null; readonly signal: string | null }
   | { readonly type: 'redis down' | 'redis up' }
@@ -35,6 +49,20 @@ export type RecordRow = { readonly at: number } & (
   /** ... or the queue answered the chaos itself this late. */
   | { readonly type: 'slow'; readonly ms: number }
 );
+
+/** What an operator asked for, and what it was answered. */
+export interface Answer {
+  readonly job: string;
+  /** Names the request. A tuning and a restart have no such name in the history. */
+  readonly by: string;
+  readonly request: 'pause' | 'resume' | 'cancel' | 'tune' | 'restart';
+  readonly askedAt: number;
+  /** `unknown`: an outage, so it may have been written. */
+  readonly outcome: 'ok' | 'refused' | 'unknown';
+  /** Whether the job had ended, and how. */
+  readonly before: string;
+  readonly itemsPerSecond?: number;
+}
 
 /** The sequence orders the rows of all processes. */
 export const LEDGER_TABLE = `CREATE TABLE ledger (

@@ -5,6 +5,8 @@ type Form = Omit<ChaosOptions, 'seed' | 'durationMs' | 'backend' | 'transactions
 /** Options of `npm run chaos`: the library's defaults; about 250 kills and 75 freezes in ten minutes. */
 export const LONG: Form = {
   workers: 4,
+  operators: 2,
+  asksEveryMs: 1_500,
   every: { kill: 2_400, term: 6_000, freeze: 8_000, restart: 60_000 },
   freezeMs: [1_000, 12_000],
   outageMs: [100, 3_000],
@@ -15,6 +17,8 @@ export const LONG: Form = {
 /** Options of CI: every disturbance within seconds, with shorter locks. */
 export const SHORT: Form = {
   workers: 3,
+  operators: 2,
+  asksEveryMs: 700,
   every: { kill: 1_800, term: 5_000, freeze: 3_000, restart: 9_000 },
   freezeMs: [300, 4_000],
   outageMs: [100, 1_000],

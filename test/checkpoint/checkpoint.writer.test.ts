@@ -31,6 +31,8 @@ function gated(gates: readonly Gate[]) {
     lock,
     log: console,
     progress,
+    rate: { nextItemAt: undefined },
+    settings: { inForce: { itemConcurrency: 1 } },
     store,
     times,
   };

@@ -1,5 +1,5 @@
 /**
- * A worker whose jobs are held, in their first run, where their data says: at an item, in `complete`, in `retryIn`. SIGCONT
+ * A worker whose jobs are held, in their first run, where their data says: at an item, in `complete`, in `cancel`. SIGCONT
  * releases them all.
  */
 import { BullModule } from '@nestjs/bullmq';
@@ -23,7 +23,7 @@ import { config, say } from './worker.config.js';
 export interface HeldData {
   /** Items of the job. */
   readonly items: number;
-  readonly holdAt?: number | 'complete';
+  readonly holdAt?: number | 'complete' | 'cancel';
   /** The held job also waits until it is asked to stop. */
   readonly untilAsked?: boolean;
   /** What the second item does in the first run. */
@@ -58,6 +58,11 @@ class Held {
   @OnIteration('complete')
   complete(context: Context): Promise<void> {
     return this.hold('complete', context);
+  }
+
+  @OnIteration('cancel')
+  cancel(context: Context): Promise<void> {
+    return this.hold('cancel', context);
   }
 
   private async hold(at: HeldData['holdAt'], context: Context): Promise<void> {

@@ -73,8 +73,9 @@ function rateOf(rate) {
 
 function duration(ms) {
   if (ms === undefined) return NOTHING;
+  if (ms > 0 && ms < 1_000) return `${Math.ceil(ms)} ms`;
   const seconds = Math.round(ms / 1_000);
-  if (seconds < 60) return ms > 0 && ms < 10_000 ? `${fine.format(ms / 1_000)} s` : `${seconds} s`;
+  if (seconds < 60) return ms < 10_000 ? `${fine.format(ms / 1_000)} s` : `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min${seconds % 60 ? ` ${seconds % 60} s` : ''}`;
   const hours = Math.floor(minutes / 60);
@@ -105,7 +106,9 @@ const REASONS = {
 };
 
 function interruptionText({ reason, detail }) {
-  return `${REASONS[reason] ?? reason}${detail ? `: ${detail}` : ''}`;
+  const words = REASONS[reason] ?? reason;
+  if (!detail) return words;
+  return detail.startsWith('by ') ? `${words} ${detail}` : `${words}: ${detail}`;
 }
 
 function requestText({ by, reason }) {
@@ -206,12 +209,12 @@ function fieldOf({ name, label, hint, kind = 'text', value = '', options = [], .
  * Asks for values, and does something with them. The dialog stays until that succeeds: what was wrong is said in it.
  * @returns whether it was done
  */
-function dialog({ title, text, fields = [], action, danger = false, mayClose = true, run }) {
+function dialog({ title, text, fields = [], action, danger = false, keep = 'Close', mayClose = true, run }) {
   return new Promise((resolve) => {
     const id = `dialog-${++fieldNumber}`;
     const wrong = h('p', { class: 'wrong', role: 'alert', hidden: true });
     const submit = h('button', { class: danger ? 'first danger' : 'first' }, action);
-    const close = h('button', { type: 'button', onclick: () => element.close() }, danger ? 'Keep it' : 'Close');
+    const close = h('button', { type: 'button', onclick: () => element.close() }, keep);
     let done = false;
     const form = h(
       'form',
@@ -335,6 +338,7 @@ const controls = {
       text: 'It ends as failed, after its cancel hooks. What it has handled stays handled.',
       fields: [reasonField, nameField()],
       action: 'Cancel the job',
+      keep: 'Keep it',
       danger: true,
       run: (values) => change('cancel', status, { body: asked(values), text: `${status.id} is cancelled` }),
     }),
@@ -526,8 +530,16 @@ class ListView {
     this.list = h('ul', { class: 'jobs', 'aria-label': `Jobs of ${this.queue}` });
     this.empty = h('p', { class: 'empty', hidden: true });
     this.range = h('span', { class: 'number' });
-    this.back = h('button', { type: 'button', class: 'small', onclick: () => this.#page(-1) }, 'Previous');
-    this.next = h('button', { type: 'button', class: 'small', onclick: () => this.#page(1) }, 'Next');
+    this.back = h(
+      'button',
+      { type: 'button', class: 'small', 'data-keep': 'back', onclick: () => this.#page(-1) },
+      'Previous',
+    );
+    this.next = h(
+      'button',
+      { type: 'button', class: 'small', 'data-keep': 'next', onclick: () => this.#page(1) },
+      'Next',
+    );
     this.enqueue = h('button', { type: 'button', class: 'first', onclick: () => enqueue(this.#own()) }, 'Enqueue');
     this.bulk = h('button', { type: 'button', onclick: () => bulk(this.at) }, 'All matching jobs');
     const head = ['Job', 'State', 'Progress', 'Rate', 'Left', ''].map((text, index) =>
@@ -578,12 +590,17 @@ class ListView {
     };
     const state = h(
       'select',
-      { onchange: () => filter({ state: state.value }) },
+      { 'data-keep': 'state', onchange: () => filter({ state: state.value }) },
       h('option', { value: '' }, 'All states'),
       ...STATES.map((each) => h('option', { value: each }, each)),
     );
     state.value = this.at.state ?? '';
-    const name = h('input', { type: 'search', placeholder: 'Any', onchange: () => filter({ name: name.value }) });
+    const name = h('input', {
+      type: 'search',
+      'data-keep': 'name',
+      placeholder: 'Any',
+      onchange: () => filter({ name: name.value }),
+    });
     name.value = this.at.name ?? '';
     const open = () => {
       if (id.value) location.hash = hashOf({ queue: this.queue, id: id.value });
@@ -1013,16 +1030,19 @@ function disconnected(error) {
   say(byId('connection'), isAway ? `No connection to ${where}; trying again` : `${textOf(error)}; trying again`);
 }
 
-/** Shows where the viewer went. The focus moves there too, but not when the page opens. */
+/** Shows where the viewer went. The focus moves there too, to the same filter if it was in one, but not when the page opens. */
 function follow() {
   const at = place();
   const queue = at.queue ?? known.queues[0]?.name;
   if (view && viewHash === location.hash && view.at.queue === queue) return;
   const isFirst = view === undefined;
+  const kept = document.activeElement?.dataset.keep;
   view = at.id ? new JobView({ ...at, queue }) : new ListView({ ...at, queue });
   viewHash = location.hash;
   byId('main').replaceChildren(view.element);
-  if (!isFirst) byId('main').focus();
+  const again = kept && view.element.querySelector(`[data-keep="${kept}"]`);
+  if (again) again.focus();
+  else if (!isFirst) byId('main').focus();
 }
 
 async function refresh() {

@@ -2,9 +2,11 @@ import type { LedgerRow, RecordRow } from '../ledger.js';
 import { type Figures, figuresOf } from './figures.js';
 import { callsHooks } from './hooks.js';
 import { completes, happensOnce, keepsOrder, leavesNoGap, losesNothing } from './items.js';
+import { jobsOf } from './lives.js';
 import { endsOnSignal, usesNoAttempts } from './processes.js';
 import { repeatsLittle, yieldsToItsSuccessor } from './repeats.js';
-import { type Breach, jobsOf, type Rules, worldOf } from './story.js';
+import { endsAsAsked, keepsTunedRate, lostRequests, stopsWhenAsked } from './requests.js';
+import { type Breach, type Rules, worldOf } from './story.js';
 
 export interface Checked {
   readonly breaches: readonly Breach[];
@@ -20,6 +22,9 @@ const RULES = [
   repeatsLittle,
   yieldsToItsSuccessor,
   callsHooks,
+  stopsWhenAsked,
+  endsAsAsked,
+  keepsTunedRate,
   usesNoAttempts,
 ];
 
@@ -36,5 +41,8 @@ export function check({
   const world = worldOf(record, rules);
   const jobs = jobsOf(ledger, record);
   const breaches = jobs.flatMap((job) => RULES.flatMap((rule) => rule(job, world)));
-  return { breaches: [...breaches, ...endsOnSignal(world)], figures: figuresOf(jobs, record, world) };
+  return {
+    breaches: [...breaches, ...lostRequests(record), ...endsOnSignal(world)],
+    figures: figuresOf(jobs, record, world),
+  };
 }

@@ -1,6 +1,9 @@
 import type { RecordRow } from '../ledger.js';
 import { lateRowsOf, repeatsOf } from './repeats.js';
+import { longestStopMs, stopsOf } from './requests.js';
 import { excuseOf, type Interval, type JobStory, overlapMs, type Run, type WorkerStory, type World } from './story.js';
+
+const KINDS = ['pause', 'resume', 'cancel', 'tune'] as const;
 
 /** The counts of a chaos run. */
 export type Figures = Readonly<Record<string, number>>;
@@ -12,10 +15,17 @@ export function figuresOf(jobs: readonly JobStory[], record: readonly RecordRow[
   const ended = (outcome: string) => runs.filter(({ ends }) => ends[0]?.detail === outcome).length;
   const silent = runs.filter(({ beginnings, ends }) => beginnings.length > 0 && ends.length === 0);
   const freezes = [...world.workers.values()].flatMap(({ freezes }) => freezes);
+  const requests = jobs.flatMap((job) => job.requests);
   const takeovers = jobs.flatMap((job) => takeoversOf(job, world));
   return {
-    'jobs added': jobs.length,
+    'jobs added': count('added'),
+    'jobs restarted': jobs.length - count('added'),
     'jobs complete': jobs.filter(({ state }) => state === 'completed').length,
+    'jobs cancelled': jobs.filter(({ state }) => state === 'cancelled').length,
+    'requests of operators': requests.length,
+    ...Object.fromEntries(KINDS.map((kind) => [`  ${kind}`, requests.filter(({ type }) => type === kind).length])),
+    'requests refused': record.filter((row) => row.type === 'answer' && row.outcome === 'refused').length,
+    'longest stop after a request, ms': Math.round(Math.max(0, ...jobs.map(longestStopMs))),
     'SIGKILLs of workers': count('kill'),
     'SIGTERMs of workers': count('term'),
     freezes: freezes.length,
@@ -50,13 +60,16 @@ function lostOf({ items, size }: JobStory): number {
 }
 
 /** Time from a kill to the next run of each job that it cut off, if another worker and Redis ran all the time. */
-function takeoversOf({ runs }: JobStory, { outages, workers }: World): number[] {
+function takeoversOf(job: JobStory, { outages, workers }: World): number[] {
+  const { runs } = job;
+  const stops = stopsOf(job);
   return runs.flatMap((run) => {
     const killedAt = workers.get(run.worker)?.killedAt;
     if (killedAt === undefined || run.ends.length > 0 || run.nextAt < killedAt || run.nextAt === Infinity) return [];
     const awaited = { from: killedAt, to: run.nextAt };
     const ran = [...workers.values()].some((worker) => isRunning(worker, awaited));
-    return ran && !outages.some((outage) => overlapMs(outage, awaited) > 0) ? [run.nextAt - killedAt] : [];
+    const mayRun = ![...outages, ...stops].some((interval) => overlapMs(interval, awaited) > 0);
+    return ran && mayRun ? [run.nextAt - killedAt] : [];
   });
 }
 

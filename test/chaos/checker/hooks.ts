@@ -11,7 +11,7 @@ export function callsHooks(job: JobStory, world: World): Breach[] {
   });
   return [
     ...job.runs.flatMap((run) => begins(run, say)),
-    ...job.runs.flatMap((run) => ends(run, world, say)),
+    ...job.runs.flatMap((run) => ends(run, { job, world }, say)),
     ...startsOnce(job, world, say),
     ...completesOnce(job, world, say),
   ];
@@ -24,18 +24,19 @@ function begins({ id, rows, beginnings }: Run, say: Say): Breach[] {
   const acts = rows.filter(isAct);
   if (acts.length === 0 || (beginnings.length === 1 && acts[0] === beginnings[0])) return [];
   // a job that was cancelled, or whose builder failed, ends without a start
-  if (beginnings.length === 0 && acts.every(({ type }) => type === 'end' || type === 'fail')) return [];
+  if (beginnings.length === 0 && acts.every(({ type }) => type === 'end' || type === 'fail' || type === 'cancel'))
+    return [];
   return [say('R11', `run ${id} began with ${acts.slice(0, 3).map(({ type }) => type)}`, acts.slice(0, 5))];
 }
 
 /**
  * `end` is called once and last, with the outcome of the hook before it. Only a disturbance may end a run without it.
  */
-function ends(run: Run, world: World, say: Say): Breach[] {
+function ends(run: Run, { job, world }: { readonly job: JobStory; readonly world: World }, say: Say): Breach[] {
   const { id, rows } = run;
   const last = rows.slice(-4);
   const breaches = rows
-    .filter(({ type }) => type === 'fail' || type === 'cancel')
+    .filter(({ type }) => type === 'fail')
     .map((row) => say('R11', `run ${id} called ${row.type}: ${row.detail}`, last));
   const end = run.ends[0];
   if (!end) {
@@ -48,11 +49,14 @@ function ends(run: Run, world: World, say: Say): Breach[] {
   if (run.ends.length > 1 || rows.at(-1) !== end)
     return [...breaches, say('R11', `"end" of run ${id} is not its last event`, last)];
   const before = rows.at(-2)?.type;
-  const expected = { complete: 'complete', interrupt: 'interrupt', retry: 'error' }[end.detail ?? ''];
+  const expected = { complete: 'complete', interrupt: 'interrupt', retry: 'error', cancel: 'cancel' }[end.detail ?? ''];
   if (before !== expected) breaches.push(say('R11', `run ${id} ended with ${end.detail} after ${before}`, last));
   const reason = rows.find(({ type }) => type === 'interrupt')?.detail;
   if (reason === 'shutdown' && world.workers.get(run.worker)?.termedAt === undefined)
     breaches.push(say('R5', `run ${id} was interrupted by a shutdown that nobody requested`, last));
+  const asked = job.requests.filter(({ from }) => from <= end.at).map(({ type }) => type);
+  if ((reason === 'pause' || reason === 'cancel') && !asked.includes(reason))
+    breaches.push(say('R28', `run ${id} was interrupted by a ${reason} that nobody asked for`, last));
   return breaches;
 }
 

@@ -27,9 +27,9 @@ export function losesNothing({ id, items, size, state }: JobStory): Breach[] {
   return breaches;
 }
 
-/** Every job completes. */
-export function completes({ id, rows, state }: JobStory): Breach[] {
-  if (state === 'completed') return [];
+/** Every job completes, unless it was cancelled. */
+export function completes({ id, requests, rows, state }: JobStory): Breach[] {
+  if (state === 'completed' || (state === 'cancelled' && requests.some(({ type }) => type === 'cancel'))) return [];
   return [{ rule: 'R1, R18', job: id, message: `the job is ${state}, not completed`, evidence: rows.slice(-8) }];
 }
 

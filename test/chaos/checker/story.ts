@@ -39,6 +39,18 @@ export interface Run {
 
 export type ItemRow = LedgerRow & { readonly first: number; readonly last: number };
 
+/** What an operator asked of a job, as the job's history has it. */
+export interface AskedOf {
+  readonly type: 'pause' | 'resume' | 'cancel' | 'tune' | 'restart';
+  /** When it was asked. The request is written after that. */
+  readonly from: number;
+  /** When it was written at the latest. */
+  readonly to: number;
+  /** Of `tune`. */
+  readonly itemsPerSecond?: number | undefined;
+}
+
+/** One life of a job: a restart begins the next one. */
 export interface JobStory {
   readonly id: string;
   readonly size: number;
@@ -48,6 +60,12 @@ export interface JobStory {
   readonly items: readonly ItemRow[];
   readonly state: string;
   readonly attemptsMade: number;
+  /** In the order in which they were written. */
+  readonly requests: readonly AskedOf[];
+  /** Of this life and those before. */
+  readonly tunings: readonly AskedOf[];
+  /** The rate that the status showed at the end of the last life. */
+  readonly itemsPerSecond?: number | undefined;
 }
 
 /** What happened to a process. */
@@ -69,59 +87,8 @@ export interface World {
   readonly slowness: readonly Interval[];
 }
 
-export function jobsOf(ledger: readonly LedgerRow[], record: readonly RecordRow[]): readonly JobStory[] {
-  const rowsOf = groupBy(ledger, ({ job }) => job);
-  return record.flatMap((added) => {
-    if (added.type !== 'added') return [];
-    const { job: id, size } = added;
-    const rows = rowsOf.get(id) ?? [];
-    const runs = actingRuns(rows).map((ofRun, index, all) => runOf(ofRun, all[index + 1]));
-    const ended = record.find((row) => (row.type === 'settled' || row.type === 'unsettled') && row.job === id);
-    return {
-      id,
-      size,
-      rows,
-      runs,
-      items: itemsOf(rows),
-      state: ended && 'state' in ended ? ended.state : 'unknown',
-      attemptsMade: ended?.type === 'settled' ? ended.attemptsMade : 0,
-    };
-  });
-}
-
-/**
- * Runs ordered by their first act. A process that froze before `build` may write it long after the next run has begun.
- */
-function actingRuns(rows: readonly LedgerRow[]): readonly (readonly LedgerRow[])[] {
-  const firstAct = (ofRun: readonly LedgerRow[]) => ofRun.find(isAct)?.seq ?? Infinity;
-  return [...groupBy(rows, ({ run }) => run).values()]
-    .filter((ofRun) => ofRun.some(isAct))
-    .sort((one, other) => firstAct(one) - firstAct(other));
-}
-
 export function isAct({ type }: LedgerRow): boolean {
   return type !== 'build' && type !== 'lost';
-}
-
-function runOf(all: readonly LedgerRow[], next: readonly LedgerRow[] | undefined): Run {
-  const rows = all.filter(({ type }) => type !== 'lost');
-  const of = (...types: LedgerRow['type'][]) => rows.filter(({ type }) => types.includes(type));
-  const { run: id, worker } = rows[0] as LedgerRow;
-  return {
-    id,
-    worker,
-    rows,
-    items: itemsOf(rows),
-    errors: of('error'),
-    beginnings: of('start', 'resume'),
-    ends: of('end'),
-    lostAt: all.find(({ type }) => type === 'lost')?.at,
-    nextAt: next?.find(isAct)?.at ?? Infinity,
-  };
-}
-
-function itemsOf(rows: readonly LedgerRow[]): readonly ItemRow[] {
-  return rows.filter((row): row is ItemRow => row.type === 'item');
 }
 
 export function worldOf(record: readonly RecordRow[], rules: Rules): World {
@@ -195,7 +162,7 @@ export function excuseOf(run: Run, world: World): 'kill' | 'freeze' | 'outage' |
   return waitedMs(world, run.worker, unrenewed) >= lockMs * SHARE_OF_LOCK ? 'busy machine' : undefined;
 }
 
-function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string): ReadonlyMap<string, readonly Row[]> {
+export function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string): ReadonlyMap<string, readonly Row[]> {
   const groups = new Map<string, Row[]>();
   for (const row of rows) {
     const group = groups.get(keyOf(row));
