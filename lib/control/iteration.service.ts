@@ -64,7 +64,7 @@ export class IterationService implements OnModuleDestroy {
   async status(ref: JobRef): Promise<IterationStatus> {
     const queue = this.#queues.of(ref);
     const { job, state } = await queue.requests.find(ref.id as string);
-    return queue.statusOf(job, state, await queue.requests.controlOf(job.id as string));
+    return queue.wholeStatusOf(job, state, await queue.requests.controlOf(job.id as string));
   }
 
   /**
@@ -111,7 +111,8 @@ export class IterationService implements OnModuleDestroy {
    */
   async pause(ref: JobRef, options: AskedOptions = {}): Promise<void> {
     checkAsked('pause', options);
-    await this.#queues.of(ref).requests.pause(ref.id as string, options);
+    const queue = this.#queues.of(ref);
+    await queue.ask(ref.id as string, (id) => queue.requests.pause(id, options));
   }
 
   /**
@@ -121,7 +122,8 @@ export class IterationService implements OnModuleDestroy {
    */
   async resume(ref: JobRef, options: Pick<AskedOptions, 'by'> = {}): Promise<void> {
     checkAsked('resume', options);
-    await this.#queues.of(ref).requests.resume(ref.id as string, options);
+    const queue = this.#queues.of(ref);
+    await queue.ask(ref.id as string, (id) => queue.requests.resume(id, options));
   }
 
   /**
@@ -134,7 +136,8 @@ export class IterationService implements OnModuleDestroy {
   async cancel(ref: JobRef, options: string | AskedOptions = {}): Promise<void> {
     const asked = typeof options === 'string' ? { reason: options } : options;
     checkAsked('cancel', asked);
-    await this.#queues.of(ref).requests.cancel(ref.id as string, asked);
+    const queue = this.#queues.of(ref);
+    await queue.ask(ref.id as string, (id) => queue.requests.cancel(id, asked));
   }
 
   /**
@@ -159,7 +162,9 @@ export class IterationService implements OnModuleDestroy {
    * @throws InvalidOptionsError also for `itemConcurrency` of a job that handles one item after another.
    */
   async tune(ref: JobRef, settings: TunedSettings): Promise<void> {
-    await this.#queues.of(ref).requests.tune(ref.id as string, checkTuned(settings));
+    const queue = this.#queues.of(ref);
+    const tuned = checkTuned(settings);
+    await queue.ask(ref.id as string, (id) => queue.requests.tune(id, tuned));
   }
 
   /**

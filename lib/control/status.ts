@@ -76,6 +76,8 @@ export interface IterationStatus {
     /** Of a source of batches, once it was opened. */
     readonly batchSize?: number;
   };
+  /** Of a job with parts: how many are in each state. */
+  readonly partStates?: Readonly<Partial<Record<IterationState, number>>>;
   /** Who asked for a pause or a cancellation that holds. */
   readonly request?:
     | {

@@ -1,3 +1,3 @@
 export { PartJobs, type PartResults } from './part.jobs.js';
 export { partOf } from './part.option.js';
-export { partsOf } from './split.js';
+export { partsOf, savedPartIds } from './split.js';

@@ -4,6 +4,7 @@ import type { PartitionsContext, ProcessorDefinition } from '../definition/index
 import { describe } from '../describe.js';
 import type { Lock } from '../interruption/index.js';
 import { InvalidEnumeratorError } from '../iteration.errors.js';
+import { partIds } from './part.jobs.js';
 
 interface SplittingRun {
   readonly definition: ProcessorDefinition;
@@ -19,6 +20,14 @@ interface SavedParts {
   /** The life of the job that they are of. */
   readonly life: number;
   readonly values: readonly Json[];
+}
+
+/** The ids of the parts that a job has; none: it is not split, or not yet. */
+export async function savedPartIds(job: Job, store: Pick<SplittingRun['store'], 'parts'>): Promise<readonly string[]> {
+  const text = await store.parts(job);
+  if (text === undefined) return [];
+  const { life, values } = JSON.parse(text) as SavedParts;
+  return partIds({ job, life }, values.length);
 }
 
 /** A job may have this many parts, and as many bytes of values. */
