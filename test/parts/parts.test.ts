@@ -13,6 +13,7 @@ import {
   type ProcessorOptions,
 } from '../../lib/index.js';
 import { BACKENDS, describeQueues } from '../support/app.js';
+import { Gate, until } from '../support/until.js';
 
 interface Data {
   readonly parts: readonly string[];
@@ -128,5 +129,46 @@ describeQueues('a job in parts', BACKENDS, (queues) => {
     expect(ended.returnvalue).toEqual({ processed: 1_000, skipped: 0 });
     expect(story.filter((letter) => letter.length === 1).sort()).toEqual([...parts.join('')]);
     expect(splits()).toBe(1);
+  });
+
+  it('R27: status adds up the parts; pause and resume reach each of them, also those that wait', async () => {
+    const { type, story } = partedProcessor({
+      each: async (letter, context) => {
+        if (letter === 'b') await until('the run is asked to stop', () => context.interruption !== undefined);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const parts = ['abc', 'bcd', 'bde', 'bef', 'xyz', 'xyz'];
+    const job = await app.iterations.enqueue(type, { parts });
+    await until('four parts are held, and the job waits for them', async () => {
+      const { partStates } = await app.iterations.status(job);
+      return partStates?.running === 4 && (await job.getState()) === 'waiting-children';
+    });
+    expect(await app.iterations.status(job)).toMatchObject({
+      state: 'running',
+      partStates: { running: 4, waiting: 2 },
+    });
+    await app.iterations.pause(job, { by: 'ann' });
+    await until('all parts are paused', async () => (await app.iterations.status(job)).partStates?.paused === 6);
+    const handled = [...story];
+    expect(handled).not.toContain('x');
+    expect(await app.iterations.status(job)).toMatchObject({ state: 'paused', processed: handled.length - 1 });
+    await app.iterations.resume(job);
+    const ended = await app.settled(job);
+    expect(ended.returnvalue).toEqual({ processed: 18, skipped: 0 });
+  });
+
+  it('R27: cancel ends the parts, and then the job, with what was handled', async () => {
+    const held = new Gate();
+    const { type, story } = partedProcessor({ each: () => held.wait() });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.iterations.enqueue(type, { parts: ['ab', 'cd', 'ef', 'gh', 'ij', 'kl'] });
+    await until('four parts are held', async () => (await app.iterations.status(job)).partStates?.running === 4);
+    await app.iterations.cancel(job, 'wrong list');
+    held.open();
+    const ended = await app.settled(job);
+    expect([await ended.getState(), ended.failedReason]).toEqual(['failed', 'The job was cancelled: wrong list']);
+    expect(await app.iterations.status(job)).toMatchObject({ state: 'cancelled', processed: story.length - 1 });
+    expect(story).not.toContain('i');
   });
 });
