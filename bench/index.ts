@@ -16,6 +16,7 @@ const BENCHES = [
   'typeorm',
   'prisma',
   'csv',
+  'csv-parts',
   'job-per-record',
   'guarantees',
   'memory',

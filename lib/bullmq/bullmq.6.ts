@@ -9,6 +9,15 @@ interface Connecting {
 interface Listening {
   readonly isClosing: unknown;
   getListenClient(): Promise<unknown>;
+  readonly pool: {
+    listeners(event: 'acquire'): readonly unknown[];
+    on(event: 'acquire', listener: (client: PoolClient) => void): unknown;
+  };
+}
+
+interface PoolClient {
+  listeners(event: 'error'): readonly unknown[];
+  on(event: 'error', listener: () => void): unknown;
 }
 
 /** Queues and workers have a backend, which is Redis or PostgreSQL. */
@@ -21,11 +30,17 @@ export const BULLMQ_6: BullMQ = {
    *
    * And keeps a backend from listening once it is closing: a worker that is closed while it starts would open a connection that
    * nobody closes, and that keeps the process alive.
+   *
+   * And lets the process survive a server that goes away while BullMQ uses a client of its pool: such a client has no listener
+   * for errors, and its query fails anyway.
    */
   patch(owner) {
     const backend: object = backendOf(owner);
     const connection: unknown = 'connection' in backend ? backend.connection : undefined;
-    if (isListening(connection)) listenUntilClosed(connection);
+    if (isListening(connection)) {
+      listenUntilClosed(connection);
+      if (!connection.pool.listeners('acquire').includes(surviveCut)) connection.pool.on('acquire', surviveCut);
+    }
     for (const part of [connection, backend]) {
       if (isConnecting(connection) && isConnecting(part)) connectAgain(part);
     }
@@ -53,6 +68,12 @@ function connectAgain(part: Connecting): void {
     }
   };
 }
+
+function surviveCut(client: PoolClient): void {
+  if (!client.listeners('error').includes(ignore)) client.on('error', ignore);
+}
+
+function ignore(): void {}
 
 function isListening(part: unknown): part is Listening {
   return typeof part === 'object' && part !== null && 'getListenClient' in part && 'isClosing' in part;

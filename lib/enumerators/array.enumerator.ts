@@ -4,18 +4,37 @@ import {
   type At,
   type Bounds,
   checkOptions,
+  checkPartitions,
   type Enumerator,
+  enumeratorOf,
+  evenSizes,
   indexCursor,
   type PageReader,
+  type Part,
+  type PartitionOptions,
+  type PartOptions,
+  partsBetween,
   type Source,
   SourceEnumerator,
 } from './contract/index.js';
 
 /** The items of an array in memory. The cursor is the index. */
-export function arrayEnumerator<T>(items: readonly T[], options: At): Enumerator<T, number> {
-  checkOptions(options, ['cursor'], 'array');
+export function arrayEnumerator<T>(items: readonly T[], options: PartOptions): Enumerator<T, number> {
+  checkOptions(options, ['cursor', 'range'], 'array');
   if (!Array.isArray(items)) throw new InvalidOptionsError(`array(${describe(items)}): give it an array`);
-  return new SourceEnumerator(new IndexedSource<T>(items, true), indexCursor(options.cursor));
+  return enumeratorOf(new IndexedSource<T>(items, true), options, { name: 'array', cursor: indexCursor });
+}
+
+/** The parts of an array, for the option `range`. */
+export function slicesOf(items: readonly unknown[], options: PartitionOptions): Part<number>[] {
+  checkPartitions(options, 'slices');
+  if (!Array.isArray(items)) throw new InvalidOptionsError(`slices(${describe(items)}): give it an array`);
+  let end = -1;
+  const ends = evenSizes(items.length, options.count).map((size) => {
+    end += size;
+    return end;
+  });
+  return partsBetween(ends.slice(0, -1));
 }
 
 /** The numbers 0 to `count` - 1. The cursor is the number. */
@@ -68,6 +87,10 @@ class IndexedSource<T> implements Source<T, number> {
 
   count(cursor: number): number {
     return cursor + 1;
+  }
+
+  compare(one: number, other: number): number {
+    return one - other;
   }
 }
 

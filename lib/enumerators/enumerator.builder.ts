@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Cursor, Json } from '../cursor.js';
-import { arrayEnumerator, onceEnumerator, timesEnumerator } from './array.enumerator.js';
-import type { At, Enumerator, EnumeratorLike } from './contract/index.js';
+import { arrayEnumerator, onceEnumerator, slicesOf, timesEnumerator } from './array.enumerator.js';
+import type { At, Enumerator, EnumeratorLike, PartitionOptions, PartOptions } from './contract/index.js';
 import { CsvEnumeratorBuilder } from './csv/csv.enumerator.js';
 import { type IterableOptions, iterableEnumerator } from './iterable.enumerator.js';
 import { type KeysetFetchOptions, keysetEnumerator } from './keyset.enumerator.js';
@@ -25,9 +25,22 @@ export class EnumeratorBuilder {
     readonly csv: CsvEnumeratorBuilder,
   ) {}
 
-  /** The items of an array in memory. The cursor is the index. The array must be the same at each run. */
-  array<T>(items: readonly T[], options: At): Enumerator<T, number> {
+  /**
+   * The items of an array in memory. The cursor is the index. The array must be the same at each run. With `range`, which
+   * {@link slices} returns, only the items of one part.
+   *
+   * @throws InvalidCursorError when it is read, for a cursor outside of the range.
+   */
+  array<T>(items: readonly T[], options: PartOptions): Enumerator<T, number> {
     return arrayEnumerator(items, options);
+  }
+
+  /**
+   * Cuts an array into at most `count` parts, whose lengths differ by at most one: a list of ranges for {@link array}. There
+   * is no empty part, but of an empty array there is one.
+   */
+  slices(items: readonly unknown[], options: PartitionOptions): Json[] {
+    return slicesOf(items, options);
   }
 
   /** The numbers 0 to `count` - 1. The cursor is the number. */

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import type { Client } from 'pg';
+import type { Client, Pool } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { assertSupported, bullmqOf } from '../../lib/bullmq/index.js';
 import { IterationError } from '../../lib/index.js';
@@ -77,6 +77,23 @@ if (BACKENDS.includes('postgres')) {
       const late = await connection.getListenClient().catch((error: Error) => error);
       if (!(late instanceof Error)) await late.end();
       expect(late).toEqual(new Error('Connection is closed.'));
+    });
+  });
+
+  describeQueues('a server that goes away', ['postgres'], (queues) => {
+    it('R21: a connection that ends while BullMQ uses it does not end the process', async () => {
+      const queue = new Queue('jobs', queues.place as never);
+      queue.on('error', () => {});
+      for (let times = 0; times < 2; times++) bullmqOf(queue)?.patch(queue);
+      await queue.waitUntilReady();
+      const { connection } = queue.getBackend() as unknown as { connection: { pool: Pool } };
+      for (let times = 0; times < 3; times++) {
+        const client = await connection.pool.connect();
+        expect(() => client.emit('error', new Error('Connection terminated unexpectedly'))).not.toThrow();
+        expect(client.listenerCount('error')).toBe(1);
+        client.release();
+      }
+      await queue.close();
     });
   });
 }

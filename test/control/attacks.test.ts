@@ -179,9 +179,13 @@ describeQueues('requests at odd moments', BACKENDS, (queues) => {
     const { iterations, type } = await webAndWorker(queues);
     for (let round = 0; round < 20; round++) {
       const job = await iterations.enqueue(type, {}, { jobId: 'mine' });
-      const asked = [iterations.pause(job), iterations.cancel(job), iterations.tune(job, { itemsPerSecond: 9 })];
+      const answers = Promise.allSettled([
+        iterations.pause(job),
+        iterations.cancel(job),
+        iterations.tune(job, { itemsPerSecond: 9 }),
+      ]);
       await job.remove();
-      for (const answer of await Promise.allSettled(asked))
+      for (const answer of await answers)
         if (answer.status === 'rejected') expect(answer.reason).toBeInstanceOf(JobNotFoundError);
       await iterations.enqueue(type, {}, { jobId: 'mine' });
       expect(await iterations.status(job)).toMatchObject({ state: 'waiting', request: undefined });

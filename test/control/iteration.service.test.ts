@@ -160,10 +160,13 @@ describeQueues('status', BACKENDS, (queues) => {
     run: 0,
     interruptions: 0,
     runtimeMs: 0,
+    readingMs: 0,
+    handlingMs: 0,
     failures: 0,
     lastInterruption: undefined,
     failedReason: undefined,
     worker: undefined,
+    settings: { itemConcurrency: 1 },
   };
 
   it.each<[string, object]>([

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { batchesOf, SourceEnumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
+import { batchesOf } from '../../lib/enumerators/contract/batches.js';
+import { SourceEnumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
 import type { BuildContext, Cursor, Enumerator, EnumeratorBuilder, EnumeratorLike } from '../../lib/index.js';
 import { describeQueues, type TestApp } from '../support/app.js';
 import { PrismaTables } from '../support/prisma/tables.js';

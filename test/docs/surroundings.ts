@@ -27,6 +27,17 @@ export const SURROUNDINGS: Readonly<Record<string, (snippet: string) => string>>
     constructor(private readonly enumerators: EnumeratorBuilder, private readonly users: Repository<User>) {}
     @EachIteration() each({ id }: User) { console.log(id) }
   `),
+  'Parts of a source': (snippet) => `
+    import { IterationService, type Json } from 'nestjs-iteration';
+    ${processor(`
+      constructor(
+        private readonly enumerators: EnumeratorBuilder,
+        private readonly users: Repository<User>,
+        private readonly iterations: IterationService,
+      ) {}
+      @EachIteration() each({ id }: User) { console.log(id) }
+    `)(snippet).replaceAll('NotifyUsers', 'Documented')}
+  `,
   'Sources in sources': processor(`
     constructor(
       private readonly enumerators: EnumeratorBuilder,

@@ -96,7 +96,11 @@ describe('csv.batches', () => {
 
     it.each<[string, object, string]>([
       ['a missing cursor', { cursor: undefined }, 'csv.batches: no cursor is given'],
-      ['an unknown option', { pageSize: 9 }, 'csv.batches has no option "pageSize". It has: cursor, batchSize, bom'],
+      [
+        'an unknown option',
+        { pageSize: 9 },
+        'csv.batches has no option "pageSize". It has: cursor, range, batchSize, bom',
+      ],
       ['a refused option', { info: true }, 'csv.batches cannot take "info"'],
       ['conflicting options', { trim: true, skip_records_with_error: true }, 'csv.batches cannot take "trim"'],
     ])('the error for %s names csv.batches', (_, options, message) => {

@@ -1,6 +1,7 @@
 import type { Options } from 'csv-parse';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import type { Json } from '../../lib/cursor.js';
 import { CsvEnumeratorBuilder } from '../../lib/enumerators/csv/csv.enumerator.js';
 import { chunked } from '../support/csv.js';
 
@@ -54,6 +55,34 @@ it(`R1: csv.rows resumes exactly after every record in ${CASES} cases of random 
     { numRuns: CASES, seed: SEED },
   );
   expect(Math.min(read, cuts)).toBeGreaterThan(CASES / 4);
+});
+
+it(`R27: parts of a CSV give every record and cursor of the whole, in ${CASES} cases of random text and delimiters`, {
+  timeout: 600_000,
+}, async () => {
+  let [read, parts] = [0, 0];
+  await fc.assert(
+    fc.asyncProperty(cases, fc.integer({ min: 2, max: 5 }), async (generated, count) => {
+      const { text, bom, encoding, chunk, relax, ...settings } = generated;
+      const bytes = Buffer.from((encoding === 'latin1' ? '' : bom) + text.join(''), encoding);
+      const options = { ...settings, encoding, relax_column_count: relax, relax_quotes: relax } as Options;
+      const whole = await outcomeOf(csv.rows<unknown>(chunked(bytes, chunk), { cursor: null, ...options }));
+      if (whole.error !== undefined) return;
+      const ranges = await csv.partitions(chunked(bytes, chunk), { count, ...options });
+      expect(ranges).toHaveLength(Math.max(1, Math.min(whole.rows.length, ranges.length)));
+      const outcomes = [];
+      for (const range of JSON.parse(JSON.stringify(ranges)) as Json[]) {
+        outcomes.push(await outcomeOf(csv.rows<unknown>(chunked(bytes, chunk), { cursor: null, range, ...options })));
+      }
+      expect(outcomes.map(({ error }) => error).filter(Boolean)).toEqual([]);
+      expect(outcomes.flatMap(({ rows }) => rows)).toEqual(whole.rows);
+      expect(outcomes.flatMap(({ cursors }) => cursors)).toEqual(whole.cursors);
+      read += whole.rows.length;
+      parts += ranges.length - 1;
+    }),
+    { numRuns: CASES, seed: SEED },
+  );
+  expect(Math.min(read, parts)).toBeGreaterThan(CASES / 10);
 });
 
 /** The rows before an error are compared too, and the error by its message. */

@@ -982,10 +982,14 @@ describe('csv.rows', () => {
       ['delimiter_auto', { delimiter_auto: true }, 'csv.rows cannot take "delimiter_auto"'],
       ['auto_parse', { autoParse: true }, 'csv.rows cannot take "autoParse": csv-parse no longer knows it. Use "cast"'],
       ['auto_parse_date', { auto_parse_date: true }, 'Use "cast_date"'],
-      ['range', { range: {} }, 'csv.rows has no option "range"'],
+      ['range', { range: {} }, 'csv.rows: the range {} is not a part of this source'],
       ['no cursor', { cursor: undefined }, 'csv.rows: no cursor is given'],
       ['batchSize', { batchSize: 10 }, 'csv.rows has no option "batchSize"'],
-      ['a misspelled option', { seperator: ';' }, 'csv.rows has no option "seperator". It has: cursor, bom, cast'],
+      [
+        'a misspelled option',
+        { seperator: ';' },
+        'csv.rows has no option "seperator". It has: cursor, range, bom, cast',
+      ],
       ['an option of streams', { highWaterMark: 1 }, 'csv.rows has no option "highWaterMark"'],
       ['a member of every object', { constructor: 1 }, 'csv.rows has no option "constructor"'],
       ['trim, errors skipped', { trim: true, skip_records_with_error: true }, 'csv.rows cannot take "trim" together'],
@@ -1039,8 +1043,8 @@ describe('csv.rows', () => {
         cursor: null,
         cast: true,
       });
-      // @ts-expect-error a partition's range is not an option of rows
-      expect(() => csv.rows(Buffer.from(plain), { cursor: null, range: 1 })).toThrow(InvalidOptionsError);
+      // @ts-expect-error a size is not an option of rows
+      expect(() => csv.rows(Buffer.from(plain), { cursor: null, size: 1 })).toThrow(InvalidOptionsError);
       expect((await items(strings))[0]).toEqual({ id: '1', name: 'one' });
       expect((await items(typed))[0]?.id).toBe(1);
     });

@@ -3,9 +3,10 @@ import { appendFile } from 'node:fs/promises';
 import type { Options } from 'csv-parse';
 import fc from 'fast-check';
 import { describe } from 'vitest';
-import type { At, Enumerator } from '../../lib/enumerators/contract/index.js';
+import type { Enumerator, PartOptions } from '../../lib/enumerators/contract/index.js';
 import { CsvEnumeratorBuilder, type CsvSource } from '../../lib/enumerators/csv/csv.enumerator.js';
 import { chunked, temporaryFiles } from '../support/csv.js';
+import { itCoversEveryItem, partsOf } from '../support/part-properties.js';
 import { itResumesExactly, type Scenario } from '../support/resume-properties.js';
 
 const csv = new CsvEnumeratorBuilder();
@@ -40,6 +41,12 @@ interface Case {
   readonly chunks: readonly number[];
   readonly stops: readonly number[];
   readonly batchSize: number;
+}
+
+interface CutScenario<Item> extends Scenario<Item> {
+  build(at: PartOptions): Enumerator<Item>;
+  source(): CsvSource;
+  readonly options: Options;
 }
 
 type Kind = 'path' | 'Buffer' | 'stream';
@@ -121,11 +128,37 @@ describe('csv', () => {
   });
 });
 
+describe('parts of a csv', () => {
+  for (const kind of ['path', 'Buffer', 'stream'] as const) {
+    const numbers = { count: fc.integer({ min: 1, max: 6 }), stop: fc.integer({ min: 1, max: 4 }) };
+    const generated = fc.record({ file: cases, ...numbers });
+    itCoversEveryItem(`csv.rows of a ${kind}, any dialect, appended to after the cut`, {
+      cases: generated,
+      async begin({ file, count, stop }) {
+        const scenario = begin(file, kind, (source, { batchSize: _, ...options }) =>
+          csv.rows<unknown>(source, options),
+        );
+        const ranges = partsOf(await csv.partitions(scenario.source(), { count, ...scenario.options }));
+        await scenario.model.change?.(0);
+        return {
+          ranges,
+          stop,
+          build: scenario.build,
+          expected: () => scenario.model.rest(),
+          async change(part) {
+            if (part + 1 < ranges.length) await scenario.model.change?.(part + 1);
+          },
+        };
+      },
+    });
+  }
+});
+
 function begin<Item>(
   { dialect: generated, width, fields, written, appended, chunks, stops, batchSize }: Case,
   kind: Kind,
-  enumerate: (source: CsvSource, options: At & Options & { batchSize: number }) => Enumerator<Item>,
-): Scenario<Item> {
+  enumerate: (source: CsvSource, options: PartOptions & Options & { batchSize: number }) => Enumerator<Item>,
+): CutScenario<Item> {
   // csv-parse makes a record of a UTF-16 file that is only a BOM.
   const bom =
     generated.bom &&
@@ -141,7 +174,9 @@ function begin<Item>(
   const source = (): CsvSource => (kind === 'path' ? path : kind === 'Buffer' ? content : chunked(content, ...chunks));
   return {
     stops,
-    build: ({ cursor }) => enumerate(source(), { cursor, batchSize, ...optionsOf(dialect) }),
+    source,
+    options: optionsOf(dialect),
+    build: (at) => enumerate(source(), { ...at, batchSize, ...optionsOf(dialect) }),
     model: {
       rest: () => file.records.slice(finished, count),
       finish: (records) => {

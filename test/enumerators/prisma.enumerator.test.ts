@@ -646,7 +646,7 @@ describe('prisma.records', () => {
       ).toThrow('the arguments for Post are not an object');
     });
 
-    it.each(['range', 'batchSize', 'nulls'])('prisma.records refuses the unknown option %s', (name) => {
+    it.each(['ranges', 'batchSize', 'nulls'])('prisma.records refuses the unknown option %s', (name) => {
       const options = { cursor: null, [name]: 1 };
       expect(() => prismaRecords.records(prisma.post, {}, options)).toThrow(`unknown option "${name}"`);
     });

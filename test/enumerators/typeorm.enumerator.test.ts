@@ -606,7 +606,7 @@ describe('typeorm.records, of unsupported input', () => {
       'typeorm.records: option "pageSize" is 0; it must be a whole number, 1 or more',
     ],
     ['a page size of 0.5', { pageSize: 0.5 }, 'option "pageSize" is 0.5'],
-    ['a range', { range: [1, 2] }, 'typeorm.records: unknown option "range". The options are: cursor, key, pageSize'],
+    ['a size', { size: 5 }, 'typeorm.records: unknown option "size". The options are: cursor, key, pageSize, range'],
     ['a batch', { batchSize: 5 }, 'typeorm.records: unknown option "batchSize". Did you mean "pageSize"?'],
     ['no cursor', { cursor: undefined }, 'no cursor is given'],
   ])('typeorm.records refuses the option: %s', (_, options, message) => {

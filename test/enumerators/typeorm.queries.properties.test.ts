@@ -13,7 +13,8 @@ import { ordered } from '../../lib/enumerators/typeorm/bounds.js';
 import { keyParts } from '../../lib/enumerators/typeorm/key.js';
 import { TypeOrmEnumeratorBuilder } from '../../lib/enumerators/typeorm/typeorm.enumerator.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
-import { itFollowsAnyKey, type KeyRow } from '../support/keyset-properties.js';
+import { itCutsAnyKey } from '../support/keyset-parts.js';
+import { itFollowsAnyKey, type KeyRow, type KeysetWorld } from '../support/keyset-properties.js';
 import { DRIVERS, databaseName } from '../support/typeorm-drivers.js';
 import { DIALECTS, type KeyTable, openKeyTable } from '../support/typeorm-worlds.js';
 
@@ -37,7 +38,7 @@ describe.each(Object.entries(DRIVERS))('typeorm.queries, by any key on %s', (nam
     await drop?.();
   });
 
-  itFollowsAnyKey<Batch>({
+  const world: KeysetWorld<Batch> & Required<Pick<KeysetWorld<Batch>, 'partitions'>> = {
     source: 'typeorm.queries',
     database,
     columns,
@@ -48,8 +49,11 @@ describe.each(Object.entries(DRIVERS))('typeorm.queries, by any key on %s', (nam
       current = key;
       return typeorm.queries(table.rows, { ...at, ...(key.length > 0 && { key }), batchSize: rows });
     },
+    partitions: (options) => typeorm.partitions(table.rows, options),
     records: (batch) => idsOf(batch, current),
-  });
+  };
+  itFollowsAnyKey(world);
+  itCutsAnyKey(world);
 
   describe('of 60 rows', () => {
     const key = [

@@ -565,7 +565,7 @@ describe.each(DATABASES)('typeorm.queries on %s', (database) => {
       [
         'an unknown option',
         { size: 5 },
-        'typeorm.queries: unknown option "size". The options are: cursor, key, pageSize, batchSize',
+        'typeorm.queries: unknown option "size". The options are: cursor, key, pageSize, range, batchSize',
       ],
       ['no cursor', { cursor: undefined }, 'no cursor is given'],
     ])('typeorm.queries refuses the option: %s', (_, options, message) => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { At, Enumerator, KeyColumn } from '../../lib/enumerators/contract/index.js';
+import type { Json } from '../../lib/cursor.js';
+import type { At, Enumerator, KeyColumn, PartOptions } from '../../lib/enumerators/contract/index.js';
 import { itResumesExactly, type Model } from './resume-properties.js';
 
 /** A row of the table that every keyset source is tried on. */
@@ -32,14 +33,16 @@ export interface KeysetWorld<Item> {
   reset(rows: readonly KeyRow[]): Promise<void>;
   insert(rows: readonly KeyRow[]): Promise<void>;
   remove(ids: readonly number[]): Promise<void>;
-  build(at: At, options: { key: readonly KeyColumn[] | undefined; rows: number }): Enumerator<Item>;
+  build(at: PartOptions, options: { key: readonly KeyColumn[] | undefined; rows: number }): Enumerator<Item>;
+  /** Cuts the source; see {@link itCutsAnyKey}. */
+  partitions?(options: { key: readonly KeyColumn[] | undefined; count: number }): Promise<Json[]>;
   /** The ids of the records of an item, in order. */
   records(item: Item): readonly number[] | Promise<readonly number[]>;
 }
 
 /** R1 over random tables, keys, directions, NULLs, page or batch sizes, interruptions, insertions and deletions. */
 export function itFollowsAnyKey<Item>(world: KeysetWorld<Item>): void {
-  const { source, database, columns = Object.keys(VALUES) as KeyName[] } = world;
+  const { source, database, columns = KEY_NAMES } = world;
   itResumesExactly(`${source} on ${database}`, {
     source,
     database,
@@ -95,22 +98,24 @@ const VALUES: { readonly [Name in KeyName]: fc.Arbitrary<KeyRow[Name]> } = {
   price: fc.integer({ min: -3, max: 3 }).map((n) => `${n < 0 ? '-' : ''}1.0000000000000000000${Math.abs(n)}`),
 };
 
+export const KEY_NAMES = Object.keys(VALUES) as readonly KeyName[];
+
 const NULLABLE: readonly KeyName[] = ['maybe', 'note', 'seen'];
 
-interface Run {
+export interface Run {
   readonly stop: number;
   readonly inserted: readonly KeyRow[];
   readonly removed: readonly number[];
 }
 
-interface Case {
+export interface KeyCase {
   readonly rows: readonly KeyRow[];
   readonly key: readonly KeyColumn[];
   readonly size: number;
   readonly runs: readonly Run[];
 }
 
-function caseOf(columns: readonly KeyName[]): fc.Arbitrary<Case> {
+export function caseOf(columns: readonly KeyName[]): fc.Arbitrary<KeyCase> {
   const row = fc.record(VALUES);
   const rows = (maxLength: number) => fc.uniqueArray(row, { maxLength, selector: ({ id }) => id });
   const part = (column: KeyName) =>
@@ -140,7 +145,7 @@ class SortedRows implements Model {
 
   constructor(
     private readonly world: Pick<KeysetWorld<unknown>, 'insert' | 'remove'>,
-    private readonly generated: Omit<Case, 'size'>,
+    private readonly generated: Omit<KeyCase, 'size'>,
   ) {
     this.#compare = comparison(generated.key);
     this.#rows = [...generated.rows].sort(this.#compare);
@@ -170,7 +175,7 @@ class SortedRows implements Model {
 }
 
 /** The order of a key, which the id makes unique in the last column's direction. */
-function comparison(key: readonly KeyColumn[]): (one: KeyRow, other: KeyRow) => number {
+export function comparison(key: readonly KeyColumn[]): (one: KeyRow, other: KeyRow) => number {
   const unique = key.some(({ column }) => column === 'id');
   const parts = unique ? key : [...key, { column: 'id', order: key.at(-1)?.order ?? ('asc' as const) }];
   return (one, other) => {

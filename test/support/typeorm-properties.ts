@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
 import { TypeOrmEnumeratorBuilder } from '../../lib/enumerators/typeorm/typeorm.enumerator.js';
+import { itCutsAnyKey } from './keyset-parts.js';
 import { itFollowsAnyKey, type KeyRow } from './keyset-properties.js';
 import { type Driver, type DriverName, databaseName } from './typeorm-drivers.js';
 import { DIALECTS, type KeyTable, openKeyTable } from './typeorm-worlds.js';
@@ -21,6 +22,8 @@ export function itFollowsAnyTypeOrmKey(name: DriverName, driver: Driver): void {
     await drop?.();
   });
 
+  const joined = () => table.rows.createQueryBuilder('r').leftJoin('KeyRow', 'o', 'o.rank = 0 OR o.id = r.id');
+
   const tables = {
     database,
     columns,
@@ -28,6 +31,22 @@ export function itFollowsAnyTypeOrmKey(name: DriverName, driver: Driver): void {
     insert: (rows: readonly KeyRow[]) => table.insert(rows),
     remove: (ids: readonly number[]) => table.remove(ids),
   };
+
+  itCutsAnyKey<KeyRow>({
+    ...tables,
+    source: 'typeorm.records',
+    build: (at, { key, rows }) => typeorm.records(table.rows, { ...at, key, pageSize: rows }),
+    partitions: (options) => typeorm.partitions(table.rows, options),
+    records: ({ id }) => [id],
+  });
+
+  itCutsAnyKey<KeyRow>({
+    ...tables,
+    source: 'typeorm.records of a join',
+    build: (at, { key, rows }) => typeorm.records(joined(), { ...at, key, pageSize: rows }),
+    partitions: (options) => typeorm.partitions(joined(), options),
+    records: ({ id }) => [id],
+  });
 
   itFollowsAnyKey<KeyRow>({
     ...tables,
@@ -39,10 +58,7 @@ export function itFollowsAnyTypeOrmKey(name: DriverName, driver: Driver): void {
   itFollowsAnyKey<KeyRow>({
     ...tables,
     source: 'typeorm.records of a join',
-    build: (at, { key, rows }) => {
-      const repeated = table.rows.createQueryBuilder('r').leftJoin('KeyRow', 'o', 'o.rank = 0 OR o.id = r.id');
-      return typeorm.records(repeated, { ...at, key, pageSize: rows });
-    },
+    build: (at, { key, rows }) => typeorm.records(joined(), { ...at, key, pageSize: rows }),
     records: ({ id }) => [id],
   });
 

@@ -1,5 +1,4 @@
 export { halvesOf } from './batch.split.js';
-export { batchesOf } from './batches.js';
 export { CycleDetector } from './cycle.detector.js';
 export type { At, Built, Enumerator, EnumeratorLike } from './enumerator.js';
 export { EventLoopTurns } from './event.loop.turns.js';
@@ -14,6 +13,7 @@ export {
   type KeysetOptions,
   resolveBatchOptions,
   resolveKeysetOptions,
+  resolvePartitionOptions,
 } from './keyset-options.js';
 export {
   checkForward,
@@ -25,8 +25,10 @@ export {
   keyValues,
 } from './keyset-pages.js';
 export { isAt, isThrottled, type Next, type Page, pageSlice, type Throttled } from './page.js';
+export { batchEnumeratorOf, enumeratorOf, givenCursors, type PartOptions, type Reads } from './part.js';
+export { checkPartitions, cutsOf, evenSizes, type PartitionOptions, partsBetween } from './partitions.js';
 export type { RunReader } from './read-ahead.js';
 export { isEnumeratorLike, readerOf, sourceOf } from './reader-of.js';
-export { type Bounds, type PageReader, readPages, type Source, sourceLike } from './source.js';
+export { type Bounds, type PageReader, type Part, readPages, type Source, sourceLike } from './source.js';
 export { SourceEnumerator } from './source-enumerator.js';
 export { called, toError } from './thrown.js';

@@ -1,3 +1,4 @@
+import type { Json } from '../../cursor.js';
 import { InvalidOptionsError } from '../../iteration.errors.js';
 import {
   check,
@@ -10,6 +11,7 @@ import {
   required,
 } from '../../rules.js';
 import type { At } from './enumerator.js';
+import { checkPartitions, type PartitionOptions } from './partitions.js';
 
 /** How a source over rows is ordered and paged. */
 export interface KeysetOptions extends At {
@@ -20,6 +22,8 @@ export interface KeysetOptions extends At {
   key?: string | readonly (string | KeyColumn)[];
   /** Rows per query. Default 1000; for batches, `batchSize`. */
   pageSize?: number;
+  /** A part that `partitions` of the same query and key returned: only its rows are read. Default: all rows. */
+  range?: Json;
 }
 
 /** How a source over batches of rows is ordered and cut. */
@@ -54,7 +58,7 @@ const key: Rule = (value, where) => {
 };
 const KEY =
   "a column's name, { column: 'name', order: 'asc' | 'desc' }, or an array of these; without it the key is the primary key";
-const RULES: Rules = { cursor: () => true, key, pageSize: countRule };
+const RULES: Rules = { cursor: () => true, key, pageSize: countRule, range: () => true };
 const BATCH_RULES: Rules = { ...RULES, batchSize: countRule };
 
 /** The options with their defaults. An empty `key` means the primary key. */
@@ -81,6 +85,19 @@ export function resolveBatchOptions(
   checkOptions(options, BATCH_RULES, source);
   const { key, batchSize = options.pageSize ?? DEFAULT_ROWS, pageSize = batchSize } = options;
   return { key: keyColumns(key, source), batchSize, pageSize };
+}
+
+/**
+ * The key of `partitions`. An empty one means the primary key.
+ *
+ * @throws InvalidOptionsError as {@link resolveKeysetOptions}.
+ */
+export function resolvePartitionOptions(
+  options: PartitionOptions & Pick<KeysetOptions, 'key'>,
+  source: string,
+): readonly KeyColumn[] {
+  checkPartitions(options, source, { key });
+  return keyColumns(options.key, source);
 }
 
 /** @throws InvalidOptionsError for anything but a whole number from 1. */

@@ -28,6 +28,15 @@ export interface Bounds<C extends Cursor = Cursor> {
   readonly batchSize?: () => number | undefined;
 }
 
+/**
+ * One part of a source: the items after `after`, up to and including `until`. `null` means no end: items that are added there
+ * later belong to the part.
+ */
+export type Part<C extends Cursor = Cursor> = {
+  readonly after: C | null;
+  readonly until: C | null;
+};
+
 /** What a source implements. It can start after any of its cursors and end at one. */
 export interface Source<Item, C extends Cursor = Cursor> {
   /** A reader of the items within `bounds`. It opens nothing before its first `next`. */
@@ -40,6 +49,10 @@ export interface Source<Item, C extends Cursor = Cursor> {
   size?(options?: { readonly exact: boolean }): Promise<number | undefined> | number | undefined;
   /** How many items lie up to and including this cursor's; undefined = unknown. */
   count?(cursor: C): Promise<number | undefined> | number | undefined;
+  /** How many items one part has; undefined = unknown. Without it, `count` of both ends is asked. Options as for `size`. */
+  partSize?(part: Part<C>, options?: { readonly exact: boolean }): Promise<number | undefined> | number | undefined;
+  /** Positive: `one` names an item after that of `other`. Absent: only reading shows their order. */
+  compare?(one: C, other: C): number;
   /** See {@link Enumerator.fraction}. */
   fraction?: Enumerator<Item, C>['fraction'];
   /** See {@link Enumerator.halve}. */
@@ -51,11 +64,13 @@ export function sourceLike<Item, C extends Cursor>(
   source: Source<Item, C>,
   changes: Partial<Source<Item, C>>,
 ): Source<Item, C> {
-  const { size, count, fraction, halve } = source;
+  const { size, count, partSize, compare, fraction, halve } = source;
   return {
     read: source.read.bind(source),
     ...(size && { size: size.bind(source) }),
     ...(count && { count: count.bind(source) }),
+    ...(partSize && { partSize: partSize.bind(source) }),
+    ...(compare && { compare: compare.bind(source) }),
     ...(fraction && { fraction: fraction.bind(source) }),
     ...(halve && { halve: halve.bind(source) }),
     ...changes,

@@ -2,32 +2,37 @@ import { Injectable } from '@nestjs/common';
 // biome-ignore lint/suspicious/noTsIgnore: it must hold with and without csv-parse
 /** @ts-ignore csv-parse is an optional peer */
 import type { Options as CsvParseOptions } from 'csv-parse';
+import type { Cursor, Json } from '../../cursor.js';
 import {
-  type At,
   type Bounds,
-  batchesOf,
+  batchEnumeratorOf,
   checkOptions,
+  checkPartitions,
   count,
   type Enumerator,
-  type Page,
+  enumeratorOf,
   type PageReader,
+  type PartitionOptions,
+  type PartOptions,
+  partsBetween,
   readPages,
   type Source,
-  SourceEnumerator,
 } from '../contract/index.js';
 import { type CsvSource, nameOf, openBytes } from './bytes.js';
+import { cutsOf } from './cuts.js';
 import { type CsvCursor, csvCursor, TAIL_BYTES } from './fingerprint.js';
 import { type ParserOptions, parserOptions } from './options.js';
-import { pagesOf } from './pages.js';
+import { type CsvPage, pagesOf } from './pages.js';
 import { loadCsvParse } from './parser.js';
 import { ByteReader } from './reader.js';
 import { begin, type OpenCsv, resume } from './resume.js';
-import { countedBefore, fractionOf, isCountable, sizeOf } from './size.js';
+import { countedBefore, cuttingOptions, fractionOf, isCountable, sizeOf } from './size.js';
 
 export type { CsvSource } from './bytes.js';
 
-const ROWS = { name: 'csv.rows', own: ['cursor'] };
-const BATCHES = { name: 'csv.batches', own: ['cursor', 'batchSize'] };
+const ROWS = { name: 'csv.rows', own: ['cursor', 'range'] };
+const BATCHES = { name: 'csv.batches', own: ['cursor', 'range', 'batchSize'] };
+const PARTITIONS = { name: 'csv.partitions', own: ['count'] };
 const DEFAULT_BATCH = 1_000;
 
 /** Enumerators over the records of a CSV. They need the package `csv-parse`. */
@@ -64,10 +69,10 @@ export class CsvEnumeratorBuilder {
    * @throws InvalidOptionsError for a value that is not a source, and for an option that is unknown or cannot be resumed.
    * @throws InvalidCursorError for a cursor of another source.
    */
-  rows<Row = Record<string, string>>(source: CsvSource, options: At & CsvParseOptions): Enumerator<Row> {
+  rows<Row = Record<string, string>>(source: CsvSource, options: PartOptions & CsvParseOptions): Enumerator<Row> {
     checkOptions({ cursor: options?.cursor }, ROWS.own, ROWS.name);
     const rows = new CsvRows<Row>(source, parserOptions(options, ROWS), ROWS.name);
-    return new SourceEnumerator(rows, csvCursor(options.cursor, ROWS.name));
+    return enumeratorOf(rows, options, readsOf(ROWS.name));
   }
 
   /**
@@ -78,14 +83,36 @@ export class CsvEnumeratorBuilder {
    */
   batches<Row = Record<string, string>>(
     source: CsvSource,
-    options: At & CsvParseOptions & { batchSize?: number },
+    options: PartOptions & CsvParseOptions & { batchSize?: number },
   ): Enumerator<Row[]> {
     checkOptions({ cursor: options?.cursor }, BATCHES.own, BATCHES.name);
     const { batchSize = DEFAULT_BATCH } = options;
     const size = count(batchSize, 'batchSize', BATCHES.name);
     const rows = new CsvRows<Row>(source, parserOptions(options, BATCHES), BATCHES.name);
-    return new SourceEnumerator(batchesOf(rows, size), csvCursor(options.cursor, BATCHES.name));
+    return batchEnumeratorOf(rows, { ...options, batchSize: size }, readsOf(BATCHES.name));
   }
+
+  /**
+   * Cuts a CSV between records into at most `count` parts of about the same number of bytes: a list of ranges for the option
+   * `range` of {@link rows} and {@link batches}, with the same options of csv-parse.
+   *
+   * The parts cover each record exactly once, also records that are appended later: they belong to the last part. There is no
+   * empty part, but of a file without records there is one. A part reads the beginning of the file, and its own bytes.
+   *
+   * The source is read once from its beginning to its end, and csv-parse finds the records: only it knows for certain which
+   * line ends are inside quotes. `on_skip` is not called. `on_record` is called, as are `cast` and `columns`, only if what
+   * they return decides which records there are. A CSV with an error is not cut: the error of csv-parse passes untouched.
+   */
+  async partitions(source: CsvSource, options: PartitionOptions & CsvParseOptions): Promise<Json[]> {
+    checkPartitions({ count: options?.count }, PARTITIONS.name);
+    const parsing = cuttingOptions(parserOptions(options, PARTITIONS));
+    const rows = new CsvRows<unknown>(source, parsing, PARTITIONS.name);
+    return options.count === 1 ? partsBetween([]) : partsBetween(await rows.cuts(options.count));
+  }
+}
+
+function readsOf(name: string) {
+  return { name, cursor: (value: Cursor) => csvCursor(value, name) };
 }
 
 class CsvRows<Row> implements Source<Row, CsvCursor> {
@@ -120,6 +147,14 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
     return this.options.on_record ? undefined : row - countedBefore(this.options);
   }
 
+  compare(one: CsvCursor, other: CsvCursor): number {
+    return one.offset - other.offset;
+  }
+
+  cuts(count: number): Promise<readonly CsvCursor[]> {
+    return cutsOf(this.#pages({ after: null, until: null }, new AbortController().signal), count);
+  }
+
   async #size(): Promise<number | undefined> {
     const open = await this.#open(0);
     try {
@@ -129,10 +164,7 @@ class CsvRows<Row> implements Source<Row, CsvCursor> {
     }
   }
 
-  async *#pages(
-    { after, until }: Bounds<CsvCursor>,
-    signal: AbortSignal,
-  ): AsyncGenerator<Page<Row, CsvCursor>, void, void> {
+  async *#pages({ after, until }: Bounds<CsvCursor>, signal: AbortSignal): AsyncGenerator<CsvPage<Row>, void, void> {
     const open = await this.#open(after ? Math.max(0, after.offset - TAIL_BYTES) : 0, signal);
     try {
       const rest = after ? await resume<Row>(open, after) : await begin<Row>(open);

@@ -3,6 +3,11 @@ import { type CsvCursor, digest, type FileMark, TAIL_BYTES } from './fingerprint
 import type { Records } from './parser.js';
 import type { RestOfFile } from './resume.js';
 
+/** Records, and the byte after each. */
+export interface CsvPage<Row> extends Page<Row, CsvCursor> {
+  readonly offsets: readonly number[];
+}
+
 /** The parser keeps a few bytes to look ahead, so the first record of a chunk may end in the chunk before. */
 const KEPT_BYTES = TAIL_BYTES + 4_096;
 
@@ -10,7 +15,7 @@ const KEPT_BYTES = TAIL_BYTES + 4_096;
 export async function* pagesOf<Row>(
   { body, parser, head, tail, offset }: RestOfFile<Row>,
   until: number,
-): AsyncGenerator<Page<Row, CsvCursor>, void, void> {
+): AsyncGenerator<CsvPage<Row>, void, void> {
   let bytes = tail;
   let end = offset;
   while (!parser.stopped) {
@@ -43,9 +48,10 @@ interface PageFacts {
 function page<Row>(
   { items, offsets, rows, lines }: Records<Row>,
   { count, mark, bytes, start }: PageFacts,
-): Page<Row, CsvCursor> {
+): CsvPage<Row> {
   return {
     items: count === items.length ? items : items.slice(0, count),
+    offsets: count === offsets.length ? offsets : offsets.slice(0, count),
     cursorAt(index) {
       const [offset, row, line] = [offsets[index], rows[index], lines[index]] as [number, number, number];
       const tail = bytes.subarray(Math.max(0, offset - start - TAIL_BYTES), offset - start);

@@ -48,6 +48,12 @@ export function countedBefore({ from }: ParserOptions): number {
   return limit(from, 1) - 1;
 }
 
+/** The options for finding the records without making them. The user's functions are called only if they decide what is one. */
+export function cuttingOptions(options: ParserOptions): ParserOptions {
+  const every = { ...options, on_record: undefined }; // it leaves records out only after they are counted
+  return isCountable(every) ? countingOptions(every) : { ...options, on_skip: undefined };
+}
+
 /** The options without what changes records, not their number, and without the user's functions. */
 function countingOptions(options: ParserOptions): ParserOptions {
   const named = typeof options.columns === 'function';

@@ -12,7 +12,7 @@ import { hasMicroseconds } from './timestamp.js';
  * Compares the model's key with the table, before the first page. The table decides.
  *
  * @param options.isRead Whether every row's key is read, and not only the last key of a batch.
- * @param options.after The values of the cursor to start after.
+ * @param options.given The values of the cursors that were given.
  * @returns The key with what the database adds: the order of enums, the sorted length of texts, and which times a Date
  * holds.
  * @throws InvalidEnumeratorError for a column that the table does not have, or that has another type than in the model.
@@ -21,13 +21,13 @@ import { hasMicroseconds } from './timestamp.js';
 export async function checkedKey(
   opened: OpenedModel,
   key: readonly KeyField[],
-  { isRead, after }: { readonly isRead: boolean; readonly after: KeyValues },
+  { isRead, given }: { readonly isRead: boolean; readonly given: readonly KeyValues[] },
 ): Promise<readonly KeyField[]> {
   const columns = await realColumns(opened);
   if (!columns) return key;
   const checked: KeyField[] = [];
   for (const [index, part] of key.entries()) {
-    checked.push(await checkedField(opened, part, { columns, isRead, after: after[index] }));
+    checked.push(await checkedField(opened, part, { columns, isRead, given: given.map((values) => values[index]) }));
   }
   return checked;
 }
@@ -35,13 +35,13 @@ export async function checkedKey(
 interface CheckOptions {
   readonly columns: ReadonlyMap<string, RealColumn>;
   readonly isRead: boolean;
-  readonly after: Json | undefined;
+  readonly given: readonly (Json | undefined)[];
 }
 
 async function checkedField(
   opened: OpenedModel,
   part: KeyField,
-  { columns, isRead, after }: CheckOptions,
+  { columns, isRead, given }: CheckOptions,
 ): Promise<KeyField> {
   const { model, source } = opened;
   const { field } = part;
@@ -69,7 +69,8 @@ async function checkedField(
     );
   }
   if (match.sorted && !isRead) await refuseLongTexts(opened, part, { where, sorted: match.sorted });
-  const isWhole = part.rounded && found.offset !== undefined && !opened.isExtended && !hasMicroseconds(String(after));
+  const isFiner = given.some((value) => hasMicroseconds(String(value)));
+  const isWhole = part.rounded && found.offset !== undefined && !opened.isExtended && !isFiner;
   return {
     ...part,
     ...(match.sorted && { sorted: match.sorted }),

@@ -1,13 +1,18 @@
 import { Injectable } from '@nestjs/common';
+import type { Json } from '../../cursor.js';
 import {
   type BatchOptions,
-  batchesOf,
+  batchEnumeratorOf,
   type Enumerator,
+  enumeratorOf,
+  givenCursors,
   type KeysetOptions,
+  type PartitionOptions,
+  partsBetween,
   resolveBatchOptions,
   resolveKeysetOptions,
+  resolvePartitionOptions,
   type Source,
-  SourceEnumerator,
 } from '../contract/index.js';
 import { openModel } from './client.js';
 import { readingOf } from './reading.js';
@@ -56,9 +61,9 @@ export class PrismaEnumeratorBuilder {
     options: KeysetOptions,
   ): Enumerator<PrismaRow<D, P, A>> {
     const { key, pageSize } = resolveKeysetOptions(options, 'prisma.records');
-    const reading = readingOf(openModel(delegate, 'prisma.records'), args, { key, cursor: options.cursor });
+    const reading = readingOf(openModel(delegate, 'prisma.records'), args, { key, given: givenCursors(options) });
     const rows = new PrismaRecords(reading, pageSize) as Source<unknown> as Source<PrismaRow<D, P, A>>;
-    return new SourceEnumerator(rows, options.cursor);
+    return enumeratorOf(rows, options, reading.reads);
   }
 
   /**
@@ -74,9 +79,9 @@ export class PrismaEnumeratorBuilder {
     options: BatchOptions,
   ): Enumerator<PrismaRow<D, P, A>[]> {
     const { key, pageSize, batchSize } = resolveBatchOptions(options, 'prisma.batches');
-    const reading = readingOf(openModel(delegate, 'prisma.batches'), args, { key, cursor: options.cursor });
+    const reading = readingOf(openModel(delegate, 'prisma.batches'), args, { key, given: givenCursors(options) });
     const rows = new PrismaRecords(reading, pageSize) as Source<unknown> as Source<PrismaRow<D, P, A>>;
-    return new SourceEnumerator(batchesOf(rows, batchSize), options.cursor);
+    return batchEnumeratorOf(rows, { ...options, batchSize }, reading.reads);
   }
 
   /**
@@ -100,8 +105,34 @@ export class PrismaEnumeratorBuilder {
   ): Enumerator<PrismaWhere<F>> {
     const { key, batchSize } = resolveBatchOptions(options, 'prisma.wheres');
     const opened = openModel(delegate, 'prisma.wheres');
-    const reading = readingOf(opened, args, { key, cursor: options.cursor, keysAlone: true });
+    const reading = readingOf(opened, args, { key, given: givenCursors(options), keysAlone: true });
     const wheres = new PrismaWheres(reading, batchSize);
-    return new SourceEnumerator(wheres as Source<unknown> as Source<PrismaWhere<F>>, options.cursor);
+    return enumeratorOf(wheres as Source<unknown> as Source<PrismaWhere<F>>, options, reading.reads);
+  }
+
+  /**
+   * Cuts a model's rows into at most `count` parts by their key: a list of ranges for the option `range` of
+   * {@link PrismaEnumeratorBuilder.records}, `batches` and `wheres`, with the same `where` and key.
+   *
+   * The parts cover each row exactly once, also rows that are inserted or deleted later: the first part has no start, and the
+   * last one no end. There is no empty part, but of an empty table there is one.
+   *
+   * The rows are counted, and each part is as large as the others. Each statement begins at the cut before, so that the
+   * database passes over each key once, and returns only the cuts. With a DateTime of microseconds in the key, the keys of
+   * all rows are read.
+   *
+   * @throws As `records`, by rejecting.
+   */
+  async partitions<P, F>(
+    delegate: PrismaDelegate<P, F>,
+    args: { where?: PrismaWhere<F> },
+    options: PartitionOptions & Pick<KeysetOptions, 'key'>,
+  ): Promise<Json[]> {
+    const key = resolvePartitionOptions(options, 'prisma.partitions');
+    const opened = openModel(delegate, 'prisma.partitions');
+    const reading = readingOf(opened, args, { key, given: [], keysAlone: true });
+    return options.count === 1
+      ? partsBetween([])
+      : partsBetween(await new PrismaWheres(reading, 1).cuts(options.count));
   }
 }

@@ -84,9 +84,9 @@ export class PrismaQuery {
     return this.#delegate.count(this.#filter(wheres));
   }
 
-  /** How many rows the user's `where` matches, if they can be counted in time. */
-  async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
-    return sizeOf(this.#opened, this.#args.where, options);
+  /** How many of the user's rows match all of `wheres`, if they can be counted in time. */
+  async size(options?: { readonly exact: boolean }, wheres: readonly Where[] = []): Promise<number | undefined> {
+    return sizeOf(this.#opened, this.#filter(wheres).where, options);
   }
 
   #filter(wheres: readonly Where[]): { readonly where?: Where } {

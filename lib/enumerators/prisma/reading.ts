@@ -1,5 +1,5 @@
 import type { Cursor } from '../../cursor.js';
-import type { KeyColumn, KeyValues } from '../contract/index.js';
+import { type KeyColumn, type KeyValues, keyValues, type Reads } from '../contract/index.js';
 import { checkedKey } from './check.js';
 import type { OpenedModel } from './client.js';
 import { ExactKeys, identityOf } from './exact.keys.js';
@@ -12,6 +12,8 @@ export interface Reading {
   readonly query: PrismaQuery;
   /** The key as the database has it. The database is asked once. */
   checked(): Promise<CheckedKey>;
+  /** Refuses a cursor of another key. */
+  readonly reads: Reads<Cursor>;
   /** How many values a cursor has. */
   readonly columns: number;
   /** For a delegate that may be extended: the identity of its rows, and their keys by the client without extensions. */
@@ -25,14 +27,14 @@ export interface CheckedKey {
 }
 
 /**
+ * @param options.given The cursors that are read between: what is finer than the model says is then exact too.
  * @param options.keysAlone Whether only the key is read of a row.
  * @throws InvalidOptionsError for a key that would lose rows, and for arguments that the source itself sets.
- * @throws InvalidCursorError for a cursor of another key.
  */
 export function readingOf(
   opened: OpenedModel,
   args: object,
-  options: { readonly key: readonly KeyColumn[]; readonly cursor: Cursor; readonly keysAlone?: boolean },
+  options: { readonly key: readonly KeyColumn[]; readonly given: readonly Cursor[]; readonly keysAlone?: boolean },
 ): Reading {
   const key = keyFields(opened, options.key);
   const hasTimes = key.some(({ rounded }) => rounded);
@@ -41,15 +43,22 @@ export function readingOf(
   const identifying = isIdentified || hasTimes ? (identityOf(opened) ?? []) : [];
   const fields = [...new Set([...key, ...identifying].map(({ field }) => field.name))];
   const query = new PrismaQuery(opened, args, { key, fields, alone: options.keysAlone });
-  checkCursor(query.name, key, options.cursor);
   let checked: CheckedKey | undefined;
   return {
     query,
     async checked() {
-      checked ??= await checkedOf(opened, key, { isRead: !options.keysAlone, after: cursorValues(options.cursor) });
+      checked ??= await checkedOf(opened, key, { isRead: !options.keysAlone, given: options.given.map(cursorValues) });
       return checked;
     },
     columns: key.length,
+    reads: {
+      name: query.name,
+      cursor(value) {
+        checkCursor(query.name, key, value);
+        keyValues(value, { name: query.name, columns: key.length });
+        return value;
+      },
+    },
     ...(opened.isExtended && identity && { extended: { identity, keys: keysOf(opened, args, { key, fields }) } }),
   };
 }
@@ -57,7 +66,7 @@ export function readingOf(
 async function checkedOf(
   opened: OpenedModel,
   fields: readonly KeyField[],
-  options: { readonly isRead: boolean; readonly after: KeyValues },
+  options: { readonly isRead: boolean; readonly given: readonly KeyValues[] },
 ): Promise<CheckedKey> {
   const key = await checkedKey(opened, fields, options);
   return { key, exact: key.some(({ rounded }) => rounded) ? new ExactKeys(opened, key) : undefined };

@@ -5,18 +5,16 @@ import {
   keysetPages,
   type Page,
   type PageReader,
+  type Part,
   readPages,
   type Source,
 } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
+import { countUpTo, sizeOfPart } from './counts.js';
 import { ExtendedKeyset } from './extended.js';
 import { PrismaKeyset } from './keyset.js';
 import { ordersOf } from './order.js';
 import type { Reading } from './reading.js';
-import { cursorValues } from './value.js';
-import { comparable, upTo } from './where.js';
-
-const PAGE_OF_A_MILLISECOND = 1_000;
 
 /** The rows of a `findMany`. */
 export class PrismaRecords implements Source<PrismaValues> {
@@ -33,18 +31,12 @@ export class PrismaRecords implements Source<PrismaValues> {
     return this.reading.query.size(options);
   }
 
-  async count(cursor: Cursor): Promise<number> {
-    if (cursor === null) return 0;
-    const { query } = this.reading;
-    const { key, exact } = await this.reading.checked();
-    const reached = cursorValues(cursor);
-    let rows = await query.count([upTo(comparable(key, reached), reached)]);
-    for (let after: typeof reached | undefined = reached; exact && after; ) {
-      const others = await exact.sameMillisecond(after, null, PAGE_OF_A_MILLISECOND);
-      if (others.length > 0) rows -= await query.count([exact.where(others.map(({ identity }) => identity))]);
-      after = others.length === PAGE_OF_A_MILLISECOND ? others.at(-1)?.key : undefined;
-    }
-    return rows;
+  count(cursor: Cursor): Promise<number> {
+    return countUpTo(this.reading, cursor);
+  }
+
+  partSize(part: Part, options?: { readonly exact: boolean }): Promise<number | undefined> {
+    return sizeOfPart(this.reading, part, options);
   }
 
   private async *pages(bounds: Bounds): AsyncGenerator<Page<PrismaValues>, void, void> {

@@ -2,16 +2,20 @@ import type { Cursor } from '../../cursor.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import {
   type Bounds,
+  cutsOf,
   type Enumerator,
+  evenSizes,
   type KeyedRows,
   type KeysetQuery,
   keysetPages,
   type Page,
   type PageReader,
+  type Part,
   readPages,
   type Source,
 } from '../contract/index.js';
 import type { Where } from './compare.js';
+import { sizeOfPart } from './counts.js';
 import type { ExactKeys } from './exact.keys.js';
 import { PrismaKeyset } from './keyset.js';
 import { ordersOf } from './order.js';
@@ -38,20 +42,37 @@ export class PrismaWheres implements Source<Where> {
   }
 
   async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
-    const rows = await this.#reading.query.size(options);
+    return this.#batchesOf(await this.#reading.query.size(options));
+  }
+
+  async partSize(part: Part, options?: { readonly exact: boolean }): Promise<number | undefined> {
+    return this.#batchesOf(await sizeOfPart(this.#reading, part, options));
+  }
+
+  async #batchesOf(rows: number | undefined): Promise<number | undefined> {
     const { exact } = await this.#reading.checked();
     return rows === undefined ? undefined : Math.ceil(rows / sizeOf(this.#batchSize, exact));
   }
 
+  /** The cursors that cut the rows into at most `count` parts. */
+  async cuts(count: number): Promise<readonly Cursor[]> {
+    const { exact } = await this.#reading.checked();
+    return cutsOf(this, evenSizes(await this.#rows([]), count), exact?.most);
+  }
+
   async halve(where: Where, before: Cursor, cursor: Cursor): ReturnType<NonNullable<Enumerator<Where>['halve']>> {
-    const { query, extended } = this.#reading;
-    const counted = await query.count([where]);
-    const rows = extended ? Math.max(counted, await extended.keys.count([where])) : counted;
+    const rows = await this.#rows([where]);
     if (rows < 2) return undefined;
     const first = await this.#first({ after: before, until: cursor }, Math.ceil(rows / 2));
     if (!first) return undefined;
     const second = await this.#first({ after: first[1], until: cursor }, rows);
     return second && [first, [second[0], cursor]];
+  }
+
+  async #rows(wheres: readonly Where[]): Promise<number> {
+    const { query, extended } = this.#reading;
+    const counted = await query.count(wheres);
+    return extended ? Math.max(counted, await extended.keys.count(wheres)) : counted;
   }
 
   async #first(bounds: Bounds, size: number): Promise<readonly [Where, Cursor] | undefined> {

@@ -10,13 +10,14 @@ import {
   keysetPages,
   keyValues,
   type PageReader,
+  type Part,
   readPages,
   type Source,
 } from '../contract/index.js';
 import type { KeyBounds } from './bounds.js';
 import { type ExactKey, exactKey } from './check.js';
 import { checkCursor, checkValues } from './key.js';
-import type { KeyPart } from './key.part.js';
+import type { ExactPart, KeyPart } from './key.part.js';
 import { writable } from './queries.batch.js';
 import { TypeOrmKeys } from './queries.keys.js';
 import { mainOf, type Query } from './query.js';
@@ -37,8 +38,9 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>> {
     private readonly query: Query<Entity>,
     private readonly key: readonly KeyPart[],
     private readonly batchSize: number,
+    source = 'typeorm.queries',
   ) {
-    this.name = `typeorm.queries of ${mainOf(query).metadata.name} by (${key.map(({ name }) => name).join(', ')})`;
+    this.name = `${source} of ${mainOf(query).metadata.name} by (${key.map(({ name }) => name).join(', ')})`;
     this.columns = key.length;
   }
 
@@ -66,6 +68,12 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>> {
 
   async size(options?: { readonly exact: boolean }): Promise<number | undefined> {
     const records = await sizeOf(this.query, options);
+    return records === undefined ? undefined : Math.ceil(records / this.batchSize);
+  }
+
+  async partSize({ after, until }: Part, options?: { readonly exact: boolean }): Promise<number | undefined> {
+    const bounds: KeyBounds = { after: this.#values(after), until: this.#values(until) };
+    const records = await sizeOf((await this.#known(bounds)).within(bounds), options);
     return records === undefined ? undefined : Math.ceil(records / this.batchSize);
   }
 
@@ -97,11 +105,16 @@ export class TypeOrmQueries<Entity> implements Source<Query<Entity>> {
     return keyValues(cursor, this);
   }
 
-  /** The keys, once the table is known. */
-  async #known({ after, until }: KeyBounds): Promise<TypeOrmKeys<Entity>> {
+  /** The key's columns, once the table is known. */
+  async exactParts(): Promise<readonly ExactPart[]> {
     this.#exact ??= exactKey(this.query, { key: this.key, name: this.name });
     const { parts, table } = await this.#exact;
     if (table?.session) checkWindows(table.session.version, this.name);
+    return parts;
+  }
+
+  async #known({ after, until }: KeyBounds): Promise<TypeOrmKeys<Entity>> {
+    const parts = await this.exactParts();
     this.#orders = parts;
     for (const values of [after, until]) checkValues(parts, values, this.name);
     return new TypeOrmKeys(this.query, parts, this.name);
@@ -117,6 +130,6 @@ function checkWindows(version: string, name: string): void {
   if (number >= (isMariaDb ? 10.02 : 8)) return;
   throw new InvalidEnumeratorError(
     `${name}: the server is ${version}, and only MariaDB from 10.2 and MySQL from 8.0 have the window functions that find ` +
-      'the batches. Use typeorm.batches, which loads the rows',
+      'keys without loading rows. Use typeorm.batches of the whole query',
   );
 }

@@ -9,6 +9,7 @@ import {
   keysetPages,
   keyValues,
   type PageReader,
+  type Part,
   readPages,
   type Source,
 } from '../contract/index.js';
@@ -62,11 +63,19 @@ export class TypeOrmRecords<Entity> implements Source<Entity>, KeysetQuery<Entit
   }
 
   async count(cursor: Cursor): Promise<number> {
-    this.check(cursor);
+    return (await this.#between({ after: null, until: cursor })).getCount();
+  }
+
+  async partSize(part: Part, options?: { readonly exact: boolean }): Promise<number | undefined> {
+    return sizeOf(await this.#between(part), options);
+  }
+
+  async #between({ after, until }: Part): Promise<Query<Entity>> {
+    for (const cursor of [after, until]) this.check(cursor);
     const query = copyOf(this.#query);
-    const bounds = { after: null, until: keyValues(cursor, this) };
+    const bounds = { after: keyValues(after, this), until: keyValues(until, this) };
     const { parts } = await this.#known(bounds);
-    return bound(query, { key: parts, bounds, prefix: freeName(query, 'iteration_key') }).getCount();
+    return bound(query, { key: parts, bounds, prefix: freeName(query, 'iteration_key') });
   }
 
   async fetch(bounds: KeyBounds, limit: number): Promise<KeyedRows<Entity>> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { KeyColumn } from '../../../lib/enumerators/contract/index.js';
 import { PrismaEnumeratorBuilder } from '../../../lib/enumerators/prisma/prisma.enumerator.js';
+import { type CutWorld, itCutsAnyKey } from '../keyset-parts.js';
 import { itFollowsAnyKey, type KeyName, type KeyRow } from '../keyset-properties.js';
 import type { Prisma, PrismaClient } from './mysql/generated/client.js';
 
@@ -18,7 +19,7 @@ export const PORTABLE_COLUMNS: readonly KeyName[] = ['id', 'rank', 'maybe', 'nam
 const inOrder = ({ column, order, nulls }: KeyColumn) => ({ [column]: nulls ? { sort: order, nulls } : order });
 
 /**
- * R1 over random keys, with the three sources over the model `KeyRow`.
+ * R1 and R27 over random keys, with the three sources over the model `KeyRow`.
  *
  * @param options.columns Columns that a key may have; all by default.
  */
@@ -60,16 +61,18 @@ export function describeAnyKey(
       async remove(ids: readonly number[]): Promise<void> {
         await opened.client.keyRow.deleteMany({ where: { id: { in: [...ids] } } });
       },
+      partitions: (options: Parameters<CutWorld<unknown>['partitions']>[0]) =>
+        builder.partitions(opened.client.keyRow, {}, options),
     };
 
-    itFollowsAnyKey({
+    itCutsAndFollows({
       ...world,
       source: 'prisma.records',
       build: (at, { key, rows }) => builder.records(opened.client.keyRow, {}, { ...at, key, pageSize: rows }),
       records: ({ id }) => [id],
     });
 
-    itFollowsAnyKey({
+    itCutsAndFollows({
       ...world,
       source: 'prisma.batches',
       build: (at, { key, rows }) => builder.batches(opened.client.keyRow, {}, { ...at, key, batchSize: rows }),
@@ -78,7 +81,7 @@ export function describeAnyKey(
 
     let orderBy: Prisma.KeyRowOrderByWithRelationInput[] = [];
 
-    itFollowsAnyKey({
+    itCutsAndFollows({
       ...world,
       source: 'prisma.wheres',
       build(at, { key = [], rows }) {
@@ -89,4 +92,9 @@ export function describeAnyKey(
         (await opened.client.keyRow.findMany({ where, orderBy, select: { id: true } })).map(({ id }) => id),
     });
   });
+}
+
+function itCutsAndFollows<Item>(world: CutWorld<Item>): void {
+  itFollowsAnyKey(world);
+  itCutsAnyKey(world);
 }
