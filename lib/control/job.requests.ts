@@ -77,6 +77,8 @@ export class JobRequests {
     const { job, state } = await this.find(id);
     if (state === 'active')
       throw new JobStateError(this.queue.name, id, 'is running, so it cannot be restarted: pause it first');
+    if (state === 'waiting-children')
+      throw new JobStateError(this.queue.name, id, 'waits for its parts, so it cannot be restarted: cancel it first');
     const from = cursor === undefined ? {} : { cursor };
     const { parked, restart } = await this.#change(job, (control) =>
       recordEvent(

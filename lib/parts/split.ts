@@ -10,6 +10,7 @@ interface SplittingRun {
   readonly definition: ProcessorDefinition;
   readonly job: Job;
   readonly lock: Lock;
+  readonly queue: { remove(id: string): Promise<unknown> };
   readonly store: {
     parts(job: Job): Promise<string | undefined>;
     saveParts(job: Job, token: string, parts: string): Promise<boolean>;
@@ -35,19 +36,20 @@ const MAX_PARTS = 100_000;
 
 /**
  * The values of a job's parts: those that it has, else those that the processor makes. They are saved before any part is added,
- * and never made again (R27).
+ * and never made again (R27). A job that starts anew has parts of its own: the old ones are removed.
  *
  * @param options.makes Otherwise a job without parts has none.
  * @throws InvalidEnumeratorError, InvalidCursorError, LockLostError
  */
 export async function partsOf(
-  { definition, job, lock, store }: SplittingRun,
+  { definition, job, lock, queue, store }: SplittingRun,
   { context, life, makes }: { readonly context: PartitionsContext; readonly life: number; readonly makes: boolean },
 ): Promise<readonly Json[]> {
   const text = await store.parts(job);
   const saved = text === undefined ? undefined : (JSON.parse(text) as SavedParts);
   if (saved?.life === life) return saved.values;
   if (!makes) return [];
+  for (const id of saved ? partIds({ job, life: saved.life }, saved.values.length) : []) await queue.remove(id);
   const values = checked(await definition.partition?.(context), definition.partitionsName);
   const parts: SavedParts = { life, values };
   if (!(await store.saveParts(job, lock.token, JSON.stringify(parts)))) throw lock.lose();

@@ -171,4 +171,21 @@ describeQueues('a job in parts', BACKENDS, (queues) => {
     expect(await app.iterations.status(job)).toMatchObject({ state: 'cancelled', processed: story.length - 1 });
     expect(story).not.toContain('i');
   });
+
+  it('R27: a job that is restarted is split anew; one that waits for its parts is refused', async () => {
+    const { type, story, splits } = partedProcessor();
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.iterations.enqueue(type, { parts: ['ab', 'c'] }));
+    await app.iterations.restart(job);
+    await until('the job was split again, and has ended', async () => splits() === 2 && (await job.isCompleted()));
+    expect(story.filter((letter) => letter.length === 1).sort()).toEqual([...'aabbcc']);
+    const held = new Gate();
+    const other = partedProcessor({ each: () => held.wait() }, { name: 'other' });
+    const held2 = await queues.start({ processors: [type, other.type], queues: ['jobs'] });
+    const waiting = await held2.iterations.enqueue(other.type, { parts: ['ab', 'c'] });
+    await until('the job waits for its parts', () => waiting.isWaitingChildren());
+    await expect(held2.iterations.restart(waiting)).rejects.toThrow('waits for its parts');
+    held.open();
+    await held2.settled(waiting);
+  });
 });
