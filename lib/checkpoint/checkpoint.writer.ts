@@ -7,7 +7,7 @@ import { Progress } from './progress.js';
 import { historyLine } from './run.history.js';
 import type { SaveOptions } from './save.options.js';
 import { measured } from './throughput.js';
-import { type FinalOptions, publishCheckpoint, type WritingRun } from './writing.run.js';
+import { type FinalOptions, noteCheckpoint, type WritingRun } from './writing.run.js';
 
 /** How long an abandoned run may still take to write its last checkpoint. */
 const FINAL_WRITE_MS = 2_000;
@@ -20,8 +20,6 @@ export class CheckpointWriter {
   /** What {@link dropUnsaved} goes back to. */
   #written: Checkpoint;
   #measuredAt: number;
-  /** When the last checkpoint was written, or the run began, in milliseconds since 1970. */
-  writtenAt: number;
   #writing: Promise<unknown> = Promise.resolve();
   #hasWritten = false;
   /** Lines for the job's history that are not written yet. */
@@ -37,7 +35,6 @@ export class CheckpointWriter {
     this.#current = restored;
     this.#written = restored;
     this.#measuredAt = run.clock.now();
-    this.writtenAt = this.#measuredAt;
   }
 
   get current(): Checkpoint {
@@ -152,11 +149,10 @@ export class CheckpointWriter {
     const { job, lock, store } = this.run;
     const isWritten = await store.save(job, lock.token, document, { yields, history: this.#history + history });
     if (isWritten) {
-      publishCheckpoint(this.run, document, { before: this.#written, at: this.writtenAt });
+      noteCheckpoint(this.run, document, this.#written);
       this.#history = '';
       job.progress = document;
       this.#written = document;
-      this.writtenAt = this.run.clock.now();
     }
     return isWritten;
   }

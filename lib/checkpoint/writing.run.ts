@@ -18,7 +18,8 @@ export interface WritingRun {
   readonly store: CheckpointStore;
   readonly clock: Clock;
   readonly log: { warn(message: string): void };
-  readonly onCheckpoint?: () => void;
+  /** In milliseconds since 1970. */
+  readonly lastCheckpoint: { at: number };
   readonly progress: ProgressTracker;
   readonly times: RunTimes;
   readonly settings: { readonly inForce: SettingsInForce };
@@ -32,15 +33,16 @@ export interface FinalOptions extends Pick<SaveOptions, 'yields'> {
   readonly ending?: Omit<RunEnding, 'at'>;
 }
 
-/** @param last The checkpoint before it, and when it was saved. */
-export function publishCheckpoint(
-  { clock, events, onCheckpoint }: Pick<WritingRun, 'clock' | 'events' | 'onCheckpoint'>,
+/** A checkpoint was saved, after another one or the run's beginning. */
+export function noteCheckpoint(
+  { clock, events, lastCheckpoint }: Pick<WritingRun, 'clock' | 'events' | 'lastCheckpoint'>,
   { cursor, passed, processed, progress: percent, skipped }: Checkpoint,
-  last: { readonly before: Checkpoint; readonly at: number },
+  before: Checkpoint,
 ): void {
-  onCheckpoint?.();
+  const now = clock.now();
+  const sinceMs = now - lastCheckpoint.at;
+  lastCheckpoint.at = now;
   events.publish('checkpoint', () => {
-    const items = passed - last.before.passed;
-    return { cursor, processed, skipped, percent, items, sinceMs: clock.now() - last.at };
+    return { cursor, processed, skipped, percent, items: passed - before.passed, sinceMs };
   });
 }

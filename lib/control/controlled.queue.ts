@@ -1,6 +1,6 @@
 import type { Job, JobState, Queue } from 'bullmq';
 import { type CheckpointStore, checkpointStoreOf, type JobControl } from '../checkpoint/index.js';
-import { type QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/index.js';
+import { definitionFor, type QueueFinder, type RegisteredQueue, sameQueue } from '../discovery/index.js';
 import type { Publisher } from '../events/index.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
 import type { WorkerRegistrar } from '../worker/index.js';
@@ -26,7 +26,7 @@ export class ControlledQueue {
 
   statusOf(job: Job, state: JobState | 'unknown', control: JobControl): IterationStatus {
     const own = this.registrar.processors.find(({ queue }) => sameQueue(queue, this.registered));
-    const definition = own?.definitions.find(({ jobName }) => jobName === undefined || jobName === job.name);
+    const definition = own && definitionFor(own.definitions, job);
     return statusOf(job, state, { control, options: definition?.options });
   }
 }

@@ -1,4 +1,4 @@
 export type { NestModule } from './nest.js';
-export { ProcessorExplorer, type QueueProcessors } from './processor.explorer.js';
+export { definitionFor, ProcessorExplorer, type QueueProcessors } from './processor.explorer.js';
 export { QueueFinder, type RegisteredQueue, sameQueue } from './queue.finder.js';
 export type { WorkerListener } from './worker.listeners.js';

@@ -21,6 +21,15 @@ export interface QueueProcessors {
   readonly listeners: readonly WorkerListener[];
 }
 
+/** The processor of a job: that of its name, else the one that takes every name of the queue. */
+export function definitionFor(
+  definitions: readonly ProcessorDefinition[],
+  { name }: { readonly name: string },
+): ProcessorDefinition | undefined {
+  const named = (jobName: string | undefined) => definitions.find((definition) => definition.jobName === jobName);
+  return named(name) ?? named(undefined);
+}
+
 interface Found extends QueueProcessors {
   readonly definitions: ProcessorDefinition[];
   readonly classes: Type[];

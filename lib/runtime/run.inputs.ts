@@ -20,8 +20,8 @@ export interface RunInputs {
   readonly clock: Clock;
   readonly control: RunControl;
   readonly log: RunLog;
-  /** Called when a checkpoint of the run was written. */
-  readonly onCheckpoint?: () => void;
+  /** When the run saved its last checkpoint, else when it began. The worker's health is read from it. */
+  readonly lastCheckpoint: { at: number };
   /** Shared by all runs of the process. */
   readonly quarantine: Quarantine;
   /** Dead-letter queue of the job's queue. Opened on first use. */

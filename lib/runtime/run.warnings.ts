@@ -2,8 +2,8 @@ import type { CheckpointWriter, ProgressTracker, RunTimes } from '../checkpoint/
 import type { RunEvents } from '../events/index.js';
 import type { RunInputs } from './run.inputs.js';
 
-interface WarnedRun extends Pick<RunInputs, 'clock' | 'definition' | 'shutdownDeadlineMs'> {
-  readonly checkpoint: Pick<CheckpointWriter, 'current' | 'writtenAt'>;
+interface WarnedRun extends Pick<RunInputs, 'clock' | 'definition' | 'lastCheckpoint' | 'shutdownDeadlineMs'> {
+  readonly checkpoint: Pick<CheckpointWriter, 'current'>;
   readonly events: Pick<RunEvents, 'publish'>;
   readonly log: { warn(message: string): void };
   readonly progress: ProgressTracker;
@@ -68,9 +68,9 @@ export class RunWarnings {
 
   /** Once in a run. */
   #lookAtCheckpoint(): void {
-    const { checkpoint, clock, definition, log, progress } = this.run;
+    const { checkpoint, clock, definition, lastCheckpoint, log, progress } = this.run;
     const unsaved = progress.current.itemsSeen - checkpoint.current.passed;
-    const lateMs = clock.now() - checkpoint.writtenAt;
+    const lateMs = clock.now() - lastCheckpoint.at;
     const allowedMs = Math.max(NEVER_LATE_MS, LATE * definition.options.checkpoint.everyMs);
     if (this.#isLate || unsaved <= 0 || lateMs <= allowedMs) return;
     this.#isLate = true;

@@ -5,7 +5,7 @@ import { bullmqOf } from '../bullmq/index.js';
 import { type CheckpointStore, checkpointStoreOf, hasStarted, keepingLast } from '../checkpoint/index.js';
 import { DeadLetterQueue } from '../dead-letters/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
-import type { QueueProcessors } from '../discovery/index.js';
+import { definitionFor, type QueueProcessors } from '../discovery/index.js';
 import { InterruptionRequest, Lock } from '../interruption/index.js';
 import { type RunReport, reportToBullMQ, runJob } from '../run/index.js';
 import { RunControl, type RunInputs, RunLog } from '../runtime/index.js';
@@ -14,7 +14,7 @@ import { pollControl } from './control.poll.js';
 import { disconnectWhenIdle } from './disconnect.when.idle.js';
 import { type Process, watched } from './run.wrapper.js';
 import { putBackUnknown } from './unknown-job.js';
-import { healthOf, type NotingRun, noteCheckpoint, type WorkerHealth } from './worker.health.js';
+import { healthOf, type WorkerHealth } from './worker.health.js';
 import { listenToWorker } from './worker.listeners.js';
 import { type LockedRun, trackLocks, watchLocks } from './worker.locks.js';
 
@@ -31,9 +31,7 @@ export interface WorkerParts
 /** After the shutdown's deadline, a report to BullMQ may take this long. */
 const LAST_MOVE_MS = 1_000;
 
-interface ActiveRun extends LockedRun, NotingRun {
-  readonly control: RunControl;
-}
+interface ActiveRun extends LockedRun, Pick<RunInputs, 'control' | 'lastCheckpoint'> {}
 
 /** The one BullMQ worker of a queue: takes jobs, finds their processor by name, and knows which jobs run. */
 export class QueueWorker {
@@ -65,7 +63,7 @@ export class QueueWorker {
         this.#logger.error(`Worker of ${queue.name}: ${error.message}`, error.stack);
     });
     this.#worker.on('stalled', (id) => void this.#releaseStalled(id));
-    listenToWorker(this.#worker, listeners, ({ definition }, job) => definition === this.#definitionOf(job));
+    listenToWorker(this.#worker, listeners, ({ definition }, job) => definition === definitionFor(definitions, job));
     bullmqOf(this.#worker)?.patch(this.#worker);
     this.#store = checkpointStoreOf(this.#worker);
     trackLocks(this.#worker, this.#active, parts.clock);
@@ -121,7 +119,8 @@ export class QueueWorker {
       clock,
     });
     const control = new RunControl({ job, store: this.#store, interruption, lock });
-    const run: ActiveRun = { job, lock, interruption, control, isReporting: false, checkpointAt: clock.now() };
+    const lastCheckpoint = { at: clock.now() };
+    const run: ActiveRun = { job, lock, interruption, control, isReporting: false, lastCheckpoint };
     this.#active.add(run);
     signal?.addEventListener('abort', () => interruption.cancel(reasonOf(signal)), { once: true });
     if (this.#stop.signal.aborted) interruption.request({ reason: 'shutdown' });
@@ -142,21 +141,13 @@ export class QueueWorker {
     const { clock, unknownJobMs } = this.parts;
     if (lock.endIfExpired()) return { type: 'lost' }; // the process was frozen while it took the job
     const { definitions } = this.processors;
-    const definition = this.#definitionOf(job);
+    const definition = definitionFor(definitions, job);
     const store = this.#store;
     if (!definition) return putBackUnknown(job, { lock, store, log, now: clock.now(), unknownJobMs, definitions });
     const workerSettings = this.#worker.opts.settings;
     const deadLetters = () => this.#openDeadLetters();
     const { prefix = 'bull' } = this.processors.queue;
-    const onCheckpoint = () => noteCheckpoint(run, clock);
-    return runJob({ ...this.parts, ...run, deadLetters, definition, log, onCheckpoint, prefix, store, workerSettings });
-  }
-
-  #definitionOf({ name }: Job): ProcessorDefinition | undefined {
-    const { definitions } = this.processors;
-    return (
-      definitions.find(({ jobName }) => jobName === name) ?? definitions.find(({ jobName }) => jobName === undefined)
-    );
+    return runJob({ ...this.parts, ...run, deadLetters, definition, log, prefix, store, workerSettings });
   }
 
   /** BullMQ then also keeps a trigger that comes while a stalled job waits for its next run. */

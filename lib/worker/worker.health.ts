@@ -1,6 +1,5 @@
-import type { Job } from 'bullmq';
-import type { Clock } from '../clock.js';
 import type { RegisteredQueue } from '../discovery/index.js';
+import type { RunInputs } from '../runtime/index.js';
 
 /** What the worker of a queue does now, in this process. */
 export interface WorkerHealth {
@@ -17,16 +16,6 @@ export interface RunHealth {
   readonly checkpointAt: number;
 }
 
-/** A run that notes its checkpoints. */
-export interface NotingRun {
-  readonly job: Job;
-  checkpointAt: number;
-}
-
-export function healthOf({ checkpointAt, job }: NotingRun): RunHealth {
-  return { id: job.id as string, name: job.name, checkpointAt };
-}
-
-export function noteCheckpoint(run: NotingRun, clock: Clock): void {
-  run.checkpointAt = clock.now();
+export function healthOf({ job, lastCheckpoint }: Pick<RunInputs, 'job' | 'lastCheckpoint'>): RunHealth {
+  return { id: job.id as string, name: job.name, checkpointAt: lastCheckpoint.at };
 }

@@ -28,6 +28,7 @@ function gated(gates: readonly Gate[]) {
     events: { publish: () => {} },
     interruption,
     job: {},
+    lastCheckpoint: { at: Date.now() },
     lock,
     log: console,
     progress,

@@ -94,6 +94,15 @@ describeQueues('tune', BACKENDS, (queues) => {
     });
   });
 
+  it('status shows the settings of the processor of the name before those of one for every name', async () => {
+    const every = storyProcessor({}, { name: undefined, itemConcurrency: 2 });
+    const named = storyProcessor({}, { name: 'named', itemConcurrency: 3 });
+    const app = await queues.start({ processors: [every.type, named.type], iteration: { workers: false } });
+    const settingsOf = async (name: string) =>
+      (await app.iterations.status(await app.queue().add(name, {}))).settings.itemConcurrency;
+    expect([await settingsOf('named'), await settingsOf('other')]).toEqual([3, 2]);
+  });
+
   it('R31: settings of a waiting job are shown at once, and hold for its runs after a restart of the worker', async () => {
     const { type } = storyProcessor({ each: () => delay(1) }, { itemConcurrency: 4 });
     const web = await queues.start({ iteration: { workers: false } });

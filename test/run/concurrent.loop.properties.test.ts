@@ -523,6 +523,7 @@ class Run {
         },
       }),
       prefix: 'bull',
+      lastCheckpoint: { at: now },
       workerSettings: {},
       publisher: { publish: () => {} },
       shutdownDeadlineMs: 25_000,

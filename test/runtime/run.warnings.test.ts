@@ -9,7 +9,8 @@ function runOf({ everyMs = 1_000 } = {}) {
     clock: { now: () => Date.now() },
     definition: { handlerName: 'Story.each', options: { checkpoint: { everyMs } } },
     shutdownDeadlineMs: 25_000,
-    checkpoint: { current: { passed: 0 }, writtenAt: Date.now() },
+    checkpoint: { current: { passed: 0 } },
+    lastCheckpoint: { at: Date.now() },
     events: { publish: (event: string, details: () => object) => published.push([event, details()]) },
     log: { warn: (message: string) => warned.push(message) },
     progress: { finished: 0, cursor: 7, current: { itemsSeen: 0 } },
@@ -26,7 +27,7 @@ describe('RunWarnings', () => {
     vi.useRealTimers();
   });
 
-  it('each item that is handled for longer than a shutdown waits is told of once; waiting does not count', () => {
+  it('each item that is handled for longer than a shutdown waits is reported once; waiting does not count', () => {
     const { run, warned, published, warnings } = runOf();
     vi.advanceTimersByTime(60_000); // of it, nothing in a handler
     expect(published).toEqual([]);
@@ -51,7 +52,7 @@ describe('RunWarnings', () => {
   it('a checkpoint is late after ten times its interval and ten seconds, and only if items are unsaved', () => {
     const { run, warned, warnings } = runOf({ everyMs: 2_000 });
     vi.advanceTimersByTime(60_000); // nothing is unsaved
-    run.checkpoint.writtenAt = Date.now();
+    run.lastCheckpoint.at = Date.now();
     run.progress.current.itemsSeen = 3;
     vi.advanceTimersByTime(20_000);
     expect(warned).toEqual([]);
