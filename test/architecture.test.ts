@@ -49,6 +49,7 @@ const BASE = [
   'iteration.errors',
   'iteration.options',
   'iteration.tokens',
+  'optional.package',
   'options.check',
   'rules',
   'sql.dialect',

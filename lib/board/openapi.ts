@@ -1,11 +1,11 @@
 import { Logger, type Type } from '@nestjs/common';
+import { MissingDependencyError } from '../iteration.errors.js';
+import { loadOptional } from '../optional.package.js';
 import type { ApiRoutes } from './api.routes.js';
 import type { ResolvedBoardOptions } from './board.options.js';
 import { ROUTES, type RouteDescription } from './openapi.routes.js';
 
 type Swagger = typeof import('@nestjs/swagger');
-
-const NOT_INSTALLED: readonly unknown[] = ['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND'];
 
 /** Describes the routes for OpenAPI, where `@nestjs/swagger` is installed. The page and its files are left out. */
 export async function describeRoutes(
@@ -14,7 +14,7 @@ export async function describeRoutes(
   load: () => Promise<Swagger> = () => import('@nestjs/swagger'),
 ): Promise<void> {
   try {
-    const swagger = await load();
+    const swagger = await loadOptional({ name: '@nestjs/swagger', feature: 'OpenAPI' }, load);
     swagger.ApiExcludeController()(page);
     swagger.ApiTags('iterations')(controller);
     if (token !== undefined) swagger.ApiBearerAuth()(controller);
@@ -22,7 +22,7 @@ export async function describeRoutes(
       describeRoute(swagger, { controller, method: method as keyof typeof ROUTES, route });
     }
   } catch (error) {
-    if (NOT_INSTALLED.includes((error as NodeJS.ErrnoException).code)) return;
+    if (error instanceof MissingDependencyError) return;
     new Logger('Iteration').warn(`OpenAPI cannot describe the board: ${(error as Error).message}`);
   }
 }

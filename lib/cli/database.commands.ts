@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { createTable } from '../exactly-once/table/index.js';
-import { IterationError, MissingDependencyError } from '../iteration.errors.js';
+import { IterationError } from '../iteration.errors.js';
+import { loadOptional } from '../optional.package.js';
 import { type Dialect, dialectOf } from '../sql.dialect.js';
 import { BackendError, UsageError } from './failure.js';
 import type { Print } from './output.js';
@@ -74,7 +75,7 @@ function tableOf(dialect: Dialect, schema: string | undefined): string {
 }
 
 const runOnPostgres: RunOne = async (connectionString, statement) => {
-  const { Client } = await installed('pg', () => import('pg'));
+  const { Client } = await loadOptional({ name: 'pg', feature: 'migrate' }, () => import('pg'));
   const client = new Client({ connectionString, connectionTimeoutMillis: CONNECT_MS });
   client.on('error', () => {}); // each call reports its own
   try {
@@ -86,7 +87,10 @@ const runOnPostgres: RunOne = async (connectionString, statement) => {
 };
 
 const runOnMySql: RunOne = async (url, statement) => {
-  const { createConnection } = await installed('mysql2', () => import('mysql2/promise'));
+  const { createConnection } = await loadOptional(
+    { name: 'mysql2', feature: 'migrate' },
+    () => import('mysql2/promise'),
+  );
   const uri = url.replace(/^mariadb:/, 'mysql:');
   const client = await createConnection({ uri, connectTimeout: CONNECT_MS });
   try {
@@ -95,14 +99,3 @@ const runOnMySql: RunOne = async (url, statement) => {
     await client.end().catch(() => {});
   }
 };
-
-/** @throws MissingDependencyError */
-async function installed<Driver>(name: string, load: () => Promise<Driver>): Promise<Driver> {
-  try {
-    return await load();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_MODULE_NOT_FOUND') throw error; // of require, and of import
-    throw new MissingDependencyError(name, 'migrate', { cause: error });
-  }
-}

@@ -1,4 +1,5 @@
-import { IterationError, MissingDependencyError } from '../../iteration.errors.js';
+import { IterationError } from '../../iteration.errors.js';
+import { loadOptional } from '../../optional.package.js';
 import type { ParserOptions } from './options.js';
 
 /** The part of csv-parse that is used here. Its own types are missing where it is not installed. */
@@ -62,13 +63,7 @@ export async function loadCsvParse(
   call: string,
   load: () => Promise<CsvParse> = () => import('csv-parse') as unknown as Promise<CsvParse>,
 ): Promise<CsvParse> {
-  try {
-    return await load();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_MODULE_NOT_FOUND') throw error; // of require, and of import
-    throw new MissingDependencyError('csv-parse', call, { cause: error });
-  }
+  return loadOptional({ name: 'csv-parse', feature: call }, load);
 }
 
 /**
