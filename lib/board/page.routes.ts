@@ -31,7 +31,7 @@ export class PageRoutes {
 }
 
 /**
- * Where the page's files are, relative to the page: it may be behind any prefix, also one of a proxy that the application does
+ * Where the page's files are, relative to the page: it may be under any prefix, also one of a proxy that the application does
  * not know. Of `/admin/iterations` it is `./iterations/`, and of `/admin/iterations/` it is `./`.
  */
 function folderOf(url: string): string {

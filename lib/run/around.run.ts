@@ -9,22 +9,22 @@ import type { RunReport } from './report.js';
 /** What the next run is given is kept in the checkpoint, which every listener receives. */
 const MAX_CARRIER_BYTES = 1_024;
 
-interface Lived {
+interface Execution {
   readonly finish: FinishRun;
   /** Build, items and their hooks. */
-  readonly live: () => Promise<RunOutcome>;
+  readonly execute: () => Promise<RunOutcome>;
   /** What the job's last run has left. */
   readonly previous: Checkpoint['carrier'];
 }
 
-/** Lives a run, within the module's `aroundRun` (R38), and publishes its beginning and its end. */
-export async function aroundRun(run: Run, { finish, live, previous }: Lived): Promise<RunReport> {
+/** Executes a run, within the module's `aroundRun` (R38), and publishes its beginning and its end. */
+export async function aroundRun(run: Run, { finish, execute, previous }: Execution): Promise<RunReport> {
   const { around, definition, interruption, job, log } = run;
   const carrier: Record<string, string> = {};
-  let lived: { readonly ended: Promise<Ended> } | undefined;
+  let begun: { readonly ended: Promise<Ended> } | undefined;
   const next = async () => {
-    lived ??= { ended: begin(run, { carrier, finish, live }) };
-    return endOf(await lived.ended);
+    begun ??= { ended: begin(run, { carrier, finish, execute }) };
+    return endOf(await begun.ended);
   };
   if (!around) {
     await next();
@@ -34,11 +34,11 @@ export async function aroundRun(run: Run, { finish, live, previous }: Lived): Pr
       await interruption.untilAbandoned(around(view, next));
     } catch (thrown) {
       const error = toError(thrown, 'aroundRun');
-      if (!lived) return finish.report({ type: 'failed', error, isBegun: false });
+      if (!begun) return finish.report({ type: 'failed', error, isBegun: false });
       log.warn(`aroundRun failed after the run: ${error.message}`);
     }
   }
-  if (lived) return (await lived.ended).report;
+  if (begun) return (await begun.ended).report;
   if (interruption.isAbandoned) return { type: 'wait' };
   const error = new InvalidOptionsError('aroundRun has returned without calling next(), so the run has not begun');
   return finish.report({ type: 'failed', error, isBegun: false });
@@ -51,12 +51,15 @@ interface Ended {
 
 async function begin(
   run: Run,
-  { carrier, finish, live }: Omit<Lived, 'previous'> & { carrier: Record<string, string> },
+  { carrier, finish, execute }: Omit<Execution, 'previous'> & { carrier: Record<string, string> },
 ): Promise<Ended> {
   const { checkpoint, clock, events, job, log, progress } = run;
   if (Object.keys(carrier).length > 0) {
     if (isSmall(carrier)) checkpoint.change({ carrier });
-    else log.warn(`the carrier of aroundRun is not kept for the next run: it has no texts only, or over 1 KB of them`);
+    else
+      log.warn(
+        'the carrier of aroundRun is not saved for the next run: it has a value that is not a string, or over 1 KB',
+      );
   }
   const beganAt = clock.now();
   events.publish('run.start', () => {
@@ -64,7 +67,7 @@ async function begin(
     const waitedMs = run.context.run === 1 ? Math.max(0, beganAt - job.timestamp - (job.opts.delay ?? 0)) : undefined;
     return { cursor, processed, waitedMs };
   });
-  const report = await finish.report(await live());
+  const report = await finish.report(await execute());
   const ended = { report, ending: finish.ending };
   events.publish('run.end', () => {
     const { outcome, error } = endOf(ended);

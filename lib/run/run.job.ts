@@ -26,7 +26,7 @@ export async function runJob(inputs: RunInputs): Promise<RunReport> {
     const finish = new FinishRun(run, moves);
     return await aroundRun(run, {
       finish,
-      live: () => outcomeOf(run, restored),
+      execute: () => outcomeOf(run, restored),
       previous: restored.checkpoint.carrier,
     });
   } finally {

@@ -260,7 +260,7 @@ describe.each(PLATFORMS)('the board on %s', (platform: Platform) => {
   describeQueues('who may do what', ['redis'], (queues) => {
     const start = starter(queues, platform);
 
-    it('serves the page and its files behind any prefix, with a strict policy', async () => {
+    it('serves the page and its files under any prefix, with a strict policy', async () => {
       const board = await start({ prepare: (app) => app.setGlobalPrefix('admin') });
       const page = await answerOf(fetch(`${board.url}/admin/iterations`));
       expect(page.headers.get('content-type')).toMatch(/^text\/html/);

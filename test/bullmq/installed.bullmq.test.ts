@@ -89,9 +89,9 @@ if (BACKENDS.includes('postgres')) {
       const { connection } = queue.getBackend() as unknown as { connection: { pool: Pool } };
       for (let times = 0; times < 3; times++) {
         const client = await connection.pool.connect();
-        expect(() => client.emit('error', new Error('Connection terminated unexpectedly'))).not.toThrow();
-        expect(client.listenerCount('error')).toBe(1);
+        const listeners = client.listenerCount('error');
         client.release();
+        expect(listeners).toBe(1); // without one, an error of the client is an uncaught exception
       }
       await queue.close();
     });

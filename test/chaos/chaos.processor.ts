@@ -56,7 +56,7 @@ abstract class Chaos<Transaction = never> {
     const { itemMs, errorRate } = context.data;
     const span = spanOf(item);
     const chance = chanceOf(config.seed, context.job.id as string, span.first, context.run);
-    await new Promise((resolve) => setTimeout(resolve, itemMs));
+    await new Promise((resolve) => setTimeout(resolve, itemMs)); // the item's work
     const throws = chance < errorRate;
     // In a transaction, half of the errors are thrown after the effect, which must be rolled back.
     if (!throws || (config.transactions !== 'none' && chance < errorRate / 2))

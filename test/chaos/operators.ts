@@ -37,7 +37,7 @@ export class Operators {
     const early = this.#processes.filter(({ child }) => child.exitCode !== null || child.signalCode !== null);
     for (const { child } of this.#processes) child.kill('SIGTERM');
     await Promise.all(this.#processes.map(({ exited }) => exited));
-    if (early.length > 0) throw new Error(`${early.length} operators ended before they were told to`);
+    if (early.length > 0) throw new Error(`${early.length} operators ended before they were stopped`);
   }
 
   kill(): void {

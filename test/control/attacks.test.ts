@@ -175,7 +175,7 @@ describeQueues('requests at odd moments', BACKENDS, (queues) => {
     expect(next.story).toEqual(['resume', 'b', 'c', 'd', 'complete', 'end complete']);
   });
 
-  it('R28: a request for a job that is being removed is accepted or has a clear error, and leaves nothing behind', async () => {
+  it('R28: a request for a job that is being removed is accepted or refused, and not kept for its id', async () => {
     const { iterations, type } = await webAndWorker(queues);
     for (let round = 0; round < 20; round++) {
       const job = await iterations.enqueue(type, {}, { jobId: 'mine' });

@@ -183,6 +183,7 @@ describeQueues('runs', BACKENDS, (queues) => {
   });
 
   it('R29: status splits the run time into reading and handling', async () => {
+    // What is measured is time: the source and the handler take at least as much.
     const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     const { type } = storyProcessor({
       build: async function* () {

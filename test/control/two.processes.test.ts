@@ -251,7 +251,7 @@ class Jobs {
     return { refused: '', requests };
   }
 
-  /** The worker goes on, or the next one begins. */
+  /** The worker continues, or the next one begins. */
   async release(): Promise<void> {
     const [holding] = this.each.worker ? this.#workers : [];
     if (this.each.worker === 'holds') return void holding?.signal('SIGCONT');

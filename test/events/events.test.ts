@@ -40,7 +40,7 @@ function listen(events = EVENTS): Heard[] {
   return heard;
 }
 
-/** `run.start 1`, with what tells one message from another. */
+/** `run.start 1`, with what distinguishes one message from another. */
 function line({ event, message }: Heard): string {
   switch (event) {
     case 'run.start':
@@ -67,7 +67,7 @@ function lines(heard: readonly Heard[]): string[] {
 }
 
 describeQueues('events', BACKENDS, (queues) => {
-  it('the channels tell of runs, checkpoints, failures, skips, interruptions and requests, in order', async () => {
+  it('the channels publish runs, checkpoints, failures, skips, interruptions and requests, in order', async () => {
     let failures = 0;
     const { type } = storyProcessor(
       {
@@ -90,7 +90,7 @@ describeQueues('events', BACKENDS, (queues) => {
     await job.promote();
     await app.settled(job);
     await until('the run has ended', () => lines(heard).includes('run.end 2 complete, 3 items'));
-    expect(lines(heard).filter((told) => !told.startsWith('checkpoint'))).toEqual([
+    expect(lines(heard).filter((published) => !published.startsWith('checkpoint'))).toEqual([
       'request pause by ann: lunch',
       'request resume by bob: undefined',
       'run.start 1 after null',
@@ -145,14 +145,14 @@ describeQueues('events', BACKENDS, (queues) => {
     ]);
   });
 
-  it('an item that takes longer than a shutdown waits is told of once, and logged with what to do', async () => {
-    const told = new Gate();
-    const { type } = storyProcessor({ each: (letter) => (letter === 'b' ? told.wait() : undefined) });
+  it('an item that takes longer than a shutdown waits is published once, and logged with what to do', async () => {
+    const published = new Gate();
+    const { type } = storyProcessor({ each: (letter) => (letter === 'b' ? published.wait() : undefined) });
     const app = await queues.start({ processors: [type], iteration: { shutdown: { deadlineMs: 20 } } });
     const heard = listen(['item.slow']);
     const job = await app.iterations.enqueue(type, { letters: 'abc' });
-    await until('the slow item is told of', () => heard.length > 0);
-    told.open();
+    await until('the slow item is published', () => heard.length > 0);
+    published.open();
     await app.settled(job);
     expect(lines(heard)).toEqual(['item.slow after 0']);
     const { handlingMs } = (heard[0] as Heard).message as IterationMessages['item.slow'];

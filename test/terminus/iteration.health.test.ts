@@ -219,7 +219,7 @@ describeQueues('IterationHealthIndicator', BACKENDS, (queues) => {
   });
 });
 
-/** The same place behind a connection that can be cut. */
+/** The same place, through a connection that can be cut. */
 async function throughNetwork({ connection, ...place }: QueuePlace): Promise<{ place: QueuePlace; network: Network }> {
   const { connectionString, port } = connection as { connectionString?: string; port?: number };
   if (!connectionString) {
