@@ -44,7 +44,6 @@ const BASE = [
   'clock',
   'cursor',
   'describe',
-  'storable',
   'is.promise',
   'iteration.errors',
   'iteration.options',
@@ -53,6 +52,7 @@ const BASE = [
   'options.check',
   'rules',
   'sql.dialect',
+  'storable',
 ];
 
 const BUILDER = 'enumerators/enumerator.builder';
@@ -166,6 +166,7 @@ describe('a source', () => {
             'describe',
             'iteration.errors',
             'is.promise',
+            'optional.package',
             'rules',
             'sql.dialect',
           ].includes(to),

@@ -16,6 +16,7 @@ import { of } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type BoardOptions, IterationBoardModule } from '../../lib/board/index.js';
 import { describeRoutes } from '../../lib/board/openapi.js';
+import { ITERATION_STATES } from '../../lib/control/status.js';
 import { InvalidOptionsError, IterationService } from '../../lib/index.js';
 import { BACKENDS, describeQueues, type Queues } from '../support/app.js';
 import { type BoardAppOptions, PLATFORMS, type Platform, startBoard } from '../support/board.js';
@@ -282,6 +283,13 @@ describe.each(PLATFORMS)('the board on %s', (platform: Platform) => {
         expect([answer.status, answer.headers.get('content-type')], file).toEqual([200, `${type}; charset=utf-8`]);
       }
       expect((await answerOf(fetch(`${board.url}/admin/iterations/api/queues`))).status).toBe(200);
+    });
+
+    it('the page offers every state of a job as a filter', async () => {
+      const board = await start({ board: { access: 'public' } });
+      const { text } = await answerOf(fetch(`${board.url}/iterations/board.js`));
+      const [, states = ''] = /^const STATES = \[([^\]]*)\]/m.exec(text) ?? [];
+      expect(states.match(/\w+/g)).toEqual([...ITERATION_STATES]);
     });
 
     it('a token protects the API, and the page that asks for it is open', async () => {

@@ -200,4 +200,22 @@ describeQueues('runs', BACKENDS, (queues) => {
     expect(handlingMs).toBeGreaterThanOrEqual(190);
     expect(readingMs + handlingMs).toBeLessThanOrEqual(runtimeMs);
   });
+
+  it('R29: a wait for the source that an interruption ends is reading, too', async () => {
+    const asked = new Gate();
+    const { type } = storyProcessor({
+      build: async function* () {
+        await asked.wait(); // never opened: the source does not answer
+        yield ['a', 0] as const;
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.iterations.enqueue(type, {});
+    await asked.reached;
+    await app.iterations.pause(job);
+    await until('the job is put away', () => job.isDelayed());
+    const { handlingMs, readingMs, runtimeMs } = await app.iterations.status(job);
+    expect(readingMs).toBeGreaterThanOrEqual(190); // the run looks ahead for 200 ms
+    expect(readingMs + handlingMs).toBeLessThanOrEqual(runtimeMs);
+  });
 });
