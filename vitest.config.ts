@@ -14,6 +14,7 @@ const TIMED = [
   'test/worker/shutdown.test.ts',
   'test/interruption/outage.test.ts',
   'test/control/iteration.service.test.ts',
+  'test/parts/whole.limits.test.ts',
   'test/board/board.browser.test.ts',
 ];
 
@@ -31,7 +32,7 @@ if (alias.length > 0) {
 }
 
 /** Random cases of each property: `PROPERTY_CASES`, else as many as CI needs, or as a contributor has time for. */
-process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '500' : '100';
+process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '150' : '40';
 
 /** Suites that run `maxWorkers` at a time, when those of the groups before them have ended. */
 const group = (

@@ -16,9 +16,11 @@ compile('esm', '--emitDeclarationOnly');
 chmodSync(join(dist, 'cjs/cli/main.js'), 0o755);
 writeFileSync(join(dist, 'cjs/package.json'), '{ "type": "commonjs" }\n');
 writeFileSync(join(dist, 'esm/index.js'), "export * from '../cjs/index.js';\n");
-writeFileSync(join(dist, 'esm/terminus/index.js'), "export * from '../../cjs/terminus/index.js';\n");
-writeFileSync(join(dist, 'esm/board/index.js'), "export * from '../../cjs/board/index.js';\n");
+for (const subpath of ['board', 'terminus', 'testing'])
+  writeFileSync(join(dist, `esm/${subpath}/index.js`), `export * from '../../cjs/${subpath}/index.js';\n`);
 cpSync(join(root, 'lib/board/page'), join(dist, 'cjs/board/page'), { recursive: true });
+for (const file of ['collection', 'processor.schema', 'add.schema'])
+  cpSync(join(root, `lib/schematics/${file}.json`), join(dist, `cjs/schematics/${file}.json`));
 
 function compile(format, ...options) {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');

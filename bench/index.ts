@@ -17,6 +17,7 @@ const BENCHES = [
   'prisma',
   'csv',
   'csv-parts',
+  'parts',
   'job-per-record',
   'guarantees',
   'memory',
@@ -32,6 +33,8 @@ const BENCHES = [
   'transactions',
   'failures',
   'bulk',
+  'many-parts',
+  'scale',
 ];
 
 const stopServers = await startServers();

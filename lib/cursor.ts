@@ -1,4 +1,5 @@
 import { describe } from './describe.js';
+import { isPlain } from './is.plain.js';
 import { InvalidCursorError } from './iteration.errors.js';
 
 /** A value that JSON gives back as it was. */
@@ -77,8 +78,7 @@ function checkExact(value: unknown, path: string, ancestors: readonly unknown[])
     for (let index = 0; index < value.length; index++) checkExact(value[index], `${path}[${index}]`, within);
     return;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if ((prototype !== Object.prototype && prototype !== null) || Object.getOwnPropertySymbols(value).length > 0) {
+  if (!isPlain(value) || Object.getOwnPropertySymbols(value).length > 0) {
     throw inexact(value, path);
   }
   for (const [key, part] of Object.entries(value)) checkExact(part, `${path}.${key}`, within);

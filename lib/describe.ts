@@ -1,3 +1,5 @@
+import { isPlain } from './is.plain.js';
+
 /** The most characters of a value that an error shows. */
 const MOST = 200;
 
@@ -40,8 +42,7 @@ function objectInWords(value: object): string {
 function isJsonObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return Array.isArray(value) || prototype === Object.prototype || prototype === null;
+  return Array.isArray(value) || isPlain(value);
 }
 
 function jsonOf(value: object): string {

@@ -1,3 +1,4 @@
+/** @module nestjs-iteration */
 export type { AroundedRun, AroundRun, EndedRun } from './around.run.js';
 export {
   type AskedOptions,
@@ -10,6 +11,8 @@ export {
   type IterationStatus,
   type JobFilter,
   type JobRef,
+  type PartPlace,
+  type SettingsShown,
   type TunedSettings,
 } from './control/index.js';
 export type { Cursor, Json } from './cursor.js';
@@ -17,6 +20,7 @@ export type { DeadLetter } from './dead-letters/index.js';
 export {
   AroundIteration,
   BuildEnumerator,
+  BuildPartitions,
   type DataOf,
   EachIteration,
   type ItemOf,
@@ -32,6 +36,7 @@ export type {
   IterationEvent,
   IterationEvents,
   IterationResult,
+  PartitionsContext,
   RunEnd,
   TransactionHost,
 } from './definition/index.js';
@@ -41,12 +46,20 @@ export type {
   Built,
   Enumerator,
   EnumeratorLike,
+  KeyColumn,
   KeysetOptions,
+  PartitionOptions,
+  PartOptions,
 } from './enumerators/contract/index.js';
 export { CsvEnumeratorBuilder, type CsvSource } from './enumerators/csv/csv.enumerator.js';
 export { EnumeratorBuilder } from './enumerators/enumerator.builder.js';
+export type { IterableOptions } from './enumerators/iterable.enumerator.js';
+export type { KeysetFetchOptions } from './enumerators/keyset.enumerator.js';
+export type { PagesOptions } from './enumerators/pages.enumerator.js';
+export type { PollOptions } from './enumerators/poll.enumerator.js';
 export { PrismaEnumeratorBuilder } from './enumerators/prisma/prisma.enumerator.js';
 export type { PrismaArgs, PrismaDelegate, PrismaFlags, PrismaRow, PrismaWhere } from './enumerators/prisma/types.js';
+export type { ThrottleOptions } from './enumerators/throttle.enumerator.js';
 export {
   TypeOrmEnumeratorBuilder,
   type TypeOrmRepository,

@@ -84,6 +84,17 @@ export class SkipLimitError extends IterationError {
   }
 }
 
+/** Parts of a job have failed, so the job has ([R27](docs/guarantees.md#r27)). A retry of the job retries them. */
+export class PartFailedError extends IterationError {
+  constructor(
+    /** The ids of the parts that have failed. */
+    readonly parts: readonly string[],
+    { of, reason }: { readonly of: number; readonly reason: string },
+  ) {
+    super(`${parts.length} of its ${of} parts have failed; the first is the job "${parts[0]}": ${reason}`);
+  }
+}
+
 /** The item of a dead letter is gone: the letter stays, with this error ([R24](docs/guarantees.md#r24)). */
 export class ItemGoneError extends IterationError {
   constructor(

@@ -26,6 +26,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .build();
 
+/** Options of `forRootAsync`: `useFactory`, `useClass` or `useExisting`. */
 export type IterationAsyncOptions = ConfigurableModuleAsyncOptions<IterationOptions>;
 
 const SERVICES = [
@@ -60,6 +61,7 @@ const SERVICES = [
   exports: SERVICES,
 })
 export class IterationModule extends ConfigurableModuleClass implements OnModuleInit {
+  /** @hidden */
   constructor(
     private readonly modules: ModulesContainer,
     private readonly registrar: WorkerRegistrar,
@@ -74,6 +76,7 @@ export class IterationModule extends ConfigurableModuleClass implements OnModule
     return super.forRoot(options);
   }
 
+  /** As `forRoot`, with options that a factory or a class provides. */
   static override forRootAsync(options: IterationAsyncOptions): DynamicModule {
     return super.forRootAsync(options);
   }

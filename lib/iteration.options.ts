@@ -61,12 +61,12 @@ export interface RunOptions {
   crashes?: CrashOptions;
   /**
    * How many items are handled at a time ([R26](docs/guarantees.md#r26)), for handlers that wait, such as for a network. Items
-   * start in order. The checkpoint is the last cursor up to which everything is finished. At most this many items start after
-   * it. Default 1.
+   * start in order. The checkpoint is the last cursor up to which everything is finished; at most this many start after it.
+   * Default 1. It holds for all parts of a job together; by default, each part handles one.
    */
   itemConcurrency?: number;
   /**
-   * Most items that begin in a second, over all runs of a job ([R34](docs/guarantees.md#r34)). A batch is one item. A wait of up
+   * Most items that begin in a second, over all runs and parts of a job ([R34](docs/guarantees.md#r34)). A batch is one item. A wait of up
    * to five seconds happens within the run; for a longer one the job is put back. Default: no limit.
    */
   itemsPerSecond?: number;
@@ -101,6 +101,11 @@ export interface ProcessorOptions extends RunOptions {
   transactions?: InjectionToken;
   /** The most items whose writes commit together, within one checkpoint interval. Default 1. */
   itemsPerTransaction?: number;
+  /**
+   * What a part that failed means for its job ([R27](docs/guarantees.md#r27)): the job fails when all parts have ended, or it
+   * completes, and its result names the part. Default `'fail'`.
+   */
+  partFailure?: 'fail' | 'continue';
   /** Describes an item for people, in its dead letter. Default: its JSON, cut at 1,024 characters. */
   describe?: (item: never) => string;
 }
@@ -113,6 +118,8 @@ export interface ResolvedRunOptions {
   readonly itemFailure: Readonly<Required<ItemFailureOptions>>;
   readonly crashes: Readonly<Required<CrashOptions>>;
   readonly itemConcurrency: number;
+  /** Of a job with parts, over all of them. */
+  readonly maxItemsInFlight: number;
   readonly itemsPerSecond: number;
   readonly worker: IterationWorkerOptions;
 }
@@ -174,6 +181,7 @@ export function resolveRunOptions(module: RunOptions, processor: RunOptions): Re
     itemFailure: { ...ITEM_FAILURE_DEFAULTS, ...given(module.itemFailure), ...given(processor.itemFailure) },
     crashes: { ...CRASH_DEFAULTS, ...given(module.crashes), ...given(processor.crashes) },
     itemConcurrency: processor.itemConcurrency ?? module.itemConcurrency ?? 1,
+    maxItemsInFlight: processor.itemConcurrency ?? module.itemConcurrency ?? Infinity,
     itemsPerSecond: processor.itemsPerSecond ?? module.itemsPerSecond ?? Infinity,
     worker: { lockRenewTime: worker.lockDuration / RENEWALS_PER_LOCK, ...worker },
   };
@@ -186,7 +194,7 @@ function given<Options extends object>(options: Options | undefined): Partial<Op
   ) as Partial<Options>;
 }
 
-/** Whether two processors have the same options for their common worker. */
+/** For processors with a common worker. */
 export function sameWorkerOptions(one: ResolvedRunOptions, other: ResolvedRunOptions): boolean {
   return isDeepStrictEqual(one.worker, other.worker);
 }

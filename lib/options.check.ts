@@ -44,6 +44,7 @@ export function checkProcessorOptions(name: string, options: unknown): asserts o
       'the token of a provider: a class, a string or a symbol',
     itemsPerTransaction: count,
     describe: aFunction,
+    partFailure: oneOf('fail', 'continue'),
   });
   if ((options as ProcessorOptions).queue === undefined) {
     throw new InvalidOptionsError(`@IterativeProcessor of ${name}: it names no queue. Give it one: { queue: '...' }`);

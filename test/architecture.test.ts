@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 /** The layers of lib, top to bottom: a file imports its own layer and layers below it. Add a new layer here. */
 const LAYERS = [
   'cli',
+  'schematics',
   'terminus',
   'index',
   'iteration.module',
@@ -36,7 +37,11 @@ const LAYERS = [
 const HOSTS = /^exactly-once\/(?!table)/;
 
 /** Layers that users import by a subpath of their own, such as `nestjs-iteration/terminus`, and the optional packages of each. */
-const SUBPATHS: Readonly<Record<string, readonly string[]>> = { board: [], terminus: ['@nestjs/terminus'] };
+const SUBPATHS: Readonly<Record<string, readonly string[]>> = {
+  board: [],
+  terminus: ['@nestjs/terminus'],
+  testing: [],
+};
 
 /** Files of `lib` itself that import nothing above them. */
 const BASE = [
@@ -44,6 +49,7 @@ const BASE = [
   'clock',
   'cursor',
   'describe',
+  'is.plain',
   'is.promise',
   'iteration.errors',
   'iteration.options',
@@ -165,6 +171,7 @@ describe('a source', () => {
             'cursor',
             'describe',
             'iteration.errors',
+            'is.plain',
             'is.promise',
             'optional.package',
             'rules',

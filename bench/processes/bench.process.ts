@@ -17,6 +17,10 @@ export class BenchProcess {
     this.exited = once(this.#child, 'exit').then(() => now());
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   /** Resolves with the message of that name, as soon as the process has sent it. */
   async message<Facts = object>(what: string): Promise<Message & Facts> {
     for (;;) {

@@ -15,7 +15,12 @@ const unchecked: Rule = () => true;
 
 const JOB = { queue: required(nonEmptyString), id: required(nonEmptyString) };
 const PAGE = { start: numberText(0, Number.MAX_SAFE_INTEGER), limit: numberText(1, MOST_LISTED) };
-const FILTER = { state: nonEmptyString, name: nonEmptyString, olderThanMs: numberText(0, Number.MAX_SAFE_INTEGER) };
+const FILTER = {
+  state: nonEmptyString,
+  name: nonEmptyString,
+  olderThanMs: numberText(0, Number.MAX_SAFE_INTEGER),
+  partOf: nonEmptyString,
+};
 
 /** BullMQ refuses the others, without a status. */
 const jobId: Rule = (value) =>
@@ -101,6 +106,7 @@ export function readBulk(body: unknown): BulkRequest {
     states: unchecked,
     name: unchecked,
     olderThanMs: unchecked,
+    partOf: unchecked,
     by: unchecked,
     reason: unchecked,
   });
@@ -121,11 +127,12 @@ function pageOf({ start, limit }: { start?: string; limit?: string }): { start: 
   return { start: Number(start ?? 0), limit: Number(limit ?? LISTED) };
 }
 
-function filterOf({ state, name, olderThanMs }: Record<string, string>): JobFilter {
+function filterOf({ state, name, olderThanMs, partOf }: Record<string, string>): JobFilter {
   return {
     ...(state !== undefined && { states: state.split(',') as JobFilter['states'] }),
     ...(name !== undefined && { name }),
     ...(olderThanMs !== undefined && { olderThanMs: Number(olderThanMs) }),
+    ...(partOf !== undefined && { partOf }),
   };
 }
 

@@ -1,2 +1,3 @@
+/** @module nestjs-iteration/board */
 export { IterationBoardModule } from './board.module.js';
 export type { BoardOptions } from './board.options.js';

@@ -47,6 +47,8 @@ const asked = { 'by?': { ...text, description: 'Who asks.' }, 'reason?': { ...te
 const job = { queue: text, id: text };
 const newJob = object({ ...job, name: text });
 
+const counts: Schema = { type: 'object', additionalProperties: whole };
+
 const status = object({
   ...job,
   name: text,
@@ -61,6 +63,7 @@ const status = object({
   'etaMs?': decimal,
   run: whole,
   interruptions: whole,
+  stalls: { ...whole, description: 'How often its worker was killed, or lost its lock.' },
   runtimeMs: decimal,
   readingMs: decimal,
   handlingMs: decimal,
@@ -69,6 +72,8 @@ const status = object({
   'failedReason?': text,
   'worker?': text,
   settings,
+  'partStates?': { ...counts, description: 'Of a job with parts: how many are in each state.' },
+  'part?': { ...object({ of: text, index: whole }), description: 'Of a part: its job, and which part it is, from 0.' },
   'request?': object({ type: { type: 'string', enum: ['pause', 'cancel'] }, at: time, ...asked }),
 });
 
@@ -103,12 +108,16 @@ const letter = object({
 
 const queue = object({
   name: text,
-  counts: { type: 'object', additionalProperties: whole },
+  counts,
   processors: list(text),
 });
 
 const page = { 'start?': whole, 'limit?': { ...whole, minimum: 1, maximum: 200 } };
-const filter = { 'name?': text, 'olderThanMs?': whole };
+const filter = {
+  'name?': text,
+  'olderThanMs?': whole,
+  'partOf?': { ...text, description: 'The id of a job: only its parts. Without it, only jobs that are no part.' },
+};
 
 const enqueued = object({
   queue: text,

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { JobState } from 'bullmq';
 import type { BullMQ, Owner } from './bullmq.js';
 
 /** How long after a failure a closing worker retries. */
@@ -48,6 +49,10 @@ export const BULLMQ_5: BullMQ = {
     };
     worker.retryIfFailed = (command, options) => retry(() => pausing(command), options);
   },
+
+  /** The jobs of a paused queue wait in a list of their own. */
+  idsIn: (queue, state, { start, end }) =>
+    queue.getRanges(state === 'waiting' ? [state, 'paused' as JobState] : [state], start, end),
 
   async disconnect(owner) {
     const { blockingConnection, connection } = internalsOf(owner);

@@ -46,6 +46,8 @@ export const BULLMQ_6: BullMQ = {
     }
   },
 
+  idsIn: (queue, state, { start, end }) => queue.getRanges([state], start, end),
+
   disconnect: (owner) => backendOf(owner).disconnect(),
 };
 

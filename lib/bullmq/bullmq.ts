@@ -1,4 +1,4 @@
-import type { Queue, QueueEvents, Worker } from 'bullmq';
+import type { JobState, Queue, QueueEvents, Worker } from 'bullmq';
 
 export type Owner = Queue | QueueEvents | Worker;
 
@@ -9,6 +9,13 @@ export interface BullMQ {
 
   /** Applies the patches that only this major version needs, before the owner is used. */
   patch(owner: Owner): void;
+
+  /** Ids of the jobs of a queue in a state, those of a page that `getJobs` would load. */
+  idsIn(
+    queue: Queue,
+    state: JobState,
+    page: { readonly start: number; readonly end: number },
+  ): Promise<readonly string[]>;
 
   /** Disconnects a queue or worker. It may wait for the server without limit. */
   disconnect(owner: Owner): Promise<void>;

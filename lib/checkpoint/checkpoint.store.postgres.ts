@@ -1,5 +1,4 @@
 import { InvalidCursorError } from '../iteration.errors.js';
-import type { ControlStore } from './job.control.js';
 import { PostgresJobReferences } from './references.postgres.js';
 import { KEPT_LINES } from './run.history.js';
 import type { SaveOptions } from './save.options.js';
@@ -21,9 +20,10 @@ const RUNS = `(
     FROM string_to_array(nullif(coalesce(${SAVED}->>'runs', '') || $6::text, ''), E'\\n') AS lines
 )`;
 
-/** Kept in the row beside the checkpoint, which does not know it: runs that survived, what operators ask, the last runs. */
+/** Kept in the row beside the checkpoint, which does not know it: runs that survived, what operators ask, the parts, the last runs. */
 const NOTES = `jsonb_strip_nulls(jsonb_build_object(
-  'survivors', ${SAVED}->'survivors', 'control', ${SAVED}->'control', 'runs', ${RUNS}))`;
+  'survivors', ${SAVED}->'survivors', 'control', ${SAVED}->'control', 'parts', ${SAVED}->'parts',
+  'shared', ${SAVED}->'shared', 'runs', ${RUNS}))`;
 
 const NOTE = `
 UPDATE job SET progress = jsonb_set(progress, '{survivors}', coalesce(progress->'survivors', '[]') || to_jsonb($3::int))
@@ -52,7 +52,29 @@ WITH saved AS (
      AND ${SAVED}->>'control' IS NOT DISTINCT FROM $3::text
   RETURNING id, progress
 )
-SELECT publish_event($1, 'progress', jsonb_build_object('jobId', $2::text, 'data', progress::text)) FROM saved
+SELECT publish_event($1, 'progress', jsonb_build_object('jobId', $2::text, 'data', (progress - 'parts' - 'shared')::text))
+  FROM saved
+`;
+
+const SAVE_PARTS = `
+UPDATE job SET progress = ${SAVED} || jsonb_build_object('parts', $4::text)
+ WHERE queue = $1 AND id = $2 AND state = 'active' AND lock_token = $3
+RETURNING id
+`;
+
+const READ_SURVIVORS = "SELECT progress->'survivors' AS runs FROM job WHERE queue = $1 AND id = $2";
+
+const READ_PARTS = `SELECT ${SAVED}->>'parts' AS parts FROM job WHERE queue = $1 AND id = $2`;
+
+const READ_SHARED = `
+SELECT ${SAVED}->>'shared' AS text, extract(epoch FROM clock_timestamp()) * 1000 AS now
+  FROM job WHERE queue = $1 AND id = $2
+`;
+
+const REPLACE_SHARED = `
+UPDATE job SET progress = ${SAVED} || jsonb_build_object('shared', $4::text)
+ WHERE queue = $1 AND id = $2 AND ${SAVED}->>'shared' IS NOT DISTINCT FROM $3::text
+RETURNING id
 `;
 
 const READ_RUNS = `SELECT ${SAVED}->>'runs' AS runs FROM job WHERE queue = $1 AND id = $2`;
@@ -61,6 +83,8 @@ const READ_CONTROLS = `
 SELECT id, ${SAVED}->>'control' AS control
   FROM job WHERE queue = $1 AND id = ANY($2)
 `;
+
+type Replaced = 'replaced' | 'changed' | 'gone';
 
 export class PostgresCheckpointStore {
   readonly references: PostgresJobReferences;
@@ -81,17 +105,8 @@ export class PostgresCheckpointStore {
     document: object,
     { yields = false, history = '' }: SaveOptions = {},
   ): Promise<boolean> {
-    const { connection, qualifiedName } = this.backend;
-    await connection.waitUntilReady();
     try {
-      const { rows } = await connection.pool.query(SAVE, [
-        qualifiedName,
-        job.id,
-        token,
-        JSON.stringify(document),
-        yields,
-        history,
-      ]);
+      const rows = await this.#query(SAVE, [job.id, token, JSON.stringify(document), yields, history]);
       return rows.length === 1;
     } catch (error) {
       throw isUnstorable(error) ? refused(error) : error;
@@ -99,49 +114,58 @@ export class PostgresCheckpointStore {
   }
 
   async noteSurvivor({ id }: { readonly id?: string }, run: number): Promise<void> {
-    const { connection, qualifiedName } = this.backend;
-    await connection.waitUntilReady();
-    await connection.pool.query(NOTE, [qualifiedName, id, run]);
+    await this.#query(NOTE, [id, run]);
   }
 
   async survivors({ id }: { readonly id?: string }): Promise<readonly number[]> {
-    const { connection, qualifiedName } = this.backend;
-    await connection.waitUntilReady();
-    const { rows } = await connection.pool.query(
-      "SELECT progress->'survivors' AS runs FROM job WHERE queue = $1 AND id = $2",
-      [qualifiedName, id],
-    );
-    return (rows as { runs: number[] | null }[])[0]?.runs ?? [];
+    const [found] = await this.#query<{ runs: number[] | null }>(READ_SURVIVORS, [id]);
+    return found?.runs ?? [];
+  }
+
+  async saveParts({ id }: { readonly id?: string }, token: string, parts: string): Promise<boolean> {
+    return (await this.#query(SAVE_PARTS, [id, token, parts])).length === 1;
+  }
+
+  async parts({ id }: { readonly id?: string }): Promise<string | undefined> {
+    const [found] = await this.#query<{ parts: string | null }>(READ_PARTS, [id]);
+    return found?.parts ?? undefined;
+  }
+
+  async shared(id: string): Promise<{ text: string | undefined; now: number }> {
+    const [found] = await this.#query<{ text: string | null; now: string }>(READ_SHARED, [id]);
+    return { text: found?.text ?? undefined, now: found ? Number(found.now) : 0 };
+  }
+
+  async replaceShared(id: string, expected: string | undefined, next: string): Promise<Replaced> {
+    if ((await this.#query(REPLACE_SHARED, [id, expected ?? null, next])).length === 1) return 'replaced';
+    return this.#unreplaced(id);
   }
 
   async history({ id }: { readonly id?: string }): Promise<string | undefined> {
-    const { connection, qualifiedName } = this.backend;
-    await connection.waitUntilReady();
-    const { rows } = await connection.pool.query(READ_RUNS, [qualifiedName, id]);
-    return (rows as { runs: string | null }[])[0]?.runs ?? undefined;
+    const [found] = await this.#query<{ runs: string | null }>(READ_RUNS, [id]);
+    return found?.runs ?? undefined;
   }
 
   async controls(ids: readonly string[]): Promise<readonly (string | undefined)[]> {
-    const { connection, qualifiedName } = this.backend;
-    await connection.waitUntilReady();
-    const { rows } = await connection.pool.query(READ_CONTROLS, [qualifiedName, ids]);
-    const controls = new Map(
-      (rows as { id: string; control: string | null }[]).map(({ id, control }) => [id, control]),
-    );
+    const rows = await this.#query<{ id: string; control: string | null }>(READ_CONTROLS, [ids]);
+    const controls = new Map(rows.map(({ id, control }) => [id, control]));
     return ids.map((id) => controls.get(id) ?? undefined);
   }
 
-  async replaceControl(
-    id: string,
-    expected: string | undefined,
-    next: string,
-  ): ReturnType<ControlStore['replaceControl']> {
+  async replaceControl(id: string, expected: string | undefined, next: string): Promise<Replaced> {
+    if ((await this.#query(REPLACE_CONTROL, [id, expected ?? null, next])).length === 1) return 'replaced';
+    return this.#unreplaced(id);
+  }
+
+  async #unreplaced(id: string): Promise<'changed' | 'gone'> {
+    return (await this.#query('SELECT FROM job WHERE queue = $1 AND id = $2', [id])).length === 1 ? 'changed' : 'gone';
+  }
+
+  /** @param values Those after the queue's. */
+  async #query<Row>(sql: string, values: readonly unknown[]): Promise<readonly Row[]> {
     const { connection, qualifiedName } = this.backend;
     await connection.waitUntilReady();
-    const { rows } = await connection.pool.query(REPLACE_CONTROL, [qualifiedName, id, expected ?? null, next]);
-    if (rows.length === 1) return 'replaced';
-    const found = await connection.pool.query('SELECT FROM job WHERE queue = $1 AND id = $2', [qualifiedName, id]);
-    return found.rows.length === 1 ? 'changed' : 'gone';
+    return (await connection.pool.query(sql, [qualifiedName, ...values])).rows as readonly Row[];
   }
 }
 

@@ -3,6 +3,7 @@ import type { ControlStore } from './job.control.js';
 import { RedisJobReferences } from './references.redis.js';
 import { KEPT_LINES } from './run.history.js';
 import type { SaveOptions } from './save.options.js';
+import type { SharedStore } from './shared.store.js';
 
 /** What is used of BullMQ's Redis backend. */
 interface RedisBackend {
@@ -14,11 +15,16 @@ interface RedisBackend {
 const SAVE_COMMAND = 'iterationSaveCheckpoint';
 const NOTE_COMMAND = 'iterationNoteSurvivor';
 const CONTROL_COMMAND = 'iterationReplaceControl';
+const PARTS_COMMAND = 'iterationSaveParts';
+const SHARED_COMMAND = 'iterationShared';
+const REPLACE_SHARED_COMMAND = 'iterationReplaceShared';
 
 /** Fields of the job's hash that BullMQ does not know: they go with the job. */
 const SURVIVORS = 'iterationSurvivors';
 const CONTROL = 'iterationControl';
 const RUNS = 'iterationRuns';
+const PARTS = 'iterationParts';
+const SHARED = 'iterationShared';
 
 const NOTE = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -38,6 +44,24 @@ local _, lines = string.gsub(runs, '\\n', '')
 for _ = ${KEPT_LINES} + 1, lines do runs = string.sub(runs, string.find(runs, '\\n') + 1) end
 redis.call('HSET', KEYS[1], '${RUNS}', runs)
 return 1
+`;
+
+const SAVE_PARTS = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], '${PARTS}', ARGV[2])
+return 1
+`;
+
+const READ_SHARED = `
+local time = redis.call('TIME')
+return {redis.call('HGET', KEYS[1], '${SHARED}') or '', time[1], time[2]}
+`;
+
+const REPLACE_SHARED = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
+if (redis.call('HGET', KEYS[1], '${SHARED}') or '') ~= ARGV[1] then return 'changed' end
+redis.call('HSET', KEYS[1], '${SHARED}', ARGV[2])
+return 'replaced'
 `;
 
 const REPLACE_CONTROL = `
@@ -96,6 +120,29 @@ export class RedisCheckpointStore {
     return noted ? noted.split(',').map(Number) : [];
   }
 
+  async saveParts({ id }: { readonly id?: string }, token: string, parts: string): Promise<boolean> {
+    const key = this.backend.toKey(id as string);
+    return (await runCommand(await this.#client, PARTS_COMMAND, [key, `${key}:lock`, token, parts])) === 1;
+  }
+
+  async parts({ id }: { readonly id?: string }): Promise<string | undefined> {
+    const client = await this.#client;
+    return (await client.hget(this.backend.toKey(id as string), PARTS)) ?? undefined;
+  }
+
+  async shared(id: string): Promise<{ text: string | undefined; now: number }> {
+    const answer = await runCommand(await this.#client, SHARED_COMMAND, [this.backend.toKey(id)]);
+    const [text, seconds, micros] = answer as [string, string, string];
+    return { text: text === '' ? undefined : text, now: Number(seconds) * 1_000 + Number(micros) / 1_000 };
+  }
+
+  async replaceShared(id: string, expected = '', next: string): ReturnType<SharedStore['replaceShared']> {
+    const values = [this.backend.toKey(id), expected, next];
+    return (await runCommand(await this.#client, REPLACE_SHARED_COMMAND, values)) as Awaited<
+      ReturnType<SharedStore['replaceShared']>
+    >;
+  }
+
   async history({ id }: { readonly id?: string }): Promise<string | undefined> {
     const client = await this.#client;
     return (await client.hget(this.backend.toKey(id as string), RUNS)) ?? undefined;
@@ -125,6 +172,9 @@ async function withCommands({ client }: RedisBackend) {
   const connected = await client;
   connected.defineCommand(SAVE_COMMAND, { numberOfKeys: 3, lua: SAVE });
   connected.defineCommand(NOTE_COMMAND, { numberOfKeys: 1, lua: NOTE });
+  connected.defineCommand(PARTS_COMMAND, { numberOfKeys: 2, lua: SAVE_PARTS });
+  connected.defineCommand(SHARED_COMMAND, { numberOfKeys: 1, lua: READ_SHARED });
+  connected.defineCommand(REPLACE_SHARED_COMMAND, { numberOfKeys: 1, lua: REPLACE_SHARED });
   connected.defineCommand(CONTROL_COMMAND, { numberOfKeys: 2, lua: REPLACE_CONTROL });
   return connected;
 }

@@ -6,12 +6,13 @@ import { RedisCheckpointStore } from './checkpoint.store.redis.js';
 import type { ControlStore } from './job.control.js';
 import type { JobReferences } from './references.js';
 import type { SaveOptions } from './save.options.js';
+import type { SharedStore } from './shared.store.js';
 
 /**
  * The only code that writes a job's progress. BullMQ's own `updateProgress` does not compare the lock, so a zombie could move
  * a checkpoint. The store, its two backends and its `references` are the only code that touches BullMQ's storage.
  */
-export interface CheckpointStore extends ControlStore {
+export interface CheckpointStore extends ControlStore, SharedStore {
   readonly references: JobReferences;
 
   /**
@@ -26,6 +27,16 @@ export interface CheckpointStore extends ControlStore {
 
   /** The runs whose process survived. */
   survivors(job: Pick<Job, 'id'>): Promise<readonly number[]>;
+
+  /**
+   * Keeps the parts of a job beside its checkpoint, if `token` still holds its lock (R27).
+   *
+   * @returns false when the lock is another's, or nobody's: nothing was written.
+   */
+  saveParts(job: Pick<Job, 'id'>, token: string, parts: string): Promise<boolean>;
+
+  /** What {@link saveParts} was given. */
+  parts(job: Pick<Job, 'id'>): Promise<string | undefined>;
 
   /** The lines of the job's last runs. */
   history(job: Pick<Job, 'id'>): Promise<string | undefined>;

@@ -49,7 +49,7 @@ export interface Checkpoint {
   /** Runs that died in the item after the cursor while items were isolated (R19). */
   readonly crashes?: readonly number[];
   /** How many items were skipped in a row, and `passed` after the last one. */
-  readonly skippedInARow?: readonly [count: number, passed: number];
+  readonly skippedInARow?: readonly [count: number, passed: number] | undefined;
   /** A skipped item whose dead letter may not have been written yet. */
   readonly letter?: DeadLetterRecord;
   readonly interruptions: number;
@@ -76,6 +76,10 @@ export interface Checkpoint {
   readonly ended?: Ended;
   /** The user finished the job early: no further item is handled, also when its end fails and is tried again. */
   readonly stopped?: { readonly silent: boolean };
+  /** Of a job that is split: all of its parts were added. One that is gone since was removed. */
+  readonly partsAdded?: true;
+  /** Of a job that is split: all of its parts have ended, and these have failed. */
+  readonly settled?: { readonly failedParts: readonly string[] };
   /** The number of the last request of operators that an end of the job has answered. */
   readonly handled?: number;
   /** The number of the last restart that operators asked for and a run began with, and its cursor. */

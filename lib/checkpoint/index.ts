@@ -11,11 +11,12 @@ export {
   changeControl,
   type Granted,
   type JobControl,
-  type NumberedRequest,
   type OwnPause,
   readControl,
   recordEvent,
   type TunedSettings,
+  withoutAnswered,
+  withoutParked,
   withRequest,
 } from './job.control.js';
 export { Progress, ProgressTracker, type SavedProgress } from './progress.js';
@@ -29,5 +30,6 @@ export {
 } from './references.js';
 export { type Restored, restoreCheckpoint } from './restore.checkpoint.js';
 export { type IterationRun, type RunEnding, readHistory } from './run.history.js';
-export { fractionPerSecond, itemsPerSecond } from './throughput.js';
+export type { SharedStore } from './shared.store.js';
+export { fractionPerSecond, itemsPerSecond, toTenths } from './throughput.js';
 export { RunTimes } from './time.split.js';

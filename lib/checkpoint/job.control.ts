@@ -10,8 +10,8 @@ export interface JobControl {
   readonly restart?: RestartRequest;
   /** Settings that replace the processor's. */
   readonly settings?: TunedSettings;
-  /** A worker delays the job until `resume`, or is about to. */
-  readonly parked?: boolean;
+  /** When the run began that has delayed the job until `resume`, or is about to: in milliseconds since 1970. */
+  readonly parked?: number;
   /** The job has paused itself after its first items (R35). */
   readonly isCanaryDone?: true;
   /** What was skipped and seen when the job last paused itself for a limit of skipped items: only what came since counts. */
@@ -31,6 +31,8 @@ export interface ControlRequest extends Asked {
   readonly at: string;
   /** When the run began that was the job's last one at that time, in milliseconds since 1970. */
   readonly processedOn?: number;
+  /** As a part has it: it was asked of the job that is split. */
+  readonly ofWhole?: true;
 }
 
 export interface NumberedRequest extends ControlRequest {
@@ -119,6 +121,18 @@ export function withRequest(
   };
   const { processedOn: _, ...event } = asked;
   return recordEvent(control, event, { ...changes, request: { ...asked, number: control.changes + 1 } });
+}
+
+/** The document without a request that an end of the job has answered. */
+export function withoutAnswered(control: JobControl, handled: number): JobControl {
+  const { request, ...others } = control;
+  return request && request.number <= handled ? others : control;
+}
+
+/** The document without the note of this run that it parks the job: a later one may have parked it again by now. */
+export function withoutParked(control: JobControl, parked: number | undefined): JobControl {
+  const { parked: noted, ...others } = control;
+  return noted !== undefined && noted === parked ? others : control;
 }
 
 /** A restart that no run has begun with. */

@@ -13,6 +13,8 @@ export interface Restored {
   readonly checkpoint: Checkpoint;
   /** The job has none yet: it starts from the beginning, or at the cursor that `enqueue` was given. */
   readonly isNew?: boolean;
+  /** It had failed, and is retried by hand. */
+  readonly isRetried?: boolean;
   /** Progress that is not a checkpoint, from before the library was adopted. It is dropped. */
   readonly foreign?: unknown;
   /** What operators ask of the job now. A cancellation that was saved, but never reported to BullMQ, is asked for still. */
@@ -73,10 +75,12 @@ function restoreSaved(job: Job, saved: Checkpoint): Restored {
       if (!isReported || (job.stacktrace?.length ?? 0) > ended.traces) return { checkpoint };
       return { checkpoint: startedAnew(job, checkpoint), isNew: true };
     case 'fail': // retried by hand: a fresh budget at the same cursor (the failure itself left a trace)
-      return { checkpoint: isReported ? { ...checkpoint, failures: 0, crashes: undefined } : checkpoint };
+      return isReported
+        ? { checkpoint: { ...checkpoint, failures: 0, crashes: undefined }, isRetried: true }
+        : { checkpoint };
     case 'cancel':
       return isReported
-        ? { checkpoint: { ...checkpoint, failures: 0, crashes: undefined } }
+        ? { checkpoint: { ...checkpoint, failures: 0, crashes: undefined }, isRetried: true }
         : { checkpoint, request: ended.asked ?? { type: 'cancel', at: new Date(job.processedOn ?? 0).toISOString() } };
   }
 }
@@ -108,7 +112,7 @@ function restoreUnended(job: Job, saved: Checkpoint): Restored {
 }
 
 /** Fields of a job's progress that it may have before its first checkpoint. */
-const NO_CHECKPOINT = ['unknownSince', 'progress', 'control', 'runs'];
+const NO_CHECKPOINT = ['unknownSince', 'progress', 'control', 'parts', 'shared', 'runs'];
 
 function isEmpty(progress: unknown): boolean {
   if (typeof progress === 'object' && progress !== null) {

@@ -58,9 +58,14 @@ function perSecond(from: Point, to: Point): number | undefined {
   return to[0] > from[0] ? ((to[1] - from[1]) / (to[0] - from[0])) * 1_000 : undefined;
 }
 
-/** Never falls (R29). */
+/** Never falls (R29). One decimal, rounded down: 100 only at the end. */
 function nextPercent(before: number, fraction: number): number {
-  return Math.max(before, Math.min(100, Math.floor(fraction * 100)));
+  return Math.max(before, Math.min(fraction < 1 ? 99.9 : 100, toTenths(fraction * 100)));
+}
+
+/** Rounds down to one decimal. */
+export function toTenths(percent: number): number {
+  return Math.floor(Number((percent * 10).toFixed(6))) / 10; // 0.29 * 100 is a little less than 29
 }
 
 /** The size of a source of batches counts batches: with batches of another size, more or fewer of them are left. */

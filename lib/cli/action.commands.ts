@@ -30,7 +30,7 @@ export function addActionCommands(program: Command, print: Print): void {
         return statusOutput(await iterations.status(job));
       },
     });
-    return filtered(command.option('--all', 'every job that --state and --name choose'));
+    return filtered(command.option('--all', 'every job that --state, --name and --part-of choose'));
   };
   const asked = (command: Command) => command.option('--by <name>', 'who asks (default: the user)');
   const reasoned = (command: Command) => asked(command).option('--reason <text>', 'why, for people');
@@ -50,13 +50,13 @@ export function addActionCommands(program: Command, print: Print): void {
 }
 
 /** @throws UsageError */
-function checkChosen(id: string | undefined, { all, cursor, name, state }: ActionOptions): void {
-  const isFiltered = state !== undefined || name !== undefined;
+function checkChosen(id: string | undefined, { all, cursor, name, partOf, state }: ActionOptions): void {
+  const isFiltered = state !== undefined || name !== undefined || partOf !== undefined;
   if (all && id !== undefined) throw new UsageError('Give a job id or --all, not both');
-  if (all && !isFiltered) throw new UsageError('--all needs --state or --name');
+  if (all && !isFiltered) throw new UsageError('--all needs --state, --name or --part-of');
   if (all && cursor) throw new UsageError('--cursor is for one job, not for --all');
-  if (!all && id === undefined) throw new UsageError('Give a job id, or --all with --state or --name');
-  if (!all && isFiltered) throw new UsageError('--state and --name choose jobs for --all: add --all');
+  if (!all && id === undefined) throw new UsageError('Give a job id, or --all with --state, --name or --part-of');
+  if (!all && isFiltered) throw new UsageError('--state, --name and --part-of choose jobs for --all: add --all');
 }
 
 function ask(iterations: IterationService, action: Action, job: JobRef, options: ActionOptions): Promise<void> {
@@ -66,8 +66,8 @@ function ask(iterations: IterationService, action: Action, job: JobRef, options:
 }
 
 function askAll(iterations: IterationService, action: Action, options: ActionOptions): Promise<BulkResult> {
-  const { by = userName(), name, queue, reason, state: states } = options;
-  return iterations.bulk(queue, action, { states, name, by, reason });
+  const { by = userName(), name, partOf, queue, reason, state: states } = options;
+  return iterations.bulk(queue, action, { states, name, partOf, by, reason });
 }
 
 function bulkOutput(action: Action, result: BulkResult): Output {

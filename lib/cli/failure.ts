@@ -35,8 +35,9 @@ export function failureText(error: unknown, isJson: boolean): string {
   return jsonText({ error: { name, message, exitCode: exitCodeOf(error) } });
 }
 
-/** The parser adds what may have been meant, on a line of its own. Other messages hold what jobs say. */
+/** The parser adds what may have been meant, on a line of its own. A job that is missing may be in another place. */
 function shownLines(error: unknown, message: string): readonly string[] {
+  if (error instanceof JobNotFoundError) return [`${message}. If the job exists, check --prefix and --schema`];
   return error instanceof CommanderError ? message.split('\n') : [message];
 }
 

@@ -12,6 +12,7 @@ export interface QueueOptions extends QueuePlace {
 export interface FilterOptions {
   readonly state?: readonly IterationState[];
   readonly name?: string;
+  readonly partOf?: string;
 }
 
 interface QueueCommand<Options> {
@@ -57,7 +58,8 @@ export function addQueueCommand<Options extends QueueOptions>(
 export function filtered(command: Command): Command {
   return command
     .option('--state <states>', `only jobs in these states, by commas: ${ITERATION_STATES.join(', ')}`, statesOf)
-    .option('--name <name>', 'only jobs of this name');
+    .option('--name <name>', 'only jobs of this name')
+    .option('--part-of <id>', 'only the parts of this job (default: only jobs that are not parts)');
 }
 
 function statesOf(text: string): readonly IterationState[] {

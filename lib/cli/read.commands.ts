@@ -15,9 +15,13 @@ export function addReadCommands(program: Command, print: Print): void {
   const list = addQueueCommand<LimitOptions & FilterOptions>(program, print, {
     usage: 'list',
     does: 'List the jobs of a queue: running ones first, then those that wait, failed and completed ones.',
-    examples: ['list -q imports', 'list -q imports --state running,paused --name import-users --limit 20'],
-    run: async (iterations, { queue }, { limit, name, state: states }) => {
-      const jobs = await iterations.list(queue, { states, name, end: limit - 1 });
+    examples: [
+      'list -q imports',
+      'list -q imports --state running,paused --name import-users --limit 20',
+      'list -q imports --part-of 42 --state failed',
+    ],
+    run: async (iterations, { queue }, { limit, name, partOf, state: states }) => {
+      const jobs = await iterations.list(queue, { states, name, partOf, end: limit - 1 });
       return { json: jobs, text: tableText(jobs.map(jobRow), 'No such jobs.') };
     },
   });

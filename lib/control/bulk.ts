@@ -1,7 +1,8 @@
 import { JobNotFoundError, JobStateError } from '../iteration.errors.js';
 import type { ControlledQueue } from './controlled.queue.js';
-import { type JobFilter, listJobs } from './job.list.js';
+import { chosenJobs, type JobFilter } from './job.list.js';
 
+/** What a call of `bulk` did. */
 export interface BulkResult {
   /** Jobs that the action was asked of; of these, those that it changed nothing of count too. */
   readonly done: number;
@@ -25,7 +26,7 @@ export async function askOfAll(
   // All first, since what is asked moves jobs from list to list; and again, for jobs that a worker took meanwhile.
   const chosen = new Set<string>();
   for (let round = 0; round < 2; round++) {
-    for await (const { id } of listJobs(queue, filter)) chosen.add(id);
+    for await (const { job } of chosenJobs(queue, filter)) chosen.add(job.id as string);
   }
   const ids = [...chosen];
   const errors: { id: string; message: string }[] = [];

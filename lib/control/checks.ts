@@ -34,7 +34,7 @@ export function checkRestart(options: { cursor?: Cursor }): void {
 
 /** @throws InvalidOptionsError */
 export function checkFilter(filter: object, method = 'list'): void {
-  check(method, filter, { states, name: nonEmptyString, olderThanMs: milliseconds });
+  check(method, filter, { states, name: nonEmptyString, olderThanMs: milliseconds, partOf: nonEmptyString });
 }
 
 /** @throws InvalidOptionsError */

@@ -9,6 +9,7 @@ import {
 } from '../dead-letters/index.js';
 import type { RegisteredQueue } from '../discovery/index.js';
 import { JobStateError } from '../iteration.errors.js';
+import { partOf } from '../parts/index.js';
 
 /** `start` and `end` as BullMQ counts: both included, negative ones from the end. */
 export async function listDeadLetters(
@@ -24,7 +25,9 @@ export async function listDeadLetters(
 export async function redrive(queue: RegisteredQueue, id: string): Promise<Job> {
   const { job, origin, letters } = await lettersOf(queue, id);
   const last = letters.at(-1);
-  const known = last ? undefined : await redriving(queue, origin);
+  // A part's letters are those of its job, too.
+  const deduplicationId = `redrive-${last?.job.id ?? (job && partOf(job)?.of) ?? origin}`;
+  const known = last ? undefined : await redriving(queue, deduplicationId);
   if (known) return known;
   if (!last) throw new JobStateError(queue.name, id, 'has no dead letters: there is nothing to redrive');
   const of: RedriveOf = { id: origin, until: last.order };
@@ -32,17 +35,13 @@ export async function redrive(queue: RegisteredQueue, id: string): Promise<Job> 
     ...(job && keptOptions(job.opts)), // of a removed job, the queue's own
     [REDRIVE]: of,
     // BullMQ gives the job back that has this id and has not ended.
-    deduplication: { id: deduplicationId(origin) },
+    deduplication: { id: deduplicationId },
   } as JobsOptions);
 }
 
-function deduplicationId(origin: string): string {
-  return `redrive-${origin}`;
-}
-
 /** The job that has handled the last letter, and has not ended. */
-async function redriving({ queue }: RegisteredQueue, origin: string): Promise<Job | undefined> {
-  const id = await queue.getDeduplicationJobId(deduplicationId(origin));
+async function redriving({ queue }: RegisteredQueue, deduplicationId: string): Promise<Job | undefined> {
+  const id = await queue.getDeduplicationJobId(deduplicationId);
   return id ? ((await queue.getJob(id)) as Job | undefined) : undefined;
 }
 

@@ -2,7 +2,7 @@ import { Logger, type Type } from '@nestjs/common';
 import type { Job, JobsOptions } from 'bullmq';
 import { canaryOptions, startAfter } from '../checkpoint/index.js';
 import { type Cursor, checkJson } from '../cursor.js';
-import { processorOptionsOf } from '../decorators/index.js';
+import { marksOf, processorOptionsOf } from '../decorators/index.js';
 import { describe } from '../describe.js';
 import { type RegisteredQueue, sameQueue } from '../discovery/index.js';
 import { InvalidOptionsError, InvalidProcessorError } from '../iteration.errors.js';
@@ -37,6 +37,11 @@ export class Enqueuer {
       );
     }
     if (cursor !== undefined) checkJson(cursor);
+    if (cursor !== undefined && cursor !== null && isSplit(processor)) {
+      throw new InvalidOptionsError(
+        `enqueue(${processor.name}): its jobs have parts, each with cursors of its own. Leave "cursor" out, and let @BuildPartitions() return what is left`,
+      );
+    }
     checkOption(`enqueue(${processor.name})`, ['canary', canary], count);
     const own = {
       ...(cursor !== undefined && cursor !== null && startAfter(cursor)),
@@ -78,4 +83,8 @@ export class Enqueuer {
         `"${name}". Add it to a module's providers, or set workers: false if this process only adds jobs`,
     );
   }
+}
+
+function isSplit(processor: Type): boolean {
+  return marksOf(processor).some(({ role }) => role.type === 'partitions');
 }

@@ -1,13 +1,8 @@
 import { Injectable, type OnModuleDestroy, type Type } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import type { Observable } from 'rxjs';
-import {
-  type ControlEvent,
-  type IterationRun,
-  readCheckpoint,
-  readHistory,
-  type TunedSettings,
-} from '../checkpoint/index.js';
+import type { ControlEvent, IterationRun, TunedSettings } from '../checkpoint/index.js';
+import { readCheckpoint, readHistory } from '../checkpoint/index.js';
 import type { Cursor } from '../cursor.js';
 import type { DeadLetter } from '../dead-letters/index.js';
 import type { DataOf } from '../decorators/index.js';
@@ -17,7 +12,7 @@ import { WorkerRegistrar } from '../worker/index.js';
 import { askOfAll, type BulkResult } from './bulk.js';
 import { type AskedOptions, checkAsked, checkBulk, checkFilter, checkRestart, checkTuned } from './checks.js';
 import { ControlledQueues, type JobRef } from './controlled.queue.js';
-import { listDeadLetters, redrive } from './dead-letters.js';
+import { listDeadLetters } from './dead-letters.js';
 import { type EnqueueOptions, Enqueuer } from './enqueue.js';
 import { type JobFilter, listJobs, type Range } from './job.list.js';
 import { QueueWatches } from './job.watch.js';
@@ -33,11 +28,13 @@ export class IterationService implements OnModuleDestroy {
   readonly #enqueuer: Enqueuer;
   readonly #watches = new QueueWatches();
 
+  /** @hidden */
   constructor(queues: QueueFinder, registrar: WorkerRegistrar, publisher: EventPublisher) {
     this.#queues = new ControlledQueues(queues, registrar, publisher);
     this.#enqueuer = new Enqueuer(this.#queues, registrar);
   }
 
+  /** @hidden */
   async onModuleDestroy(): Promise<void> {
     await this.#watches.close();
   }
@@ -64,23 +61,19 @@ export class IterationService implements OnModuleDestroy {
   async status(ref: JobRef): Promise<IterationStatus> {
     const queue = this.#queues.of(ref);
     const { job, state } = await queue.requests.find(ref.id as string);
-    return queue.statusOf(job, state, await queue.requests.controlOf(job.id as string));
+    return queue.wholeStatusOf(job, state, await queue.requests.controlOf(job.id as string));
   }
 
   /**
-   * The statuses of a queue's jobs: running ones first, then those that wait, failed and completed ones, the latest first.
+   * The statuses of a queue's jobs: running ones first, then those that wait, failed and completed ones, the latest first. Parts
+   * of a job are left out, and listed in their order with `partOf`. Each part of a listed job is read, once, for the job's sum.
    *
    * @param options Which jobs; `start` and `end` count them. Default: the first 100; `end: -1`: all.
+   * @throws JobNotFoundError when there is no job `partOf`.
    */
-  async list(queue: string, { start = 0, end = 99, ...filter }: JobFilter & Range = {}): Promise<IterationStatus[]> {
+  async list(queue: string, { start, end, ...filter }: JobFilter & Range = {}): Promise<IterationStatus[]> {
     checkFilter(filter);
-    const listed: IterationStatus[] = [];
-    let number = 0;
-    for await (const status of listJobs(this.#queues.of({ queue, id: '' }), filter)) {
-      if (number >= start) listed.push(status);
-      if (number++ === end) break;
-    }
-    return listed;
+    return listJobs(this.#queues.of({ queue, id: '' }), filter, { start, end });
   }
 
   /** The status of a job, now and at each change, from BullMQ's events. It completes when the job has ended or was removed. */
@@ -121,7 +114,7 @@ export class IterationService implements OnModuleDestroy {
    */
   async resume(ref: JobRef, options: Pick<AskedOptions, 'by'> = {}): Promise<void> {
     checkAsked('resume', options);
-    await this.#queues.of(ref).requests.resume(ref.id as string, options);
+    await this.#queues.of(ref).resume(ref.id as string, options);
   }
 
   /**
@@ -134,7 +127,7 @@ export class IterationService implements OnModuleDestroy {
   async cancel(ref: JobRef, options: string | AskedOptions = {}): Promise<void> {
     const asked = typeof options === 'string' ? { reason: options } : options;
     checkAsked('cancel', asked);
-    await this.#queues.of(ref).requests.cancel(ref.id as string, asked);
+    await this.#queues.of(ref).cancel(ref.id as string, asked);
   }
 
   /**
@@ -147,7 +140,7 @@ export class IterationService implements OnModuleDestroy {
    */
   async restart(ref: JobRef, options: { cursor?: Cursor } = {}): Promise<void> {
     checkRestart(options);
-    await this.#queues.of(ref).requests.restart(ref.id as string, options.cursor);
+    await this.#queues.of(ref).restart(ref.id as string, options.cursor);
   }
 
   /**
@@ -174,9 +167,10 @@ export class IterationService implements OnModuleDestroy {
     checkBulk(action, { by, reason }, filter);
     const controlled = this.#queues.of({ queue, id: '' });
     const { requests } = controlled;
-    return askOfAll(controlled, filter, (id) =>
-      action === 'restart' ? requests.restart(id, undefined) : requests[action](id, { by, reason }),
-    );
+    return askOfAll(controlled, filter, (id) => {
+      if (action === 'restart') return controlled.restart(id, undefined);
+      return action === 'pause' ? requests.pause(id, { by, reason }) : controlled[action](id, { by, reason });
+    });
   }
 
   /**
@@ -191,10 +185,11 @@ export class IterationService implements OnModuleDestroy {
   /**
    * Adds a job over exactly the dead letters that a job has now: it looks for each item in the source as it is then. A letter is
    * removed when its item succeeds, and written anew when not. While such a job is there, it is given back, and none is added.
+   * Of a job with failed parts, those are retried first, and the job itself is given back.
    *
    * @throws JobStateError when there is no dead letter.
    */
   redrive(ref: JobRef): Promise<Job> {
-    return redrive(this.#queues.registered(ref), ref.id as string);
+    return this.#queues.of(ref).redrive(ref.id as string);
   }
 }

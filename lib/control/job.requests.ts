@@ -12,6 +12,7 @@ import {
   recordEvent,
   restoreCheckpoint,
   type TunedSettings,
+  withoutParked,
   withRequest,
 } from '../checkpoint/index.js';
 import type { Cursor } from '../cursor.js';
@@ -58,9 +59,8 @@ export class JobRequests {
 
   async cancel(id: string, asked: Asked): Promise<void> {
     const { job } = await this.#unfinished(id);
-    const { parked } = await this.#request({ job }, { type: 'cancel', ...asked });
-    if (parked) await this.#unpark(job);
-    else if ((await this.queue.getJobState(id)) === 'delayed') await this.#promote(job);
+    await this.#request({ job }, { type: 'cancel', ...asked });
+    await this.wake(id);
   }
 
   async resume(id: string, { by }: Asked): Promise<void> {
@@ -69,7 +69,7 @@ export class JobRequests {
       if (!restoreCheckpoint(job, control).request) return control;
       return recordEvent(control, { type: 'resume', at: now(), by }, { request: undefined });
     });
-    if (parked) await this.#unpark(job);
+    if (parked !== undefined) await this.#unpark(job, parked);
   }
 
   /** @param cursor Undefined: where the job began. */
@@ -85,8 +85,8 @@ export class JobRequests {
         { request: undefined, restart: { number: control.changes + 1, ...from } },
       ),
     );
-    if (await this.#retryEnded(id, restart?.number ?? 0)) return;
-    if (parked || restoreCheckpoint(job).checkpoint.run > 0) await this.#unpark(job);
+    if (await this.retryEnded(id, restart?.number)) return;
+    if (parked !== undefined || restoreCheckpoint(job).checkpoint.run > 0) await this.#unpark(job, parked);
   }
 
   async tune(id: string, settings: TunedSettings): Promise<void> {
@@ -141,11 +141,11 @@ export class JobRequests {
   }
 
   /**
-   * Retries a job that has ended, unless a run has begun with the restart of this number: another process may ask for the same.
+   * Retries a job that has ended, unless a run has begun with the restart of this number. Another process may ask for the same.
    *
    * @returns false when the job has not ended.
    */
-  async #retryEnded(id: string, number: number): Promise<boolean> {
+  async retryEnded(id: string, number = Infinity): Promise<boolean> {
     for (;;) {
       const { job, state } = await this.find(id);
       if (state !== 'completed' && state !== 'failed') return false;
@@ -159,20 +159,26 @@ export class JobRequests {
     }
   }
 
+  /** Lets a worker take a job that is delayed. */
+  async wake(id: string): Promise<void> {
+    const { job, state } = await this.find(id);
+    const { parked } = await this.controlOf(id);
+    if (parked !== undefined) await this.#unpark(job, parked);
+    else if (state === 'delayed') await this.#promote(job);
+  }
+
   /** A worker may be about to delay the job: then it cannot be promoted yet. */
-  async #unpark(job: Job): Promise<void> {
+  async #unpark(job: Job, parked: number | undefined): Promise<void> {
     const id = job.id as string;
     const until = Date.now() + PARK_MS;
     let state = await this.queue.getJobState(id);
-    while (state === 'active' && Date.now() < until && (await this.controlOf(id)).parked) {
+    while (state === 'active' && Date.now() < until && (await this.controlOf(id)).parked !== undefined) {
       await delay(LOOK_MS);
       state = await this.queue.getJobState(id);
     }
+    if (state === 'active') return; // its next run takes the note back
     if (state === 'delayed') await this.#promote(job);
-    await this.#change(job, (control) => {
-      const { parked, ...unparked } = control;
-      return parked && control.request?.type !== 'pause' ? unparked : control;
-    });
+    await this.#change(job, (control) => withoutParked(control, parked));
   }
 
   /** The worker that parked the job may have been faster. */
@@ -190,6 +196,4 @@ function isRetried(code: number | undefined): boolean {
   return code === ErrorCode.JobNotInState || code === ErrorCode.JobNotExist;
 }
 
-function now(): string {
-  return new Date().toISOString();
-}
+const now = () => new Date().toISOString();

@@ -8,11 +8,12 @@ import {
   type Restored,
   readCheckpoint,
   restoreCheckpoint,
-  type TunedSettings,
 } from '../checkpoint/index.js';
 import type { Cursor } from '../cursor.js';
 import type { Interruption } from '../interruption/index.js';
 import type { ResolvedRunOptions } from '../iteration.options.js';
+import { type PartPlace, partOf, partPlaceOf, requestOfWhole, stronger } from '../parts/index.js';
+import { type SettingsShown, settingsOf } from './settings.js';
 
 /**
  * `pausing` and `cancelling`: a run ends after its current item, or at once. A job that is not running is `paused` at once, and
@@ -46,7 +47,7 @@ export interface IterationStatus {
   readonly skipped: number;
   /** Items of the whole job; undefined = unknown. */
   readonly size: number | undefined;
-  /** 0 to 100, never falls; undefined while neither the size nor the fraction of the source is known. */
+  /** 0 to 100 with one decimal, never falls; undefined while neither the size nor the fraction of the source is known. */
   readonly percent: number | undefined;
   /** Over the last minute of running. */
   readonly itemsPerSecond: number | undefined;
@@ -57,6 +58,8 @@ export interface IterationStatus {
   /** The last run; 0 before the first. */
   readonly run: number;
   readonly interruptions: number;
+  /** How often BullMQ found the job stalled since it was added: its worker was killed, or lost its lock. */
+  readonly stalls: number;
   /** All runs together, in milliseconds. */
   readonly runtimeMs: number;
   /** Of it, spent waiting for the source. */
@@ -70,12 +73,11 @@ export interface IterationStatus {
   /** Host and process of the run, while it is running. */
   readonly worker: string | undefined;
   /** In force now. What is absent is not limited, or not known. */
-  readonly settings: {
-    readonly itemConcurrency: number;
-    readonly itemsPerSecond?: number;
-    /** Of a source of batches, once it was opened. */
-    readonly batchSize?: number;
-  };
+  readonly settings: SettingsShown;
+  /** Of a job with parts: how many are in each state. */
+  readonly partStates?: Readonly<Partial<Record<IterationState, number>>>;
+  /** Of a part of another job: which one it is, from 0. */
+  readonly part?: PartPlace;
   /** Who asked for a pause or a cancellation that holds. */
   readonly request?:
     | {
@@ -88,19 +90,24 @@ export interface IterationStatus {
     | undefined;
 }
 
+/** What is asked of a job, and of the one that it is a part of. */
+export interface ControlDocuments {
+  readonly control?: JobControl | undefined;
+  readonly whole?: JobControl | undefined;
+}
+
 /** Combines a job's checkpoint and what operators ask of it with its BullMQ state. */
 export function statusOf(
   job: Job,
   jobState: JobState | 'unknown',
-  { control, options }: { readonly control?: JobControl; readonly options?: ResolvedRunOptions | undefined } = {},
+  { control, whole, options }: ControlDocuments & { readonly options?: ResolvedRunOptions | undefined } = {},
 ): IterationStatus {
-  const { checkpoint, request } = restoredOf(job, jobState, control);
+  const { checkpoint, request } = restoredOf(job, jobState, { control, whole });
   const { cursor, failures, interruptions, lastInterruption, pace, processed } = checkpoint;
   const { passed, run, runtimeMs, skipped, worker } = checkpoint;
-  const { fraction } = checkpoint;
-  const size = checkpoint.size ?? undefined;
   const state = stateOf(jobState, checkpoint, request);
   const rate = itemsPerSecond(pace, runtimeMs, passed);
+  const part = partPlaceOf(job);
   return {
     queue: job.queueName,
     id: job.id as string,
@@ -109,16 +116,14 @@ export function statusOf(
     cursor,
     processed,
     skipped,
-    size,
-    percent: state === 'completed' ? 100 : (fraction ?? size) === undefined ? undefined : checkpoint.progress,
+    size: checkpoint.size ?? undefined,
+    percent: percentOf(state, checkpoint),
     itemsPerSecond: rate,
     overallItemsPerSecond: runtimeMs > 0 ? (passed / runtimeMs) * 1_000 : undefined,
-    etaMs:
-      fraction === undefined
-        ? eta(state, size === undefined ? undefined : size - passed, rate)
-        : eta(state, 1 - fraction, fractionPerSecond(pace, runtimeMs, fraction)),
+    etaMs: etaOf(state, checkpoint, rate),
     run,
     interruptions,
+    stalls: job.stalledCounter,
     runtimeMs,
     readingMs: checkpoint.readingMs ?? 0,
     handlingMs: checkpoint.handlingMs ?? 0,
@@ -126,8 +131,9 @@ export function statusOf(
     lastInterruption,
     failedReason: state === 'failed' || state === 'cancelled' ? job.failedReason : undefined,
     worker: jobState === 'active' ? worker : undefined,
-    settings: settingsOf(checkpoint, control?.settings, options),
+    settings: settingsOf(checkpoint, { ...whole?.settings, ...control?.settings }, options),
     request: request && published(request),
+    ...(part && { part }),
   };
 }
 
@@ -135,11 +141,16 @@ export function statusOf(
  * The saved checkpoint. For a waiting job, the one that its next run begins with: a completed job that is retried starts anew.
  * A request to a job that has ended does not hold.
  */
-function restoredOf(job: Job, state: JobState | 'unknown', control?: JobControl): Restored {
+function restoredOf(job: Job, state: JobState | 'unknown', { control, whole }: ControlDocuments): Restored {
+  const part = partOf(job);
   const restored = restoreCheckpoint(job, control);
   const hasEnded = state === 'completed' || state === 'failed';
-  const saved = hasEnded || state === 'active' ? readCheckpoint(job.progress) : undefined;
-  const request = hasEnded ? undefined : restored.request;
+  // Of a run that starts the job anew, nothing is saved yet. The job may have ended since its state was read.
+  const startsAnew = restored.isNew && job.finishedOn === undefined;
+  const isSaved = hasEnded || (state === 'active' && !startsAnew);
+  const saved = isSaved ? readCheckpoint(job.progress) : undefined;
+  const ofWhole = part && whole && requestOfWhole(part, whole);
+  const request = hasEnded ? undefined : stronger(restored.request, ofWhole);
   return { checkpoint: saved ?? restored.checkpoint, request };
 }
 
@@ -161,30 +172,27 @@ function stateOf(
   }
 }
 
-/** What the last run had, else what the processor has; and what was tuned since. */
-function settingsOf(
-  { settings: saved }: Checkpoint,
-  tuned: TunedSettings = {},
-  options?: ResolvedRunOptions,
-): IterationStatus['settings'] {
-  const known = saved ?? options;
-  const concurrency = tuned.itemConcurrency ?? known?.itemConcurrency ?? 1;
-  const perSecond = tuned.itemsPerSecond === undefined ? known?.itemsPerSecond : tuned.itemsPerSecond;
-  const hasBatches = saved === undefined || saved.batchSize !== undefined;
-  const batchSize = hasBatches ? (tuned.batchSize ?? saved?.batchSize) : undefined;
-  return {
-    itemConcurrency: saved?.isSequential ? 1 : concurrency,
-    ...(perSecond && perSecond !== Infinity && { itemsPerSecond: perSecond }),
-    ...(batchSize && { batchSize }),
-  };
-}
-
 function published({ type, by, at, reason }: ControlRequest): NonNullable<IterationStatus['request']> {
   return { type, at, ...(by !== undefined && { by }), ...(reason !== undefined && { reason }) };
 }
 
-function eta(state: IterationState, left: number | undefined, rate: number | undefined): number | undefined {
+function percentOf(state: IterationState, { fraction, progress, settled, size }: Checkpoint): number | undefined {
+  if (state === 'completed' || settled) return 100;
+  const isKnown = fraction !== undefined || typeof size === 'number';
+  return isKnown ? progress : undefined;
+}
+
+function etaOf(
+  state: IterationState,
+  { fraction, pace, passed, runtimeMs, size }: Checkpoint,
+  rate: number | undefined,
+): number | undefined {
   if (state === 'completed') return 0;
-  if (state === 'failed' || state === 'cancelled' || left === undefined || !rate) return undefined;
-  return Math.round((Math.max(left, 0) / rate) * 1_000);
+  if (state === 'failed' || state === 'cancelled') return undefined;
+  if (fraction !== undefined) return msFor(1 - fraction, fractionPerSecond(pace, runtimeMs, fraction));
+  return typeof size === 'number' ? msFor(size - passed, rate) : undefined;
+}
+
+function msFor(left: number, perSecond: number | undefined): number | undefined {
+  return perSecond ? Math.round((Math.max(left, 0) / perSecond) * 1_000) : undefined;
 }

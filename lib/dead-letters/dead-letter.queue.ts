@@ -35,7 +35,7 @@ export class DeadLetterQueue {
     else await this.#queue.add(jobName, kept, { jobId: id });
   }
 
-  /** The letters of a job, in the order in which its items were skipped. */
+  /** The letters of a job, or of one part of a job, in the order in which its items were skipped. */
   async of(jobId: string): Promise<readonly LetterData[]> {
     const letters = new Map<string, LetterData>(); // a letter that is written meanwhile moves others to the next page
     for (const state of STATES) {
@@ -45,7 +45,7 @@ export class DeadLetterQueue {
           start,
           start + PAGE - 1,
         );
-        for (const job of jobs) if (job?.data.job?.id === jobId) letters.set(job.data.id, job.data);
+        for (const job of jobs) if (job && isOf(job.data, jobId)) letters.set(job.data.id, job.data);
         if (jobs.length < PAGE) break;
       }
     }
@@ -59,4 +59,8 @@ export class DeadLetterQueue {
   close(): Promise<void> {
     return this.#queue.close();
   }
+}
+
+function isOf({ job, part }: LetterData, id: string): boolean {
+  return job?.id === id || part?.id === id;
 }

@@ -1,4 +1,4 @@
-import type { Cursor } from '../cursor.js';
+import type { Cursor, Json } from '../cursor.js';
 import { describe } from '../describe.js';
 import { storable } from '../storable.js';
 
@@ -20,8 +20,11 @@ export interface DeadLetter {
   readonly at: string;
 }
 
-/** Orders a job's skipped items. A removed job's id may be used again: the timestamp distinguishes the two. */
-export type LetterOrder = readonly [jobTimestamp: number, life: number, number: number];
+/**
+ * Orders a job's skipped items: when the job was added, its life, of a job with parts the part's index, and a number. A removed
+ * job's id may be used again: the time distinguishes the two.
+ */
+export type LetterOrder = readonly number[];
 
 /** A dead letter with everything that is needed to handle its item again. */
 export interface DeadLetterRecord extends DeadLetter {
@@ -33,6 +36,8 @@ export interface DeadLetterRecord extends DeadLetter {
   readonly version: string | number | null;
   /** One record of a batch, found by splitting it: by now a batch up to this cursor may have other records too. */
   readonly isRecord?: boolean;
+  /** Of a job with parts: the id of the part's own job, and its value. */
+  readonly part?: { readonly id: string; readonly value: Json };
   /** The redriving job that skipped the item again. */
   readonly redrivenBy?: string;
 }

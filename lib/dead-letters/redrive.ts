@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq';
-import type { Cursor } from '../cursor.js';
+import type { Cursor, Json } from '../cursor.js';
 import { describe } from '../describe.js';
 import {
   type EnumeratorLike,
@@ -49,8 +49,8 @@ export interface RedriveParts {
   readonly version: string | number | null;
   readonly cursor: Cursor;
   readonly lock: Lock;
-  /** Builds the source after a cursor. */
-  readonly build: (cursor: Cursor) => Promise<EnumeratorLike<unknown> | null>;
+  /** Builds the source after a cursor; of a job with parts, that of the letter's part. */
+  readonly build: (cursor: Cursor, part: Json | undefined) => Promise<EnumeratorLike<unknown> | null>;
 }
 
 /**
@@ -113,7 +113,7 @@ class Redrive implements PageReader<RedrivenItem, LetterOrder> {
           `${describe(this.parts.version)}: its item cannot be found by it. Redrive with a release of that version, or remove the letter`,
       );
     }
-    const enumerator = await this.parts.build(before);
+    const enumerator = await this.parts.build(before, letter.part?.value);
     if (!enumerator) return undefined;
     const source = sourceOf(enumerator);
     const reader = source.open({ until: cursor, finished: 0 });

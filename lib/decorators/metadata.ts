@@ -6,6 +6,7 @@ import type { ProcessorOptions } from '../iteration.options.js';
 /** What a decorator records about a method. */
 export type Role =
   | { readonly type: 'build' }
+  | { readonly type: 'partitions' }
   | { readonly type: 'each' }
   | { readonly type: 'around' }
   | { readonly type: 'on'; readonly event: IterationEvent };

@@ -4,6 +4,7 @@ export type {
   IterationEvent,
   IterationEvents,
   IterationResult,
+  PartitionsContext,
   RunEnd,
 } from './iteration.context.js';
 export type { Hook, ProcessorDefinition } from './processor.definition.js';

@@ -2,14 +2,21 @@ import type { Job } from 'bullmq';
 import type { Cursor, Json } from '../cursor.js';
 import type { Interruption } from '../interruption/index.js';
 
-/** The context of `@BuildEnumerator`. */
-export interface BuildContext<Data = unknown, C extends Cursor = Cursor> {
+/** The context of `@BuildPartitions`. */
+export interface PartitionsContext<Data = unknown> {
   readonly data: Data;
   readonly job: Job<Data>;
-  /** Cursor of the last finished item; `null` at the beginning. */
-  readonly cursor: C | null;
   /** Aborted when work must stop at once: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
   readonly signal: AbortSignal;
+}
+
+/** The context of `@BuildEnumerator`. */
+export interface BuildContext<Data = unknown, C extends Cursor = Cursor, Part extends Json = Json>
+  extends PartitionsContext<Data> {
+  /** Cursor of the last finished item; `null` at the beginning. */
+  readonly cursor: C | null;
+  /** Of a job that `@BuildPartitions` has split: the part's value. */
+  readonly part?: Part | undefined;
 }
 
 /** The context of handlers and hooks: one object for the whole run, always current. */
@@ -25,6 +32,8 @@ export interface IterationContext<Data = unknown, Transaction = never, State ext
   /** 1 for the first. */
   readonly run: number;
   readonly interruptions: number;
+  /** Of a job that `@BuildPartitions` has split: the part's value. */
+  readonly part?: Json | undefined;
   /** Why this run is about to end. */
   readonly interruption: Interruption | undefined;
   /** Aborted when work must stop at once: the shutdown's deadline has passed, the job was cancelled, or its lock is lost. */
@@ -60,13 +69,17 @@ export interface IterationEvents {
   skip: { readonly error: unknown; readonly item: unknown; readonly cursor: Cursor };
   /** When the job has failed permanently. */
   fail: { readonly error: unknown };
-  /** Instead of `complete`, when the job was cancelled: today by `cancelJob` of BullMQ's worker alone. */
+  /** Instead of `complete`, when the job was cancelled. */
   cancel: { readonly error: unknown };
 }
+
+/** The names of the hooks. */
 export type IterationEvent = keyof IterationEvents;
 
 /** What the job returns in BullMQ, unless the `complete` hook returns something else. */
 export interface IterationResult {
   readonly processed: number;
   readonly skipped: number;
+  /** With `partFailure: 'continue'`: ids of the parts that have failed. */
+  readonly failedParts?: readonly string[];
 }

@@ -1,6 +1,7 @@
+import type { Json } from '../cursor.js';
 import type { EnumeratorLike } from '../enumerators/contract/index.js';
 import type { ProcessorOptions, ResolvedRunOptions } from '../iteration.options.js';
-import type { BuildContext, IterationContext, IterationEvent } from './iteration.context.js';
+import type { BuildContext, IterationContext, IterationEvent, PartitionsContext } from './iteration.context.js';
 import type { TransactionHost } from './transaction.host.js';
 
 /** Everything that a run needs to know of a processor: a plain value, made by discovery. */
@@ -20,6 +21,11 @@ export interface ProcessorDefinition {
   readonly builderName: string;
   readonly handlerName: string;
   readonly build: (context: BuildContext) => EnumeratorLike<unknown> | null | Promise<EnumeratorLike<unknown> | null>;
+  /** Undefined: the job is not split. */
+  readonly partition: ((context: PartitionsContext) => readonly Json[] | Promise<readonly Json[]>) | undefined;
+  /** `Class.method`, for error messages. */
+  readonly partitionsName: string;
+  readonly partFailure: NonNullable<ProcessorOptions['partFailure']>;
   /** Handles one item, through every `@AroundIteration`. A promise only where the user's code gives one. */
   readonly handle: (item: unknown, context: IterationContext) => unknown;
   readonly hooks: Readonly<Record<IterationEvent, readonly Hook[]>>;

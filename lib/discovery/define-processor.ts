@@ -9,7 +9,12 @@ import type {
 } from '../definition/index.js';
 import { isPromise } from '../is.promise.js';
 import { InvalidProcessorError } from '../iteration.errors.js';
-import { type ProcessorOptions, type ResolvedIterationOptions, resolveRunOptions } from '../iteration.options.js';
+import {
+  type ProcessorOptions,
+  type ResolvedIterationOptions,
+  type ResolvedRunOptions,
+  resolveRunOptions,
+} from '../iteration.options.js';
 import { checkProcessorOptions, checkWorkerOptions } from '../options.check.js';
 import { nearest } from '../rules.js';
 
@@ -17,50 +22,37 @@ type Method = (...args: unknown[]) => unknown;
 
 const EVENTS: readonly IterationEvent[] = ['start', 'resume', 'complete', 'end', 'interrupt', 'skip', 'fail', 'cancel'];
 
+/** A provider that is a processor. */
+interface Provided {
+  readonly type: Type;
+  readonly instance: object;
+  readonly options: ProcessorOptions;
+  /** Value that the application provides under a token. */
+  readonly transactionsOf?: (token: InjectionToken) => TransactionHost<unknown>;
+}
+
 /**
  * Marks -> a definition.
  *
  * @throws InvalidProcessorError, InvalidOptionsError for every misuse that the class alone shows.
  */
 export function defineProcessor(
-  {
-    type,
-    instance,
-    options,
-    transactionsOf,
-  }: {
-    type: Type;
-    instance: object;
-    options: ProcessorOptions;
-    /** Value that the application provides under a token. */
-    transactionsOf?: (token: InjectionToken) => TransactionHost<unknown>;
-  },
+  { type, instance, options, transactionsOf }: Provided,
   module: ResolvedIterationOptions,
 ): ProcessorDefinition {
   checkProcessorOptions(type.name, options);
+  refuseProcessMethod(type, instance);
   const marks = marksOf(type);
-  if ('process' in instance && typeof instance.process === 'function') {
-    throw new InvalidProcessorError(
-      type.name,
-      'it has a method "process", which BullMQ\'s own processors have. Iterate in @EachIteration, and rename or remove it',
-    );
-  }
   const build = only(type, marks, 'build', '@BuildEnumerator()');
   const each = only(type, marks, 'each', '@EachIteration()');
+  const partition = atMostOne(type, marks, 'partitions', '@BuildPartitions()');
   const bound = (method: string | symbol) =>
     ((...args) => (instance as Record<string | symbol, Method>)[method]?.(...args)) as Method;
   const around = marks.filter(({ role }) => role.type === 'around').map(({ method }) => bound(method));
 
   const runOptions = resolveRunOptions(module.run, options);
   checkWorkerOptions(type.name, runOptions.worker);
-  if (runOptions.itemConcurrency > 1 && options.transactions !== undefined) {
-    throw new InvalidProcessorError(
-      type.name,
-      `it has "transactions" and itemConcurrency ${runOptions.itemConcurrency}: a transaction commits the cursor with its item, so items ` +
-        'are handled one after the other. Set itemConcurrency: 1 here, and itemsPerTransaction to commit several at once',
-    );
-  }
-
+  if (options.transactions !== undefined) refuseItemsInFlight(type, runOptions);
   return {
     name: type.name,
     queue: options.queue,
@@ -72,6 +64,9 @@ export function defineProcessor(
     itemsPerTransaction: options.itemsPerTransaction ?? 1,
     describeItem: options.describe,
     builderName: `${type.name}.${String(build)}`,
+    partition: partition === undefined ? undefined : (bound(partition) as ProcessorDefinition['partition']),
+    partitionsName: `${type.name}.${String(partition)}`,
+    partFailure: options.partFailure ?? 'fail',
     handlerName: `${type.name}.${String(each)}`,
     build: bound(build) as ProcessorDefinition['build'],
     handle: around.reduceRight(wrap, handlerOf(instance, each)),
@@ -79,6 +74,23 @@ export function defineProcessor(
       EVENTS.map((event) => [event, hooksOf(type, marks, event, bound)]),
     ) as ProcessorDefinition['hooks'],
   };
+}
+
+function refuseProcessMethod(type: Type, instance: object): void {
+  if (!('process' in instance) || typeof instance.process !== 'function') return;
+  throw new InvalidProcessorError(
+    type.name,
+    'it has a method "process", which BullMQ\'s own processors have. Iterate in @EachIteration, and rename or remove it',
+  );
+}
+
+function refuseItemsInFlight(type: Type, { itemConcurrency }: ResolvedRunOptions): void {
+  if (itemConcurrency === 1) return;
+  throw new InvalidProcessorError(
+    type.name,
+    `it has "transactions" and itemConcurrency ${itemConcurrency}: a transaction commits the cursor with its item, so items ` +
+      'are handled one after the other. Set itemConcurrency: 1 here, and itemsPerTransaction to commit several at once',
+  );
 }
 
 type Handle = ProcessorDefinition['handle'];
@@ -98,9 +110,19 @@ function wrap(inner: Handle, around: Method): Handle {
 }
 
 function only(type: Type, marks: readonly Mark[], role: Role['type'], decorator: string): string | symbol {
+  const method = atMostOne(type, marks, role, decorator);
+  if (method === undefined) throw new InvalidProcessorError(type.name, `no method has ${decorator}. Decorate one`);
+  return method;
+}
+
+function atMostOne(
+  type: Type,
+  marks: readonly Mark[],
+  role: Role['type'],
+  decorator: string,
+): string | symbol | undefined {
   const methods = marks.filter((mark) => mark.role.type === role).map(({ method }) => method);
   const [method, ...others] = methods;
-  if (method === undefined) throw new InvalidProcessorError(type.name, `no method has ${decorator}. Decorate one`);
   if (others.length > 0) {
     throw new InvalidProcessorError(type.name, `${methods.map(String).join(' and ')} have ${decorator}. Keep one`);
   }

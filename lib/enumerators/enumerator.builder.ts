@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import type { Cursor, Json } from '../cursor.js';
 import { arrayEnumerator, onceEnumerator, slicesOf, timesEnumerator } from './array.enumerator.js';
 import type { At, Enumerator, EnumeratorLike, PartitionOptions, PartOptions } from './contract/index.js';
@@ -13,16 +13,19 @@ import { takeEnumerator } from './take.enumerator.js';
 import { type ThrottleOptions, throttleEnumerator } from './throttle.enumerator.js';
 import { TypeOrmEnumeratorBuilder } from './typeorm/typeorm.enumerator.js';
 
-/** Every source. Inject it into a processor, and return what its methods return from `@BuildEnumerator`. */
+/**
+ * Every source. Inject it into a processor, and return what its methods return from `@BuildEnumerator`. In a unit test,
+ * `new EnumeratorBuilder()` does.
+ */
 @Injectable()
 export class EnumeratorBuilder {
   constructor(
     /** Rows of a TypeORM repository or query. */
-    readonly typeorm: TypeOrmEnumeratorBuilder,
+    @Optional() readonly typeorm: TypeOrmEnumeratorBuilder = new TypeOrmEnumeratorBuilder(),
     /** Rows of a Prisma model. */
-    readonly prisma: PrismaEnumeratorBuilder,
+    @Optional() readonly prisma: PrismaEnumeratorBuilder = new PrismaEnumeratorBuilder(),
     /** Records of a CSV file. */
-    readonly csv: CsvEnumeratorBuilder,
+    @Optional() readonly csv: CsvEnumeratorBuilder = new CsvEnumeratorBuilder(),
   ) {}
 
   /**

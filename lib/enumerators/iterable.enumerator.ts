@@ -11,6 +11,7 @@ import {
   sourceOf,
 } from './contract/index.js';
 
+/** What is known of an iterable. */
 export interface IterableOptions {
   /** How many items the whole job has, not only what is left. */
   size?: () => number | Promise<number>;

@@ -19,6 +19,7 @@ import {
   sourceLike,
 } from './contract/index.js';
 
+/** How rows are read by a key. */
 export interface KeysetFetchOptions<Row, K extends Json | []> {
   /** The last finished row's key; `null` starts at the beginning. */
   cursor: K | Cursor | null;

@@ -1,5 +1,6 @@
 import { type Cursor, checkJson, isSameJson, type Json } from '../cursor.js';
 import { describe } from '../describe.js';
+import { isPlain } from '../is.plain.js';
 import { InvalidCursorError, InvalidEnumeratorError } from '../iteration.errors.js';
 import { type Rules, required } from '../rules.js';
 import {
@@ -16,6 +17,7 @@ import {
   SourceEnumerator,
 } from './contract/index.js';
 
+/** How pages are read. */
 export interface PagesOptions<Item, Token extends Json> extends At {
   /**
    * Returns a page by its token. `null` asks for the first page. `next` is the token of the page after it, `null` at the end.
@@ -108,8 +110,8 @@ function isToken(next: Json): boolean {
 
 /** An object that is not plain is refused later, when it is checked as JSON. */
 function isFilled(next: object): boolean {
-  const isPlain = Array.isArray(next) || Object.getPrototypeOf(next) === Object.prototype;
-  return !isPlain || Object.keys(next).length > 0;
+  const isJson = Array.isArray(next) || isPlain(next);
+  return !isJson || Object.keys(next).length > 0;
 }
 
 function checkCursor(cursor: Cursor): PagesCursor | null {

@@ -3,6 +3,7 @@ import { InvalidOptionsError } from '../iteration.errors.js';
 import { aFunction, check, timer } from '../rules.js';
 import { called, type Enumerator, type PageReader, type Source, SourceEnumerator } from './contract/index.js';
 
+/** How a queue without a cursor is read. */
 export interface PollOptions<Item> {
   /** How long to wait before the next `fetch` when the queue is empty, in milliseconds. Default 0: empty ends the job. */
   idleMs?: number;

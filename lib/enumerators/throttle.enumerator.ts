@@ -16,6 +16,7 @@ import {
   sourceOf,
 } from './contract/index.js';
 
+/** When a source is paused. */
 export interface ThrottleOptions {
   /** Whether to pause now. Called before each item, and before the source is read. */
   when: () => boolean | Promise<boolean>;

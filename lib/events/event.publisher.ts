@@ -30,7 +30,9 @@ const EVENTS: { readonly [E in IterationMessage]: EventName<E> } = {
 /** A channel of `node:diagnostics_channel` that knows what is published on it. */
 export interface IterationChannel<E extends IterationMessage> extends Omit<Channel, 'subscribe' | 'unsubscribe'> {
   readonly name: EventName<E>;
+  /** Calls `listener` with each message, in the process that publishes it. */
   subscribe(listener: (message: IterationMessages[E], name: string) => void): void;
+  /** Returns whether the listener was subscribed. */
   unsubscribe(listener: (message: IterationMessages[E], name: string) => void): boolean;
 }
 

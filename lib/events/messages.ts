@@ -69,6 +69,7 @@ export interface IterationMessages {
   };
 }
 
+/** The names of the events. */
 export type IterationMessage = keyof IterationMessages;
 
 /** Events of runs. */

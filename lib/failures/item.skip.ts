@@ -4,7 +4,7 @@ import type { ItemRange } from '../enumerators/contract/index.js';
 import { isOutage, retryWhileHeld } from '../interruption/index.js';
 import { ItemGoneError, IterationError } from '../iteration.errors.js';
 import type { Run } from '../runtime/index.js';
-import { SkipLimits } from './skip.limits.js';
+import { type ReachedLimit, SkipLimits } from './skip.limits.js';
 
 /** Why an item is skipped. */
 interface SkipReason {
@@ -35,8 +35,8 @@ export class ItemSkips {
    */
   async skip({ error, tries }: SkipReason, range: ItemRange, pass: () => void): Promise<boolean> {
     const { context, definition, events, executor, hooks, log, progress } = this.run;
-    const reached = error instanceof ItemGoneError ? undefined : this.#limits.reachedBy(range, error);
-    if (reached && definition.options.itemFailure.onLimit === 'fail') throw reached;
+    const reached = error instanceof ItemGoneError ? undefined : await this.#limits.reachedBy(range, error);
+    if (reached && definition.options.itemFailure.onLimit === 'fail') throw reached.error;
     if (reached) return this.#pause(reached);
     checkJson(range.cursor); // before anything is moved: what cannot be saved is no skipped item
     const letter = this.#letter(range, { error, tries });
@@ -54,11 +54,12 @@ export class ItemSkips {
   }
 
   /** R37: the item stays unhandled, and is tried again after `resume`. */
-  #pause({ message }: Error): false {
-    const { checkpoint, control, progress } = this.run;
-    const { skipped, itemsSeen } = progress.current;
-    const { life } = checkpoint.current;
-    control.pauseItself({ reason: message, granted: { life, skipped, itemsSeen } });
+  #pause({ error, all }: ReachedLimit): false {
+    const { checkpoint, control, limits } = this.run;
+    const { life } = limits?.part ?? checkpoint.current;
+    if (!all) checkpoint.change({ skippedInARow: undefined });
+    const granted = all && { granted: { life, skipped: all.skipped, itemsSeen: all.seen } };
+    control.pauseItself({ reason: error.message, ...granted });
     return false;
   }
 
@@ -87,7 +88,7 @@ export class ItemSkips {
   }
 
   #letter({ item, before, cursor, isRecord }: ItemRange, { error, tries }: SkipReason): DeadLetterRecord {
-    const { checkpoint, clock, definition, job, progress } = this.run;
+    const { checkpoint, clock, definition, job, limits, progress } = this.run;
     const kept = { error: keptError(error), at: new Date(clock.now()).toISOString() };
     const summary = this.#summaryOf(item);
     if (item instanceof RedrivenItem)
@@ -95,13 +96,15 @@ export class ItemSkips {
     const { life, version } = checkpoint.current;
     const id = job.id as string;
     const number = progress.current.skipped;
+    const part = limits?.part;
     return {
       ...kept,
       // BullMQ refuses colons in an id that it did not make itself.
       id: `${encodeURIComponent(id)}-${job.timestamp}-${life}-${number}`,
-      order: [job.timestamp, life, number],
+      order: part ? [part.addedAt, part.life, part.index, number] : [job.timestamp, life, number],
       processor: definition.name,
-      job: { queue: job.queueName, id },
+      job: { queue: job.queueName, id: part?.of ?? id },
+      ...(part && { part: { id, value: part.value } }),
       jobName: job.name,
       version,
       before,

@@ -29,6 +29,11 @@ export class Lock {
     this.#expiresAt = options.acquiredAt + options.durationMs;
   }
 
+  /** How long it is held after each confirmation. */
+  get durationMs(): number {
+    return this.options.durationMs;
+  }
+
   /** When the lock expires unless it is confirmed again, in milliseconds since 1970. */
   get expiresAt(): number {
     return this.#expiresAt;

@@ -17,7 +17,14 @@ export async function buildSource(run: Run): Promise<EnumeratorLike<unknown> | n
     version: definition.version,
     cursor: context.cursor,
     lock,
-    build: (cursor) => build(definition, { data: job.data, job, signal: interruption.signal, cursor }),
+    build: (cursor, part) =>
+      build(definition, {
+        data: job.data,
+        job,
+        signal: interruption.signal,
+        cursor,
+        ...(part !== undefined && { part }),
+      }),
   });
 }
 

@@ -130,7 +130,8 @@ export class ConcurrentLoop {
   }
 
   async #handle(slot: Slot, item: unknown): Promise<ItemResult> {
-    const { interruption, pages } = this.run;
+    const { interruption, limits, pages } = this.run;
+    if (limits) limits.inFlight++;
     const { canStopHere } = pages; // as of now: the source may come to items that it does not read destructively
     try {
       await slot.handle(item);
@@ -140,6 +141,8 @@ export class ConcurrentLoop {
         again: () => slot.handle(item),
         canStopHere: () => canStopHere || interruption.pending?.reason === 'lockLost',
       });
+    } finally {
+      if (limits) limits.inFlight--;
     }
   }
 

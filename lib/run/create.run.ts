@@ -12,6 +12,7 @@ import type { ProcessorDefinition } from '../definition/index.js';
 import { RunEvents } from '../events/index.js';
 import { TransactionalExecutor } from '../exactly-once/index.js';
 import { ItemGoneError } from '../iteration.errors.js';
+import { partOf } from '../parts/index.js';
 import {
   DirectExecutor,
   ItemRate,
@@ -24,7 +25,8 @@ import {
 
 /** Puts together a run from what the worker gives and what the job's checkpoint says. */
 export function createRun(inputs: RunInputs, restored: Restored): Run {
-  const { definition, job, publisher } = inputs;
+  const { job, publisher } = inputs;
+  const definition = partOf(job) ? asPart(inputs.definition) : inputs.definition;
   const { checkpoint, isNew } = restored;
   const begun = {
     ...checkpoint,
@@ -35,7 +37,7 @@ export function createRun(inputs: RunInputs, restored: Restored): Run {
     began: [inputs.clock.now(), checkpoint.passed] as const,
   };
   const progress = new ProgressTracker(Progress.of(checkpoint));
-  const context = new RunContext({ ...inputs, progress }, begun);
+  const context = new RunContext({ ...inputs, definition, progress }, begun);
   const settings = new RunSettings(inputs);
   const rate = new ItemRate({ ...inputs, settings }, checkpoint.nextItemAt);
   const events = new RunEvents(publisher, {
@@ -47,7 +49,7 @@ export function createRun(inputs: RunInputs, restored: Restored): Run {
     worker: begun.worker,
   });
   const times = new RunTimes(inputs.clock, checkpoint);
-  const visible = { ...inputs, progress, context, settings, rate, times, events };
+  const visible = { ...inputs, definition, progress, context, settings, rate, times, events };
   const writer = new CheckpointWriter(visible, begun, readCheckpoint(inputs.job.progress));
   const run = { ...visible, checkpoint: writer, hooks: new RunHooks(visible) };
   const handleItem = handlerOf(definition, context);
@@ -55,6 +57,11 @@ export function createRun(inputs: RunInputs, restored: Restored): Run {
     ? new TransactionalExecutor(run, definition.transactions, handleItem)
     : new DirectExecutor(handleItem, run.checkpoint);
   return { ...run, executor };
+}
+
+/** `start` and the end of the job are its own, not those of its parts (R27). */
+function asPart(definition: ProcessorDefinition): ProcessorDefinition {
+  return { ...definition, hooks: { ...definition.hooks, start: [], complete: [], fail: [], cancel: [] } };
 }
 
 /** A processor's handler, for items of the source and of dead letters, in their transactions. */
@@ -75,6 +82,7 @@ export function handlerOf(definition: ProcessorDefinition, context: RunContext):
   return (item) => {
     const { letter, isGone, item: found } = item as RedrivenItem;
     if (isGone) throw new ItemGoneError(letter.before, letter.cursor);
+    context.part = letter.part?.value;
     return handleOwn(found);
   };
 }

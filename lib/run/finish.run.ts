@@ -1,25 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
+import { WaitingChildrenError } from 'bullmq';
 import { type Asked, type Checkpoint, type ControlRequest, endedNow, type RunEnding } from '../checkpoint/index.js';
 import { reportSurvivor } from '../crashes/index.js';
 import type { IterationResult, RunEnd } from '../definition/index.js';
 import { toError } from '../enumerators/contract/index.js';
 import { type Interruption, LockLostError } from '../interruption/index.js';
 import { InvalidCursorError, IterationCancelledError } from '../iteration.errors.js';
-import {
-  controlErrorOf,
-  decideRetry,
-  detailOf,
-  type LoopOutcome,
-  logLostRun,
-  type RetryDecision,
-  type Run,
-} from '../runtime/index.js';
+import { controlErrorOf, decideRetry, detailOf, type LoopOutcome, logLostRun, type Run } from '../runtime/index.js';
 import type { DeferredMoves } from './deferred.moves.js';
 import type { RunReport } from './report.js';
+import { moveToWaitForParts } from './wait.for.parts.js';
 
 /** How a run ended. */
 export type RunOutcome =
-  | Exclude<LoopOutcome, { readonly type: 'interrupted' }>
+  | Exclude<LoopOutcome, { readonly type: 'interrupted' | 'complete' }>
+  /** Of a job with parts: those that have failed, and what removes the others. */
+  | { readonly type: 'complete'; readonly failedParts?: readonly string[]; readonly cleanUp?: () => Promise<void> }
+  /** The job has parts that have not ended. */
+  | { readonly type: 'waits for parts' }
   /** `isBegun`: the `start` or `resume` hooks were called. */
   | { readonly type: 'interrupted'; readonly interruption: Interruption; readonly isBegun: boolean }
   | { readonly type: 'nothing to do' }
@@ -27,6 +25,8 @@ export type RunOutcome =
   | { readonly type: 'cancelled'; readonly asked: ControlRequest }
   /** The lock is lost, or the job's row in the user's database. */
   | { readonly type: 'lost' };
+
+const COMPLETE = { type: 'complete' } as const;
 
 /** The end of a run (R7): checkpoint, hooks, then one report to BullMQ. */
 export class FinishRun {
@@ -53,8 +53,10 @@ export class FinishRun {
   async #reportOf(outcome: RunOutcome): Promise<RunReport> {
     const { control, executor, interruption } = this.run;
     if (outcome.type === 'nothing to do') return this.#nothingToDo();
-    if (outcome.type === 'complete' || outcome.type === 'stopped') return this.#completed();
+    if (outcome.type === 'complete') return this.#completed(outcome);
+    if (outcome.type === 'stopped') return this.#completed();
     if (outcome.type === 'lost' || interruption.pending?.reason === 'lockLost') return this.#lost();
+    if (outcome.type === 'waits for parts') return this.#waitsForParts(); // also to be cancelled: the parts end first
     if (outcome.type === 'cancelled') return this.#cancelled(outcome.asked);
     if (interruption.cancelled) return this.#cancelled(this.#cancelledByBullMQ(interruption.cancelled));
     const asked = (await interruption.untilAbandoned(control.requestNow())) ?? control.ownPause;
@@ -74,11 +76,11 @@ export class FinishRun {
     return { type: 'completed', result: this.#result() };
   }
 
-  async #completed(): Promise<RunReport> {
+  async #completed({ cleanUp, failedParts }: RunOutcome & { type: 'complete' } = COMPLETE): Promise<RunReport> {
     const { checkpoint, context, definition, executor, hooks, interruption, job, log, progress } = this.run;
     const { stopped } = context;
     await this.#flush({ outcome: 'complete' }, { ended: endedNow('complete', job), progress: 100, stopped });
-    let result: unknown = this.#result();
+    let result: unknown = this.#result(failedParts);
     try {
       if (!stopped?.silent) {
         if (!interruption.isAbandoned)
@@ -92,6 +94,7 @@ export class FinishRun {
     }
     await this.#callEnd({ outcome: 'complete' });
     await executor.release();
+    await cleanUp?.();
     log.completed(checkpoint.current, progress.finished);
     return { type: 'completed', result };
   }
@@ -112,6 +115,12 @@ export class FinishRun {
     if (pause) return { type: 'park', own: this.run.control.ownPause };
     if (!yields) return { type: 'wait' };
     return { type: 'delay', delayMs: interruption.retryInMs ?? definition.options.resumeDelayMs };
+  }
+
+  async #waitsForParts(): Promise<RunReport> {
+    await this.#flush({ outcome: 'interrupt', interruption: { reason: 'bullmq' } }, {});
+    const move = () => moveToWaitForParts(this.run);
+    return { type: 'control', error: new WaitingChildrenError(), control: 'WaitingChildrenError', move };
   }
 
   async #cancelled(asked: ControlRequest): Promise<RunReport> {
@@ -135,7 +144,7 @@ export class FinishRun {
     }
     if (error instanceof InvalidCursorError) checkpoint.dropUnsaved();
     const failures = progress.hasMoved ? 1 : checkpoint.current.failures + 1;
-    const decision = await this.#decide(error, failures);
+    const decision = await decideRetry(error, failures, this.run);
     const isFinal = decision.type === 'fail';
     await this.#flush({ outcome: decision.type }, { failures, ended: isFinal ? endedNow('fail', job) : undefined });
     if (isFinal) await hooks.callQuietly('fail', { error });
@@ -143,18 +152,6 @@ export class FinishRun {
     if (isFinal) await executor.release();
     log.failed(error, decision, checkpoint.current);
     return { type: 'failed', error, failures, decision };
-  }
-
-  /** A backoff strategy is the user's: one that fails or never answers keeps no job from its retry. */
-  async #decide(error: Error, failures: number): Promise<RetryDecision> {
-    const { interruption, job, log, workerSettings: settings } = this.run;
-    const atOnce: RetryDecision = { type: 'retry', delayMs: 0 };
-    try {
-      return (await interruption.untilAbandoned(decideRetry(error, failures, { job, settings }))) ?? atOnce;
-    } catch (thrown) {
-      log.warn(`its backoff failed (${toError(thrown, 'The backoff strategy').message}); it is retried at once`);
-      return atOnce;
-    }
   }
 
   /** R20: the job is another worker's, or soon will be: nothing of this run counts, and its hooks are the other's to call. */
@@ -191,8 +188,8 @@ export class FinishRun {
     return checkpoint.flushFinal({ ...changes, handled }, { ending, yields });
   }
 
-  #result(): IterationResult {
+  #result(failedParts: readonly string[] = []): IterationResult {
     const { processed, skipped } = this.run.progress.current;
-    return { processed, skipped };
+    return { processed, skipped, ...(failedParts.length > 0 && { failedParts }) };
   }
 }

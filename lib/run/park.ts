@@ -1,19 +1,13 @@
 import type { Job } from 'bullmq';
-import {
-  type ControlStore,
-  changeControl,
-  type JobControl,
-  type OwnPause,
-  readControl,
-  withRequest,
-} from '../checkpoint/index.js';
+import { type ControlStore, changeControl, type OwnPause, withRequest } from '../checkpoint/index.js';
+import type { RunControl } from '../runtime/index.js';
 
 /** Who asks for a pause that the job's own run asks for. */
 const BY = 'nestjs-iteration';
 
 interface ParkedRun {
   readonly job: Job;
-  readonly control: { isPaused(control: JobControl): boolean };
+  readonly control: Pick<RunControl, 'isPaused' | 'isPausedNow' | 'read' | 'requestTo' | 'wholeId'>;
   readonly store: ControlStore;
   readonly log: { warn(message: string): void };
 }
@@ -21,25 +15,29 @@ interface ParkedRun {
 /**
  * Notes that a paused job is about to be delayed until `resume`, which promotes it then.
  *
- * @param own The run itself asks for the pause.
+ * @param own The pause that the run itself asks for. A part asks for one of the whole job.
  * @returns false when the pause was withdrawn before: nothing is to be waited for.
  */
-export async function park({ control: run, job, store }: ParkedRun, own?: OwnPause): Promise<boolean> {
-  const written = await changeControl(store, job.id as string, (known) => {
-    const control = own ? withOwnPause(known, own, { isPaused: run.isPaused(known), job }) : known;
-    return run.isPaused(control) && !control.parked ? { ...control, parked: true } : control;
-  });
-  return written !== undefined && run.isPaused(written);
+export async function park(run: ParkedRun, own?: OwnPause): Promise<boolean> {
+  const { control, job, store } = run;
+  if (own) await requestPause(run, own);
+  const { processedOn: parked = 0 } = job;
+  const written = await changeControl(store, job.id as string, (known) =>
+    control.isPaused(known) && known.parked !== parked ? { ...known, parked } : known,
+  );
+  if (written && control.wholeId !== job.id) await control.read(); // `resume` of the whole job may have looked for parked parts before
+  return written !== undefined && control.isPaused(written);
 }
 
-function withOwnPause(
-  control: JobControl,
-  { reason, ...changes }: OwnPause,
-  { isPaused, job: { processedOn } }: { readonly isPaused: boolean; readonly job: Job },
-): JobControl {
-  if (isPaused) return { ...control, ...changes };
-  const at = new Date().toISOString();
-  return withRequest(control, { type: 'pause', by: BY, reason, at, ...(processedOn && { processedOn }) }, changes);
+async function requestPause({ control, job, store }: ParkedRun, { reason, ...changes }: OwnPause): Promise<void> {
+  const { id, processedOn } = job;
+  const began = control.wholeId === id && processedOn !== undefined ? { processedOn } : {};
+  await changeControl(store, control.wholeId, (known) => {
+    if (control.requestTo(known)) return { ...known, ...changes };
+    const at = new Date().toISOString();
+    return withRequest(known, { type: 'pause', by: BY, reason, at, ...began }, changes);
+  });
+  await control.read();
 }
 
 /** The job runs again. */
@@ -52,10 +50,10 @@ export async function unpark({ job, log, store }: ParkedRun): Promise<void> {
 }
 
 /** `resume` may have come just before the job was delayed, and found it active. */
-export async function promoteIfResumed({ control, job, log, store }: ParkedRun): Promise<void> {
+export async function promoteIfResumed({ control, job, log }: ParkedRun): Promise<void> {
   try {
-    const [text] = await store.controls([job.id as string]);
-    if (!control.isPaused(readControl(text)) && (await job.isDelayed())) await job.promote();
+    await control.read();
+    if (!control.isPausedNow && (await job.isDelayed())) await job.promote();
   } catch (error) {
     log.warn(
       `it could not be looked at again after its pause (${String(error)}); if it was resumed meanwhile, resume it again`,

@@ -20,3 +20,4 @@ export { RunSettings } from './run.settings.js';
 export { RunTimer } from './run.timer.js';
 export { RunWarnings } from './run.warnings.js';
 export { interruptedBy, isEnd, type LoopOutcome, SourcePages, type SourcePagesOptions } from './source.pages.js';
+export { WholeLimits } from './whole.limits.js';

@@ -7,13 +7,22 @@ import {
   WaitingError,
   type WorkerOptions,
 } from 'bullmq';
-import { CrashLoopError, SkipLimitError } from '../iteration.errors.js';
+import { toError } from '../enumerators/contract/index.js';
+import type { InterruptionRequest } from '../interruption/index.js';
+import { CrashLoopError, PartFailedError, SkipLimitError } from '../iteration.errors.js';
 
 /** BullMQ keeps the stack of every failure; with only the last ones, the cost of a failure stays constant. */
 const MAX_STACKTRACES = 10;
 
 /** What BullMQ does with a failure. */
 export type RetryDecision = { readonly type: 'retry'; readonly delayMs: number } | { readonly type: 'fail' };
+
+interface DecidingRun {
+  readonly job: Job;
+  readonly interruption: Pick<InterruptionRequest, 'untilAbandoned'>;
+  readonly log: { warn(message: string): void };
+  readonly workerSettings: WorkerOptions['settings'];
+}
 
 /** BullMQ's own errors that end a run and are not failures (R22). */
 export type ControlError = 'RateLimitError' | 'DelayedError' | 'WaitingError' | 'WaitingChildrenError';
@@ -29,7 +38,8 @@ export function controlErrorOf(error: Error): ControlError | undefined {
 
 /** Whether no further try can help: says BullMQ's own error, or ours. */
 export function isUnrecoverable(error: Error): boolean {
-  return isA(error, UnrecoverableError) || error instanceof CrashLoopError || error instanceof SkipLimitError;
+  const ours = [CrashLoopError, PartFailedError, SkipLimitError];
+  return isA(error, UnrecoverableError) || ours.some((type) => error instanceof type);
 }
 
 /** By name too: BullMQ may be installed twice. */
@@ -39,9 +49,24 @@ function isA(error: Error, type: new (message?: string) => Error): boolean {
 
 /**
  * Decides whether the job is retried after its `failures`-th failure in a row without progress (R23), by its `attempts`
- * and `backoff`. A backoff strategy is called once for each failure.
+ * and `backoff`. A backoff strategy is called once for each failure. It is the user's: one that fails or never answers keeps no
+ * job from its retry.
  */
 export async function decideRetry(
+  error: Error,
+  failures: number,
+  { interruption, job, log, workerSettings: settings }: DecidingRun,
+): Promise<RetryDecision> {
+  const atOnce: RetryDecision = { type: 'retry', delayMs: 0 };
+  try {
+    return (await interruption.untilAbandoned(decide(error, failures, { job, settings }))) ?? atOnce;
+  } catch (thrown) {
+    log.warn(`its backoff failed (${toError(thrown, 'The backoff strategy').message}); it is retried at once`);
+    return atOnce;
+  }
+}
+
+async function decide(
   error: Error,
   failures: number,
   { job, settings }: { job: Job; settings: WorkerOptions['settings'] },

@@ -4,6 +4,7 @@ import type { Cursor, Json } from '../cursor.js';
 import type { BuildContext, IterationContext } from '../definition/index.js';
 import type { Interruption } from '../interruption/index.js';
 import { InvalidOptionsError } from '../iteration.errors.js';
+import { partOf } from '../parts/index.js';
 import { delay } from '../rules.js';
 import type { RunInputs } from './run.inputs.js';
 
@@ -20,6 +21,8 @@ interface VisibleRun extends Pick<RunInputs, 'definition' | 'interruption' | 'jo
 /** What user code sees of a run. */
 export class RunContext implements BuildContext, IterationContext {
   item: unknown;
+  /** In a redrive, that of the item's dead letter. */
+  part: Json | undefined;
   /** Whether {@link stop} was called on this very object. */
   hasStopped = false;
 
@@ -37,6 +40,7 @@ export class RunContext implements BuildContext, IterationContext {
     this.#run = run;
     this.#begun = begun;
     this.#shared = shared;
+    this.part = partOf(run.job)?.value;
   }
 
   /** Another view of the same run, for one of several items in flight. */

@@ -4,9 +4,10 @@ import { redriveOf } from '../dead-letters/index.js';
 import type { ProcessorDefinition } from '../definition/index.js';
 
 interface TunedRun {
-  readonly definition: Pick<ProcessorDefinition, 'options' | 'transactions'>;
+  readonly definition: Pick<ProcessorDefinition, 'options' | 'partition' | 'transactions'>;
   readonly job: Pick<Job, 'opts'>;
   readonly control: { readonly tuned: TunedSettings };
+  readonly limits?: { readonly itemConcurrency: number } | undefined;
 }
 
 /** The settings of a run: its processor's, and what operators have made of them since (R31). */
@@ -18,8 +19,9 @@ export class RunSettings {
 
   /** 1 where items must be handled one after another: an item's transaction, or a dead letter, ends before the next begins. */
   get itemConcurrency(): number {
-    const { control, definition } = this.run;
+    const { control, definition, limits } = this.run;
     if (this.#isSequential) return 1;
+    if (limits) return limits.itemConcurrency;
     return control.tuned.itemConcurrency ?? definition.options.itemConcurrency;
   }
 
@@ -39,6 +41,12 @@ export class RunSettings {
     return definition.transactions !== undefined || redriveOf(job) !== undefined;
   }
 
+  /** `itemConcurrency` limits all parts together, also where each handles one item after another. */
+  get #isSplit(): boolean {
+    const { definition, job, limits } = this.run;
+    return definition.partition !== undefined && !limits && redriveOf(job) === undefined;
+  }
+
   /** A number of the source's own batches, in batches of the size that is in force. */
   inBatches(count: number): number {
     const { batchSize, ownBatchSize } = this;
@@ -51,7 +59,7 @@ export class RunSettings {
       itemConcurrency,
       itemsPerSecond: itemsPerSecond === Infinity ? undefined : itemsPerSecond,
       batchSize: ownBatchSize && (this.batchSize ?? ownBatchSize),
-      isSequential: this.#isSequential || undefined,
+      isSequential: (this.#isSequential && !this.#isSplit) || undefined,
     };
   }
 }

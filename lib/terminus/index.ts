@@ -1,1 +1,2 @@
+/** @module nestjs-iteration/terminus */
 export { IterationHealthIndicator, type IterationHealthOptions } from './iteration.health.js';

@@ -8,6 +8,7 @@ import type { RegisteredQueue } from '../discovery/index.js';
 import { check, interval } from '../rules.js';
 import { type WorkerHealth, WorkerRegistrar } from '../worker/index.js';
 
+/** When a queue or a job is unhealthy. */
 export interface IterationHealthOptions {
   /** Milliseconds. A job that runs in this process is unhealthy when its last checkpoint is older. Default: no limit. */
   maxCheckpointAgeMs?: number;
@@ -36,6 +37,7 @@ const ANSWER_MS = 2_000;
  */
 @Injectable()
 export class IterationHealthIndicator {
+  /** @hidden */
   constructor(
     private readonly indicators: HealthIndicatorService,
     private readonly application: ModuleRef,

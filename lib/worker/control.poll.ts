@@ -1,4 +1,4 @@
-import type { Job, Worker } from 'bullmq';
+import type { Worker } from 'bullmq';
 import type { ControlStore } from '../checkpoint/index.js';
 import type { RunControl } from '../runtime/index.js';
 
@@ -8,7 +8,7 @@ const LOOK_MS = 1_000;
 /** Looks until the worker is closed: one round trip for all its jobs, and none while it has none. */
 export function pollControl(
   worker: Worker,
-  active: ReadonlySet<{ readonly job: Job; readonly control: RunControl }>,
+  active: ReadonlySet<{ readonly control: RunControl }>,
   store: Pick<ControlStore, 'controls'>,
 ): void {
   let isLooking = false;
@@ -17,8 +17,10 @@ export function pollControl(
     isLooking = true;
     const runs = [...active];
     try {
-      const controls = await store.controls(runs.map(({ job }) => job.id as string));
-      for (const [index, { control }] of runs.entries()) control.update(controls[index]);
+      const ids = [...new Set(runs.flatMap(({ control }) => control.ids))];
+      const texts = await store.controls(ids);
+      const documents = new Map(ids.map((id, index) => [id, texts[index]]));
+      for (const { control } of runs) control.update(documents);
     } catch {
       // The backend is away: it is asked again in a second.
     } finally {

@@ -1,2 +1,3 @@
+export type { QueueWorker } from './queue.worker.js';
 export type { WorkerHealth } from './worker.health.js';
 export { WorkerRegistrar } from './worker.registrar.js';

@@ -43,7 +43,7 @@ export class QueueWorker {
   #deadLetters: DeadLetterQueue | undefined;
 
   constructor(
-    private readonly processors: QueueProcessors,
+    readonly processors: QueueProcessors,
     private readonly parts: WorkerParts,
   ) {
     const { queue, definitions, listeners } = processors;
@@ -108,6 +108,11 @@ export class QueueWorker {
     for (const { interruption } of this.#active) interruption.abandon();
   }
 
+  /** Every run finds that its lock is lost, for tests. */
+  loseLocks(): void {
+    for (const { lock } of this.#active) lock.lose();
+  }
+
   async #process(job: Job, token: string, signal: AbortSignal | undefined): Promise<unknown> {
     const { clock } = this.parts;
     const interruption = new InterruptionRequest();
@@ -147,7 +152,8 @@ export class QueueWorker {
     const workerSettings = this.#worker.opts.settings;
     const deadLetters = () => this.#openDeadLetters();
     const { prefix = 'bull' } = this.processors.queue;
-    return runJob({ ...this.parts, ...run, deadLetters, definition, log, prefix, store, workerSettings });
+    const own = { deadLetters, definition, log, prefix, queue: this.processors.queue.queue, store, workerSettings };
+    return runJob({ ...this.parts, ...run, ...own });
   }
 
   /** BullMQ then also keeps a trigger that comes while a stalled job waits for its next run. */

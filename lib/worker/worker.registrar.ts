@@ -60,6 +60,22 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     return this.#processors.map(({ queue }) => ({ queue, isRunning: false, runs: [] })); // none has started
   }
 
+  /** The worker of a queue, for tests. */
+  workerOf(queue: string): QueueWorker | undefined {
+    return this.#running?.workerOf(queue) ?? this.#workers.find(({ processors }) => processors.queue.name === queue);
+  }
+
+  /** Replaces a worker that was stopped by a new one, for tests. */
+  restart(queue: string): void {
+    this.#running?.restart(queue);
+    this.#workers = this.#workers.map((worker) => {
+      if (worker.processors.queue.name !== queue || worker.health.isRunning) return worker;
+      const next = this.#createWorker(worker.processors);
+      next.start();
+      return next;
+    });
+  }
+
   /** Finds the processors, and sees to it that their workers start in time. @throws InvalidProcessorError, InvalidOptionsError */
   register(): void {
     this.#processors = this.explorer.explore(this.#options);
@@ -90,14 +106,14 @@ export class WorkerRegistrar implements OnModuleDestroy, OnApplicationShutdown {
     // On Nest 11 a SIGTERM may end the application while it still bootstraps.
     if (!this.#bootstrapped || !this.#registered || this.#workers.length > 0 || this.#shutdown.begun) return;
     this.#shutdown.guard(this.modules);
-    this.#workers = this.#processors.map((processors) => this.#workerOf(processors));
+    this.#workers = this.#processors.map((processors) => this.#createWorker(processors));
     for (const worker of this.#workers) worker.start();
     process.on('uncaughtExceptionMonitor', this.#logCrash);
     this.#lookForSigterm();
   }
 
   /** @throws InvalidOptionsError for worker options that BullMQ refuses, IterationError for a BullMQ that is too old */
-  #workerOf(processors: QueueProcessors): QueueWorker {
+  #createWorker(processors: QueueProcessors): QueueWorker {
     const { aroundRun: around, shutdownDeadlineMs, unknownJobMs } = this.#options;
     const workerClass = workerClassOf(BullModule);
     assertSupported(processors.queue.queue);

@@ -11,6 +11,7 @@ import { SCENE, SCENE_PROCESSORS, sceneProcessor } from '../support/board.scene.
 import { hasChromium, launchChromium, seriousFindings } from '../support/chromium.js';
 import { Lateness } from '../support/lateness.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { wordsProcessor } from '../support/parted.js';
 import { freePort } from '../support/ports.js';
 import { storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
@@ -422,6 +423,156 @@ describe.runIf(hasChromium())('the page of the board', () => {
       );
       await start({ port });
       await until('it is back', async () => (await connection.innerText()) === 'Live');
+    });
+  });
+
+  describeQueues('with a job in parts', ['redis'], (queues) => {
+    const start = starter(queues);
+
+    /** A job of so many parts on two slots: some fail with a hostile error, two are held, those before these complete. */
+    async function startParted(count: number, { failing = [1], held = [2, 5] } = {}) {
+      const { type, script } = wordsProcessor(
+        {
+          each: async (letter, context) => {
+            if (letter === 'x') throw new Error(`${IMG} bad row`);
+            if (letter === 'h') await until('the run is asked to stop', () => context.interruption !== undefined);
+          },
+        },
+        { queue: 'maintenance', worker: { concurrency: 2 } },
+      );
+      const web = await start({ processors: [type] });
+      const wordOf = (index: number) => (failing.includes(index) ? 'abx' : held.includes(index) ? 'abhd' : 'abcd');
+      const words = Array.from({ length: count }, (_, index) => wordOf(index));
+      const job = { queue: 'maintenance', id: `${IMG} all` };
+      await web.iterations.enqueue(type, { parts: words }, { jobId: job.id });
+      await until('two parts are held', async () => {
+        const { partStates, state } = await web.iterations.status(job);
+        return state === 'running' && partStates?.running === 2 && partStates.failed === failing.length;
+      });
+      return { web, job, script };
+    }
+
+    it('R29: a job in parts is one row with a strip; its page finds the failed part, which leads back', async () => {
+      const { web, job } = await startParted(12);
+      const page = await open(web.board);
+      const row = page.locator('.job');
+      const counts = '12 parts: 1 failed, 3 completed, 2 running, 6 waiting';
+      await until('the strip is shown', async () => (await page.getByRole('img', { name: counts }).count()) === 1);
+      expect(await row.count()).toBe(1);
+      expect(await row.locator('.strip i').count()).toBe(12);
+      expect(await row.locator('.parts-line').innerText()).toMatch(/^12 parts\s+1 failed$/);
+      await row.getByRole('link', { name: job.id }).click();
+
+      const cells = page.locator('.cells li');
+      await until('each part has a cell', async () => (await cells.count()) === 12);
+      expect(await cells.nth(1).textContent()).toBe('Part 1, failed');
+      const section = page.getByRole('region', { name: 'Parts' });
+      const parts = section.locator('.job');
+      expect(await parts.count()).toBe(12);
+      const colours = (await page.evaluate(
+        `[...document.querySelectorAll('.part .job .pill')].map((pill) => [pill.textContent, getComputedStyle(pill).color])`,
+      )) as [string, string][];
+      expect(new Map(colours).size).toBe(4);
+      expect(new Set(colours.map(([, colour]) => colour)).size).toBe(4);
+      const failed = section.getByRole('button', { name: 'failed 1' });
+      await failed.click();
+      await until('one part is left', async () => (await parts.count()) === 1);
+      expect(await failed.getAttribute('aria-pressed')).toBe('true');
+      expect(await parts.locator('.why').innerText()).toBe(`${IMG} bad row`);
+      await section.getByRole('link', { name: 'Part 1' }).filter({ hasNotText: ',' }).click();
+
+      const whole = page.locator('.part-of');
+      await until('the part is open', async () => (await whole.innerText()) === `Part 1 of ${job.id}`);
+      expect(await page.locator('.title .pill').innerText()).toBe('failed');
+      expect(await page.locator('.cursor').innerText()).toBe('1');
+      expect(await page.getByRole('region', { name: 'Runs' }).locator('tbody tr').count()).toBe(1);
+      expect(await page.getByRole('region', { name: 'Parts' }).count()).toBe(0);
+      await page.goBack();
+      await until('the failed part is still chosen', async () => (await parts.count()) === 1);
+      await page.goForward();
+      await whole.getByRole('link', { name: job.id }).click();
+      await until('all parts are shown', async () => (await parts.count()) === 12);
+      expect(await page.evaluate('window.hacked')).toBeUndefined();
+      expect(await page.locator('main img').count()).toBe(0);
+    });
+
+    it('R28: the controls of a job in parts act on all of it; with the keyboard a cell opens its part', async () => {
+      const { web, job, script } = await startParted(12);
+      const page = await open(`${web.board}#/?${new URLSearchParams(job)}`);
+      await until('each part has a cell', async () => (await page.locator('.cells li').count()) === 12);
+      await page.getByRole('button', { name: 'Pause', exact: true }).first().click();
+      const dialog = page.getByRole('dialog');
+      expect(await dialog.innerText()).toMatch(/This holds for each of its parts/);
+      await dialog.getByRole('button', { name: 'Pause' }).click();
+      const section = page.getByRole('region', { name: 'Parts' });
+      await until('all parts that have not ended are paused', async () => {
+        return (await section.locator('.job[data-state=paused]').count()) === 8;
+      });
+      expect((await web.iterations.status(job)).partStates).toEqual({ completed: 3, failed: 1, paused: 8 });
+
+      const focused = () => page.evaluate('document.activeElement.textContent');
+      await page.locator('.cells a').first().focus();
+      for (const key of ['ArrowRight', 'ArrowRight', 'ArrowLeft', 'End', 'ArrowRight', 'Home', 'ArrowRight'])
+        await page.keyboard.press(key);
+      expect(await focused()).toBe('Part 1, failed');
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe('all 12');
+      await page.keyboard.press('Shift+Tab');
+      expect(await focused()).toBe('Part 1, failed');
+      await page.keyboard.press('Enter');
+      await until('its page is open', async () => (await page.locator('.part-of').count()) === 1);
+
+      script.each = undefined;
+      await page.goto(`${web.board}#/?${new URLSearchParams(job)}`);
+      await page.locator('.title').getByRole('button', { name: 'Resume', exact: true }).click();
+      await until('the job has ended', async () => (await page.locator('.title .pill').innerText()) === 'failed');
+      expect((await web.iterations.status(job)).partStates).toEqual({ completed: 11, failed: 1 });
+    });
+
+    it('a job of 1,500 parts has a strip by state and pages of parts, and costs the list one row', async () => {
+      const { web, job } = await startParted(1_500);
+      const page = await open(web.board);
+      await until('its row is shown', async () => (await page.locator('.job .strip i').count()) === 4);
+      expect(await page.locator('.job').count()).toBe(1);
+      await page.getByRole('link', { name: job.id }).click();
+      const section = page.getByRole('region', { name: 'Parts' });
+      await until('a page of parts is shown', async () => (await section.locator('.job').count()) === 20);
+      expect(await section.locator('.cells li').count()).toBe(0);
+      const strip = section.getByRole('img', {
+        name: /^1,500 parts: 1 failed, 3 completed, 2 running, 1,494 waiting$/,
+      });
+      expect(await strip.locator('i').count()).toBe(4);
+      expect((await strip.locator('[data-state=failed]').boundingBox())?.width).toBeGreaterThanOrEqual(3);
+      await section.getByRole('button', { name: 'Next' }).click();
+      await until('the next page is shown', async () =>
+        (await section.locator('.pager').innerText()).includes('21 to 40'),
+      );
+      await section.getByRole('button', { name: 'running 2' }).click();
+      await until('the running ones are shown', async () => (await section.locator('.job').count()) === 2);
+      expect(await section.locator('.pager').isVisible()).toBe(false);
+    });
+
+    it('axe-core finds nothing serious in the parts of a job, light, dark and on a phone', async () => {
+      // axe-core judges the contrast of texts of two characters and more.
+      const { web, job } = await startParted(60, { failing: [1, 11], held: [13, 20] });
+      const pictures = process.env.BOARD_PICTURES;
+      for (const [name, options] of Object.entries(LOOKS)) {
+        const page = await open(web.board, options);
+        await until('its row is shown', async () => (await page.locator('.job .strip').count()) === 1);
+        const check = async (what: string, fullPage = false) => {
+          expect(await seriousFindings(page), `${what}, ${name}`).toEqual([]);
+          expect(await isTooWide(page), `${what}, ${name}`).toBe(false);
+          const path = join(pictures ?? '', `${name}-parts-${what}.png`);
+          if (pictures) await page.screenshot({ path, animations: 'disabled', fullPage });
+        };
+        await check('list');
+        await page.getByRole('link', { name: job.id }).click();
+        await until('each part has a cell', async () => (await page.locator('.cells li').count()) === 60);
+        await check('job', true);
+        await page.locator('.cells a').nth(1).click();
+        await until('the part is open', async () => await page.locator('.part-of').isVisible());
+        await check('part', true);
+      }
     });
   });
 

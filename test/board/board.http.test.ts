@@ -21,6 +21,7 @@ import { InvalidOptionsError, IterationService } from '../../lib/index.js';
 import { BACKENDS, describeQueues, type Queues } from '../support/app.js';
 import { type BoardAppOptions, PLATFORMS, type Platform, startBoard } from '../support/board.js';
 import { OwnRedis } from '../support/own-redis.js';
+import { wordsProcessor } from '../support/parted.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 
@@ -243,6 +244,40 @@ describe.each(PLATFORMS)('the board on %s', (platform: Platform) => {
       expect(jobs).toHaveLength(30);
     });
 
+    it('R29: a job in parts is one job of the list, and partOf lists its parts in pages, by state', async () => {
+      const { type } = wordsProcessor({
+        each: async (letter, context) => {
+          if (letter === 'x') throw new Error('bad row');
+          if (letter === 'h') await until('the run is asked to stop', () => context.interruption !== undefined);
+        },
+      });
+      const board = await start({ processors: [type] });
+      const job = { queue: 'jobs', id: 'a/b' };
+      await board.iterations.enqueue(type, { parts: ['ab', 'x', 'hi', 'hi'] }, { jobId: job.id });
+      await until('two parts are held, and the others have ended', async () => {
+        const { partStates, state } = await board.iterations.status(job);
+        return state === 'running' && partStates?.running === 2 && partStates.completed && partStates.failed;
+      });
+      const { json: all } = await board.get('/api/jobs', { queue: 'jobs' });
+      expect(all).toMatchObject({
+        jobs: [{ id: job.id, state: 'running', partStates: { running: 2, completed: 1, failed: 1 } }],
+        next: null,
+      });
+      const parts = (query: Record<string, string>) =>
+        board.get('/api/jobs', { queue: 'jobs', partOf: job.id, ...query });
+      const [first, second] = [await parts({ limit: '3' }), await parts({ limit: '3', start: '3' })];
+      expect([first.json.next, second.json.next]).toEqual([3, null]);
+      const places = [...first.json.jobs, ...second.json.jobs].map(({ part }) => part);
+      expect(places).toEqual([0, 1, 2, 3].map((index) => ({ of: job.id, index })));
+      const [failed] = (await parts({ state: 'failed' })).json.jobs;
+      expect(failed).toMatchObject({ failedReason: 'bad row', part: { index: 1 } });
+      expect((await board.get('/api/job', { queue: 'jobs', id: failed.id })).json.status).toEqual(failed);
+      expect((await board.get('/api/jobs', { queue: 'jobs', partOf: 'nobody' })).status).toBe(404);
+      const asked = { queue: 'jobs', action: 'cancel', partOf: job.id, states: ['running'] };
+      expect((await board.post('/api/bulk', asked)).json).toEqual({ done: 2, refused: 0, errors: [] });
+      await until('the job has failed', async () => (await board.get('/api/job', job)).json.status.state === 'failed');
+    });
+
     it('a job id may have any character', async () => {
       const { type } = storyProcessor();
       const board = await start({ processors: [type], iteration: { workers: false } });
@@ -290,6 +325,8 @@ describe.each(PLATFORMS)('the board on %s', (platform: Platform) => {
       const { text } = await answerOf(fetch(`${board.url}/iterations/board.js`));
       const [, states = ''] = /^const STATES = \[([^\]]*)\]/m.exec(text) ?? [];
       expect(states.match(/\w+/g)).toEqual([...ITERATION_STATES]);
+      const [, partStates = ''] = /^const PART_STATES = \[([^\]]*)\]/m.exec(text) ?? [];
+      expect(partStates.match(/\w+/g)?.toSorted()).toEqual([...ITERATION_STATES].toSorted());
     });
 
     it('a token protects the API, and the page that asks for it is open', async () => {
@@ -457,6 +494,7 @@ describe.each(PLATFORMS)('the board on %s', (platform: Platform) => {
           ['state', false],
           ['name', false],
           ['olderThanMs', false],
+          ['partOf', false],
           ['start', false],
           ['limit', false],
         ],
@@ -471,7 +509,15 @@ describe.each(PLATFORMS)('the board on %s', (platform: Platform) => {
       });
       expect(pause?.responses['200']).toMatchObject({
         content: {
-          'application/json': { schema: { properties: { state: { enum: expect.arrayContaining(['paused']) } } } },
+          'application/json': {
+            schema: {
+              properties: {
+                state: { enum: expect.arrayContaining(['paused']) },
+                partStates: { additionalProperties: { type: 'integer' } },
+                part: { properties: { of: { type: 'string' }, index: { type: 'integer' } }, required: ['of', 'index'] },
+              },
+            },
+          },
         },
       });
       expect(Object.keys(pause?.responses ?? {})).toEqual(

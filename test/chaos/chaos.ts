@@ -16,12 +16,14 @@ import { type Disturbance, type ScheduleOptions, schedule } from './schedule.js'
 import { CSV, FILL_ENTRIES } from './sources.js';
 import { openWeb } from './web.js';
 import type { Transactions } from './worker.config.js';
-import { Workload } from './workload.js';
+import { Workload, type WorkloadOptions } from './workload.js';
 
 export interface ChaosOptions extends Omit<ScheduleOptions, 'slots'> {
   readonly backend: 'redis' | 'postgres';
   readonly transactions: Transactions;
   readonly itemsPerTransaction?: number;
+  /** Whether jobs are split into parts: some of them, all or none. */
+  readonly jobs: WorkloadOptions['jobs'];
   readonly workers: number;
   /** Web processes that control the jobs. */
   readonly operators: number;
@@ -30,6 +32,7 @@ export interface ChaosOptions extends Omit<ScheduleOptions, 'slots'> {
   readonly iteration: IterationOptions;
   /** Records of the largest job. */
   readonly largest?: number;
+  readonly leastJobs?: WorkloadOptions['leastJobs'];
   /** How long the last jobs may take after the last disturbance. */
   readonly graceMs: number;
   /** Called every minute with a line about the progress. */

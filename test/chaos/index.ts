@@ -4,6 +4,7 @@
  *
  * `--seed 7`, `--minutes 10`, `--backend redis|postgres`, `--transactions none|typeorm|prisma`,
  * `--items-per-transaction 1`, `--workers 4`, and `--keep` to keep the ledger of a run without a breach.
+ * `--jobs all`: every third job is in parts, in which `--transactions` changes nothing; `parted`: each one; `whole`: none.
  */
 import { parseArgs } from 'node:util';
 import startServers from '../support/servers.js';
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 100_000) },
     minutes: { type: 'string', default: '10' },
     backend: { type: 'string', default: 'redis' },
+    jobs: { type: 'string', default: LONG.jobs },
     transactions: { type: 'string', default: 'none' },
     'items-per-transaction': { type: 'string', default: '1' },
     workers: { type: 'string', default: String(LONG.workers) },
@@ -24,7 +26,7 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed);
 console.log(
-  `chaos of seed ${seed}: ${values.minutes} minutes on ${values.backend}, transactions: ${values.transactions}`,
+  `chaos of seed ${seed}: ${values.minutes} minutes on ${values.backend}, jobs: ${values.jobs}, transactions: ${values.transactions}`,
 );
 
 process.once('SIGINT', () => process.exit(130)); // the exit ends all started processes
@@ -37,8 +39,9 @@ try {
     durationMs: Number(values.minutes) * 60_000,
     workers: Number(values.workers),
     backend: oneOf('backend', values.backend, ['redis', 'postgres']),
+    jobs: oneOf('jobs', values.jobs, ['all', 'parted', 'whole']),
     transactions: oneOf('transactions', values.transactions, ['none', 'typeorm', 'prisma']),
-    ...(values.transactions !== 'none' && { itemsPerTransaction: Number(values['items-per-transaction']) }),
+    itemsPerTransaction: Number(values['items-per-transaction']),
     print: console.log,
     keep: values.keep,
     program: new URL('worker.js', import.meta.url),

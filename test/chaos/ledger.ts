@@ -6,11 +6,14 @@ export interface LedgerRow {
   /** Milliseconds since 1970. */
   readonly at: number;
   /**
-   * `build`: a run begins to build. `item`: an effect. `error`: a handler is about to throw. `lost`: the run learned
-   * that it had lost its lock. Otherwise a hook.
+   * `build`: a run begins to build. `split`: the job is about to be split into parts. `item`: an effect. `error`: a handler
+   * is about to throw. `lost`: the run learned that it had lost its lock. Otherwise a hook.
    */
-  readonly type: 'build' | 'item' | 'error' | 'lost' | Hook;
+  readonly type: 'build' | 'split' | 'item' | 'error' | 'lost' | Hook;
   readonly job: string;
+  /** For a part: the job that it is a part of, and its index. */
+  readonly parent?: string | null;
+  readonly part?: number | null;
   /** Names one run of one job in one process. */
   readonly run: string;
   /** The process. */
@@ -18,15 +21,15 @@ export interface LedgerRow {
   /** For an item: the positions of its first and last record in the job. */
   readonly first: number | null;
   readonly last: number | null;
-  /** For `end`: the outcome. For `interrupt`: the reason. For `build`: the cursor. */
+  /** For `end`: the outcome. For `interrupt`: the reason. For `build`: the cursor. For `split`: the number of parts. */
   readonly detail: string | null;
 }
 
 export type Hook = 'start' | 'resume' | 'interrupt' | 'complete' | 'fail' | 'cancel' | 'end';
 
 /** A row of the record: what the chaos itself did and saw. */
-export type RecordRow = { readonly at: number } & (
-  | { readonly type: 'added'; readonly job: string; readonly size: number }
+export type RecordRow = { readonly at: number } /** `parted`: the job is split into parts. */ & (
+  | { readonly type: 'added'; readonly job: string; readonly size: number; readonly parted?: PartedPlan }
   | {
       readonly type: 'settled';
       readonly job: string;
@@ -34,7 +37,13 @@ export type RecordRow = { readonly at: number } & (
       readonly attemptsMade: number;
       /** The rate that its status shows. */
       readonly itemsPerSecond?: number | undefined;
+      readonly processed?: number;
+      readonly skipped?: number;
+      /** Ids of the parts that have failed, from the job's result. */
+      readonly failedParts?: readonly string[];
     }
+  /** What the status of a job in parts shows, when it has changed, or should. `askedAt`: when the status was asked for. */
+  | ({ readonly type: 'seen'; readonly job: string; readonly askedAt: number } & Seen)
   | { readonly type: 'unsettled'; readonly job: string; readonly state: string }
   /** At the end the job is paused, and put away. */
   | { readonly type: 'kept paused'; readonly job: string }
@@ -49,6 +58,24 @@ export type RecordRow = { readonly at: number } & (
   /** ... or the queue answered the chaos itself this late. */
   | { readonly type: 'slow'; readonly ms: number }
 );
+
+/** What is expected of a job in parts. */
+export interface PartedPlan {
+  readonly exactlyOnce: boolean;
+  /** Records whose handler always throws. */
+  readonly bad: readonly number[];
+  /** What that means: the record is skipped, its part fails and so does the job, or only the part fails. */
+  readonly then: 'skip' | 'fail' | 'continue';
+}
+
+export interface Seen {
+  readonly percent: number | null;
+  readonly processed: number;
+  /** BullMQ lets the job wait for its parts. */
+  readonly waits: boolean;
+  /** Number of parts that have not ended. */
+  readonly open: number;
+}
 
 /** What an operator asked for, and what it was answered. */
 export interface Answer {
@@ -67,17 +94,17 @@ export interface Answer {
 /** The sequence orders the rows of all processes. */
 export const LEDGER_TABLE = `CREATE TABLE ledger (
   seq bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), type text NOT NULL, job text NOT NULL,
-  run text NOT NULL, worker text NOT NULL, first int, last int, detail text
+  parent text, part int, run text NOT NULL, worker text NOT NULL, first int, last int, detail text
 )`;
 
-const COLUMNS = ['type', 'job', 'run', 'worker', 'first', 'last', 'detail'] as const;
+const COLUMNS = ['type', 'job', 'parent', 'part', 'run', 'worker', 'first', 'last', 'detail'] as const;
 export type LedgerEntry = Pick<LedgerRow, (typeof COLUMNS)[number]>;
 
 /** How an entry is written, in a transaction or without. */
-export const LEDGER_INSERT = `INSERT INTO ledger (${COLUMNS.join(', ')}) VALUES ($1, $2, $3, $4, $5, $6, $7)`;
+export const LEDGER_INSERT = `INSERT INTO ledger (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map((_, index) => `$${index + 1}`)})`;
 
 export function valuesOf(entry: LedgerEntry): unknown[] {
-  return COLUMNS.map((column) => entry[column]);
+  return COLUMNS.map((column) => entry[column] ?? null);
 }
 
 export const LEDGER_SELECT = `SELECT seq::float8 AS seq, extract(epoch FROM at)::float8 * 1000 AS at, ${COLUMNS.join(', ')}

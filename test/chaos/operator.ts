@@ -39,6 +39,16 @@ const OF_PAUSED: typeof OF_OPEN = [
   [2, 'resume', 'pause'],
   [1, 'resume', 'cancel'],
 ];
+/** What is asked of one part by itself. */
+const OF_PART: typeof OF_OPEN = [
+  [12, 'pause', 'resume'],
+  [6, 'pause'],
+  [8, 'tune'],
+  [1, 'cancel'],
+];
+/** Share of the requests to a job in parts that are for one of its parts alone. */
+const OF_PARTS = 0.25;
+const OPEN: IterationState[] = ['running', 'waiting', 'interrupted', 'paused'];
 const ENDED: readonly IterationState[] = ['completed', 'cancelled', 'failed'];
 /** Share of the requests that restart a job that has ended. */
 const RESTARTS = 0.06;
@@ -65,18 +75,23 @@ process.exit(0);
 
 async function act(): Promise<void> {
   const restarts = random() < RESTARTS;
-  const states: IterationState[] = restarts
-    ? ['completed', 'cancelled']
-    : ['running', 'waiting', 'interrupted', 'paused'];
+  const states: IterationState[] = restarts ? ['completed', 'cancelled'] : OPEN;
   const jobs = (await iterations.list('chaos', { states })).filter(({ id }) => !restarts || isOwn(id));
   const running = jobs.filter(({ state }) => state === 'running');
   const pool = random() < OF_RUNNING && running.length > 0 ? running : jobs;
-  const job = pool[Math.floor(random() * pool.length)];
-  if (!job) return;
-  if (restarts) return ask('restart', job);
-  const [, ...actions] = choose(job.state === 'paused' ? OF_PAUSED : OF_OPEN);
+  const found = pool[Math.floor(random() * pool.length)];
+  if (!found) return;
+  if (restarts) return ask('restart', found);
+  const job = random() < OF_PARTS ? await partOrWhole(found) : found;
+  const [, ...actions] = choose(job.state === 'paused' ? OF_PAUSED : job.part ? OF_PART : OF_OPEN);
   if (random() < 0.5) for (const action of actions) await ask(action, job);
   else await Promise.all(actions.map((action) => ask(action, job)));
+}
+
+async function partOrWhole(whole: IterationStatus): Promise<IterationStatus> {
+  if (!whole.partStates) return whole;
+  const parts = await iterations.list('chaos', { partOf: whole.id, states: OPEN });
+  return parts[Math.floor(random() * parts.length)] ?? whole;
 }
 
 function choose(weighted: typeof OF_OPEN): (typeof OF_OPEN)[number] {

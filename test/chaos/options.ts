@@ -4,6 +4,7 @@ type Form = Omit<ChaosOptions, 'seed' | 'durationMs' | 'backend' | 'transactions
 
 /** Options of `npm run chaos`: the library's defaults; about 250 kills and 75 freezes in ten minutes. */
 export const LONG: Form = {
+  jobs: 'all',
   workers: 4,
   operators: 2,
   asksEveryMs: 1_500,
@@ -16,6 +17,7 @@ export const LONG: Form = {
 
 /** Options of CI: every disturbance within seconds, with shorter locks. */
 export const SHORT: Form = {
+  jobs: 'all',
   workers: 3,
   operators: 2,
   asksEveryMs: 700,
@@ -23,6 +25,7 @@ export const SHORT: Form = {
   freezeMs: [300, 4_000],
   outageMs: [100, 1_000],
   largest: 800,
+  leastJobs: 16,
   // On a slow machine an item may take as long as a worker lives here: three kills in one item do not prove it guilty.
   iteration: { crashes: { limit: 20 }, worker: { concurrency: 3, lockDuration: 2_000, stalledInterval: 500 } },
   graceMs: 300_000,

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { Column, type DataSource, Entity, PrimaryColumn } from 'typeorm';
+import { Column, type DataSource, Entity, PrimaryColumn, type SelectQueryBuilder } from 'typeorm';
 import type { Built, EnumeratorBuilder } from '../../lib/index.js';
 import type { PrismaClient } from '../support/prisma/generated/client.js';
 
@@ -58,11 +58,11 @@ export function sourceOf(
 ): Built<ChaosItem> {
   const at = { cursor };
   const below = size * 3;
-  const entries = () => typeorm.getRepository(Entry).createQueryBuilder('entry').where('entry.id < :below', { below });
+  const entries = () => entriesOf(typeorm, size);
   const groups = Array.from({ length: size / GROUP }, (_, group) => group);
   switch (kind) {
     case 'array':
-      return enumerators.array(records(0, size), at);
+      return enumerators.array(recordsOf(0, size), at);
     case 'times':
       return enumerators.times(size, at);
     case 'typeorm.records':
@@ -95,12 +95,12 @@ export function sourceOf(
         ...at,
         fetch: async (token: number | null) => {
           const page = token ?? 0;
-          return { items: records(page * GROUP, GROUP), next: page + 1 < size / GROUP ? page + 1 : null };
+          return { items: recordsOf(page * GROUP, GROUP), next: page + 1 < size / GROUP ? page + 1 : null };
         },
       });
     case 'nested':
       return enumerators.nested(
-        [(at) => enumerators.array(groups, at), (group, at) => enumerators.array(records(group * GROUP, GROUP), at)],
+        [(at) => enumerators.array(groups, at), (group, at) => enumerators.array(recordsOf(group * GROUP, GROUP), at)],
         at,
       );
     case 'nested typeorm':
@@ -118,6 +118,14 @@ export function sourceOf(
   }
 }
 
+/** The table's first entries. */
+export function entriesOf(typeorm: DataSource, size: number): SelectQueryBuilder<Entry> {
+  return typeorm
+    .getRepository(Entry)
+    .createQueryBuilder('entry')
+    .where('entry.id < :below', { below: size * 3 });
+}
+
 /** The positions of an item's first and last record in its job, computed from the item itself. */
 export function spanOf(item: ChaosItem): { readonly first: number; readonly last: number } {
   if (typeof item === 'number') return { first: item, last: item };
@@ -125,6 +133,6 @@ export function spanOf(item: ChaosItem): { readonly first: number; readonly last
   return { first: positions[0] as number, last: positions.at(-1) as number };
 }
 
-function records(from: number, count: number): Numbered[] {
+export function recordsOf(from: number, count: number): Numbered[] {
   return Array.from({ length: count }, (_, offset) => ({ id: (from + offset) * 3 }));
 }

@@ -20,6 +20,10 @@ export interface ChaosWorkerConfig {
 /** The data of each job. */
 export type ChaosData = {
   readonly kind: Kind;
+  /** Number of parts, for a job in parts. */
+  readonly parts?: number;
+  /** Records whose handler always throws. */
+  readonly bad?: readonly number[];
   readonly size: number;
   readonly itemMs: number;
   /** Share of the tries that throw: 0 to 1. */

@@ -8,17 +8,27 @@ import { useBackend } from '../support/backend.js';
 import { PlainChaos, PrismaChaos, TypeOrmChaos } from './chaos.processor.js';
 import { CONNECTIONS, ConnectionsModule, PrismaService } from './connections.js';
 import { printLateness } from './lateness.js';
+import { ContinuingParts, ExactlyOnceParts, FailingParts, SkippingParts } from './parted.processors.js';
 import { Entry } from './sources.js';
 import { config } from './worker.config.js';
 
+const TYPEORM: Provider = {
+  provide: TypeOrmTransactionHost,
+  useFactory: (typeorm: DataSource) => new TypeOrmTransactionHost(typeorm),
+  inject: [DataSource],
+};
+
 function providers(): Provider[] {
+  return [TYPEORM, FailingParts, ContinuingParts, SkippingParts, ExactlyOnceParts, ...wholes()];
+}
+
+/** Processors of the jobs that are not split. */
+function wholes(): Provider[] {
   switch (config.transactions) {
     case 'none':
       return [PlainChaos];
-    case 'typeorm': {
-      const useFactory = (typeorm: DataSource) => new TypeOrmTransactionHost(typeorm);
-      return [TypeOrmChaos, { provide: TypeOrmTransactionHost, useFactory, inject: [DataSource] }];
-    }
+    case 'typeorm':
+      return [TypeOrmChaos];
     case 'prisma': {
       const useFactory = (prisma: PrismaService) => new PrismaTransactionHost(prisma);
       return [PrismaChaos, { provide: PrismaTransactionHost, useFactory, inject: [PrismaService] }];

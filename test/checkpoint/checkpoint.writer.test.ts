@@ -5,8 +5,8 @@ import { ProgressTracker } from '../../lib/checkpoint/progress.js';
 import { RunTimes } from '../../lib/checkpoint/time.split.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { AT_THE_BEGINNING } from '../support/loop.js';
-import { Gate } from '../support/until.js';
 
 /** The checkpoint writer of a run, over a store whose saves wait at gates. */
 function gated(gates: readonly Gate[]) {

@@ -2,6 +2,7 @@ import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { runInNewContext } from 'node:vm';
 import type { Job } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { checkJson } from '../../lib/cursor.js';
@@ -40,6 +41,10 @@ describe('cursors', () => {
 
   it.each([[null], [0], ['é'], [[1, 'a', null]], [{ a: { b: [true] } }]])('R8: %j is a valid cursor', (cursor) => {
     expect(checkJson(cursor)).toBe(Buffer.byteLength(JSON.stringify(cursor)));
+  });
+
+  it('R8: an object of another realm is a valid cursor, as structuredClone returns in Jest', () => {
+    expect(() => checkJson(runInNewContext('({ a: [{ b: 1 }] })'))).not.toThrow();
   });
 
   it('R8: a cursor over 16 KB is refused', () => {

@@ -3,6 +3,7 @@ import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
 import type { IterationStatus } from '../../lib/index.js';
 import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
+import { wordsProcessor } from '../support/parted.js';
 import { Hold, storyProcessor } from '../support/story.js';
 import { until } from '../support/until.js';
 import { called, command, placeOptions, type Result } from './command.js';
@@ -19,7 +20,8 @@ function rowsOf({ out }: Result): Record<string, string>[] {
 }
 
 describeQueues('the command line', BACKENDS, (queues) => {
-  const run = (...args: string[]) => command([...args, '-q', 'jobs', ...placeOptions(queues)]);
+  const atQueue = (...args: string[]) => [...args, '-q', 'jobs', ...placeOptions(queues)];
+  const run = (...args: string[]) => called(atQueue(...args));
   const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
   const jsonOf = (status: unknown) => JSON.parse(JSON.stringify(status));
 
@@ -30,7 +32,7 @@ describeQueues('the command line', BACKENDS, (queues) => {
     });
   }
 
-  it('list shows the jobs of a queue, and status and runs one of them', async () => {
+  it('list shows the jobs of a queue from a process of its own, and status and runs one of them', async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ processors: [type] });
     const done = await app.iterations.enqueue(type, { letters: 'abc' }, { jobId: 'done' });
@@ -38,7 +40,7 @@ describeQueues('the command line', BACKENDS, (queues) => {
     await app.iterations.enqueue(type, {}, { jobId: 'later', delay: 600_000 });
 
     const [list, status, runs, listed, completed, empty] = await Promise.all([
-      run('list'),
+      command(atQueue('list')),
       run('status', 'done'),
       run('runs', 'done'),
       json('list'),
@@ -57,6 +59,38 @@ describeQueues('the command line', BACKENDS, (queues) => {
     expect(listed).toEqual(jsonOf(await app.iterations.list('jobs')));
     expect(rowsOf(completed).map(({ id }) => id)).toEqual(['done']);
     expect(empty).toEqual({ code: 0, out: 'No such jobs.\n', err: '' });
+  });
+
+  it('R29: status of a job in parts counts them by state, and list --part-of lists them', async () => {
+    const { type } = wordsProcessor({
+      each: async (letter, context) => {
+        if (letter === 'x') throw new Error('bad row');
+        if (letter === 'h') await until('the run is asked to stop', () => context.interruption !== undefined);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.iterations.enqueue(type, { parts: ['ab', 'x', 'hi', 'cd'] }, { jobId: 'whole' });
+    await until('one part is held, and the others have ended', async () => {
+      const { partStates } = await app.iterations.status(job);
+      return partStates?.running === 1 && partStates.completed === 2 && (await job.isWaitingChildren());
+    });
+    const [status, list, parts, failed, nobody] = await Promise.all([
+      run('status', 'whole'),
+      run('list'),
+      run('list', '--part-of', 'whole'),
+      json('list', '--part-of', 'whole', '--state', 'failed'),
+      run('list', '--part-of', 'nobody'),
+    ]);
+    expect(status.out).toMatch(/^parts: +4 parts: 1 running, 2 completed, 1 failed$/m);
+    expect(rowsOf(list)).toMatchObject([
+      { id: 'whole', state: 'running', note: '4 parts: 1 running, 2 completed, 1 failed' },
+    ]);
+    expect(rowsOf(parts).map(({ state }) => state)).toEqual(['completed', 'failed', 'running', 'completed']);
+    expect(failed).toMatchObject([{ part: { of: 'whole', index: 1 }, failedReason: 'bad row' }]);
+    expect((await run('status', failed[0].id)).out).toMatch(/^part: +1 of job whole$/m);
+    expect([nobody.code, nobody.out]).toEqual([3, '']);
+    expect((await run('cancel', '--all', '--part-of', 'whole', '--state', 'running')).out).toBe('cancel: 1 jobs\n');
+    await app.settled(job);
   });
 
   it('R28: pause stops a running job, status says who asked and why, and resume lets it continue', async () => {
@@ -190,7 +224,7 @@ describeQueues('the command line', BACKENDS, (queues) => {
     for (const { code, err } of results) {
       expect(code).toBe(3);
       expect(err).toBe(
-        'error: Queue "jobs" has no job "nobody": it never existed, or was removed (see removeOnComplete)\n',
+        'error: Queue "jobs" has no job "nobody": it never existed, or was removed (see removeOnComplete). If the job exists, check --prefix and --schema\n',
       );
     }
   });

@@ -55,10 +55,17 @@ describe('a wrong call of the command line', () => {
       "error: option '-q, --queue <name>' argument 'a:b' is invalid. A queue has a name, without \":\".\n",
     ],
     [['status', ...SERVER], "error: missing required argument 'id'\n"],
-    [['pause', ...SERVER], 'error: Give a job id, or --all with --state or --name\n'],
+    [['pause', ...SERVER], 'error: Give a job id, or --all with --state, --name or --part-of\n'],
     [['pause', '1', '--all', ...SERVER], 'error: Give a job id or --all, not both\n'],
-    [['cancel', '--all', ...SERVER], 'error: --all needs --state or --name\n'],
-    [['cancel', '1', '--name', 'x', ...SERVER], 'error: --state and --name choose jobs for --all: add --all\n'],
+    [['cancel', '--all', ...SERVER], 'error: --all needs --state, --name or --part-of\n'],
+    [
+      ['cancel', '1', '--name', 'x', ...SERVER],
+      'error: --state, --name and --part-of choose jobs for --all: add --all\n',
+    ],
+    [
+      ['pause', '1', '--part-of', '2', ...SERVER],
+      'error: --state, --name and --part-of choose jobs for --all: add --all\n',
+    ],
     [
       ['restart', '--all', '--name', 'x', '--cursor', '1', ...SERVER],
       'error: --cursor is for one job, not for --all\n',

@@ -1,12 +1,13 @@
 import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
 import { InvalidOptionsError, type IterationContext, JobNotFoundError } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import type { HeldData } from '../processes/held.js';
 import { BACKENDS, describeQueues, type Queues } from '../support/app.js';
 import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { WorkerProcess } from '../support/processes.js';
 import { type Data, Hold, interrupted, type Script, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 /** A web process without workers, a worker that is started later, and the processor of its jobs. */
 async function webAndWorker(queues: Queues, script: Script = {}, options = {}) {

@@ -88,9 +88,13 @@ describeQueues('etaMs and percent', BACKENDS, (queues) => {
     let app = await worker();
     const web = await queues.start({ iteration: { workers: false } });
     const job = await web.iterations.enqueue(type, { letters: 'abcdefghijklmnopqrst' }, { attempts: 2 });
-    const look = async () => {
-      const { percent } = await web.iterations.status(job);
-      if (percent !== undefined) lives.at(-1)?.push(percent);
+    let looks = Promise.resolve();
+    const look = () => {
+      looks = looks.then(async () => {
+        const { percent } = await web.iterations.status(job); // one at a time: of two answers the earlier may come last
+        if (percent !== undefined) lives.at(-1)?.push(percent);
+      });
+      return looks;
     };
     const seen = new Set<string>();
     script.each = async (letter, context) => {

@@ -13,9 +13,10 @@ import {
   IterativeProcessor,
   JobNotFoundError,
 } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
 
 @IterativeProcessor({ queue: 'jobs' })
@@ -159,6 +160,7 @@ describeQueues('status', BACKENDS, (queues) => {
     etaMs: undefined,
     run: 0,
     interruptions: 0,
+    stalls: 0,
     runtimeMs: 0,
     readingMs: 0,
     handlingMs: 0,
@@ -400,7 +402,7 @@ describeQueues('status', BACKENDS, (queues) => {
     };
     const job = await app.queue().add('story', {}, { attempts: 2 });
     await app.settled(job);
-    expect(percents).toEqual([0, 10, 40, 40, 40, 66, 100]);
+    expect(percents).toEqual([0, 10, 40, 40, 40, 66.6, 100]);
     expect(await stateOf(app, job)).toMatchObject({ percent: 100, processed: 6, size: 6 });
   });
 
@@ -416,7 +418,7 @@ describeQueues('status', BACKENDS, (queues) => {
       percents.push((await app.iterations.status(job as Job)).percent);
     };
     await app.settled(await app.queue().add('story', {}));
-    expect(percents).toEqual([0, 4, 10, 12].map((bytes) => Math.floor((100 * bytes) / file.length)));
+    expect(percents).toEqual([0, 4, 10, 12].map((bytes) => Math.floor((1_000 * bytes) / file.length) / 10));
   });
 
   it.each<[string, () => never]>([
@@ -542,7 +544,7 @@ describeQueues('status', BACKENDS, (queues) => {
 
 describe('status of a checkpoint document', () => {
   const statusWith = (progress: object, state = 'active') =>
-    statusOf({ id: '1', name: 'story', queueName: 'jobs', progress } as Job, state as 'active');
+    statusOf({ id: '1', name: 'story', queueName: 'jobs', opts: {}, progress } as unknown as Job, state as 'active');
   const document = {
     iteration: 1,
     progress: 25,

@@ -1,9 +1,11 @@
 import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { expect, it } from 'vitest';
 import { type IterationContext, type IterationStatus, JobNotFoundError } from '../../lib/index.js';
-import { BACKENDS, describeQueues } from '../support/app.js';
+import { Gate } from '../../lib/testing/gate.js';
+import { BACKENDS, describeQueues, type Queues } from '../support/app.js';
+import { wordsProcessor } from '../support/parted.js';
 import { Hold, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 describeQueues('list', BACKENDS, (queues) => {
   it('list shows jobs of every state, running ones first, filtered by state, name and age, in pages', async () => {
@@ -48,6 +50,18 @@ describeQueues('list', BACKENDS, (queues) => {
     expect(await ids({ states: ['cancelled'] })).toEqual([running.id]);
   });
 
+  it('list shows the jobs of a paused queue, and none that was removed', async () => {
+    const app = await queues.start({ iteration: { workers: false } });
+    const queue = app.queue();
+    await queue.pause();
+    const [gone] = await queue.addBulk(
+      ['gone', 'one', 'two'].map((jobId) => ({ name: 'story', data: {}, opts: { jobId } })),
+    );
+    await gone?.remove();
+    const jobs = await app.iterations.list('jobs');
+    expect(jobs.map(({ id, state }) => `${state} ${id}`).toSorted()).toEqual(['waiting one', 'waiting two']);
+  });
+
   it('list reads thousands of jobs in pages, each job once', async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ iteration: { workers: false } });
@@ -60,6 +74,139 @@ describeQueues('list', BACKENDS, (queues) => {
     expect(type).toBeDefined();
   });
 });
+
+describeQueues('parts in a list', BACKENDS, (queues) => {
+  /** A job whose part 1 has failed, parts 2 and 3 are running, and the others are completed. */
+  async function startParted() {
+    const { type } = wordsProcessor({
+      each: async (letter, context) => {
+        if (letter === 'x') throw new Error('bad row');
+        if (letter === 'h') await until('the run is asked to stop', () => context.interruption !== undefined);
+      },
+    });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.iterations.enqueue(type, { parts: ['ab', 'x', 'hi', 'hij', 'cd'] }, { jobId: 'whole' });
+    await until('two parts are held, and the others have ended', async () => {
+      const { partStates } = await app.iterations.status(job);
+      return partStates?.running === 2 && partStates.completed === 2 && (await job.isWaitingChildren());
+    });
+    return { app, type, job, iterations: app.iterations };
+  }
+
+  it('R29: list leaves parts out, and shows the sum of a job with parts, and its state, as status does', async () => {
+    const { app, type, iterations } = await startParted();
+    await app.queue().add('other', {}, { jobId: 'a-1-1-part-0', delay: 3_600_000 });
+    await app.queue().add('other', {}, { jobId: 'other', delay: 3_600_000 });
+    const shown = async (options: Parameters<typeof iterations.list>[1]) =>
+      (await iterations.list('jobs', options)).map(({ id, state }) => `${state} ${id}`);
+    expect((await shown({})).toSorted()).toEqual(['running whole', 'waiting a-1-1-part-0', 'waiting other']);
+    expect(await shown({ states: ['running'] })).toEqual(['running whole']);
+    expect(await shown({ states: ['completed', 'failed'] })).toEqual([]);
+    expect((await shown({ states: ['waiting', 'interrupted'] })).toSorted()).toEqual([
+      'waiting a-1-1-part-0',
+      'waiting other',
+    ]);
+    const [whole] = await iterations.list('jobs', { name: 'words' });
+    expect(whole).toMatchObject({ processed: 4, partStates: { completed: 2, running: 2, failed: 1 } });
+    expect(whole).not.toHaveProperty('part');
+    await iterations.pause({ queue: 'jobs', id: 'whole' });
+    expect(await shown({ states: ['pausing'] })).toEqual(['pausing whole']); // two parts are still at work
+    expect(await shown({ states: ['paused'] })).toEqual([]);
+    expect(type).toBeDefined();
+  });
+
+  it('R29: list with partOf gives the parts of that job in their order, by state, and in pages', async () => {
+    const { app, iterations } = await startParted();
+    await app.queue().add('words', {}, { jobId: 'other', delay: 3_600_000 });
+    const parts = async (options: Parameters<typeof iterations.list>[1]) =>
+      (await iterations.list('jobs', { partOf: 'whole', ...options })).map(
+        ({ part, state }) => `${part?.index} ${state}`,
+      );
+    const all = ['0 completed', '1 failed', '2 running', '3 running', '4 completed'];
+    expect(await parts({})).toEqual(all);
+    expect(await parts({ states: ['failed'] })).toEqual(['1 failed']);
+    expect(await parts({ states: ['completed'], start: 1 })).toEqual(['4 completed']);
+    expect(await parts({ start: 1, end: 2 })).toEqual(all.slice(1, 3));
+    expect(await parts({ name: 'others' })).toEqual([]);
+    expect(await parts({ partOf: 'other' })).toEqual([]);
+    await expect(parts({ partOf: 'nobody' })).rejects.toBeInstanceOf(JobNotFoundError);
+    await expect(parts({ partOf: '' })).rejects.toThrow('option "partOf"');
+    const [failed] = await iterations.list('jobs', { partOf: 'whole', states: ['failed'] });
+    expect(failed).toMatchObject({ failedReason: 'bad row', part: { of: 'whole', index: 1 } });
+    expect(await iterations.status(failed as { queue: string; id: string })).toEqual(failed);
+  });
+
+  it("R27: with partFailure 'continue', partOf lists the failed parts that a completed job leaves", async () => {
+    const script = {
+      each: (letter: string) => {
+        if (letter === 'x') throw new Error('bad row');
+      },
+    };
+    const { type } = wordsProcessor(script, { partFailure: 'continue' });
+    const app = await queues.start({ processors: [type] });
+    const job = await app.settled(await app.iterations.enqueue(type, { parts: ['ab', 'x', 'cd'] }, { jobId: 'whole' }));
+    expect(await app.iterations.list('jobs')).toMatchObject([{ id: 'whole', state: 'completed' }]);
+    const left = await app.iterations.list('jobs', { partOf: 'whole' });
+    expect(left).toMatchObject([{ state: 'failed', part: { of: 'whole', index: 1 }, failedReason: 'bad row' }]);
+    expect(job.returnvalue.failedParts).toEqual(left.map(({ id }) => id));
+  });
+
+  it('R28: bulk reaches the parts of a job that it chooses, and with partOf those parts alone', async () => {
+    const { iterations } = await startParted();
+    const job = { queue: 'jobs', id: 'whole' };
+    const partStates = async () => (await iterations.status(job)).partStates;
+    const done = await iterations.bulk('jobs', 'pause', { partOf: 'whole', states: ['running'], by: 'anna' });
+    expect(done).toEqual({ done: 2, refused: 0, errors: [] });
+    await until('both parts are paused', async () => (await partStates())?.paused === 2);
+    expect(await iterations.requests(job)).toEqual([]);
+    expect(await iterations.bulk('jobs', 'cancel', { states: ['running'] })).toEqual({
+      done: 1,
+      refused: 0,
+      errors: [],
+    });
+    await until('the job is cancelled', async () => (await iterations.status(job)).state === 'cancelled');
+    expect(await partStates()).toEqual({ completed: 2, failed: 1, cancelled: 2 });
+  });
+
+  it('R29: list reads each part of a listed job once, of other jobs none, and no more than a page to skip', async () => {
+    const { type } = wordsProcessor({
+      each: (_, context) => until('the run is asked to stop', () => context.interruption !== undefined),
+    });
+    const first = await queues.start({ processors: [type] });
+    const parts = Array.from({ length: 450 }, () => 'a');
+    const job = await first.iterations.enqueue(type, { parts }, { jobId: 'whole' });
+    await until('the job waits for its parts', () => job.isWaitingChildren());
+    await first.close();
+    const web = await queues.start({ iteration: { workers: false } });
+    await web.queue().add('other', {}, { jobId: 'other', delay: 3_600_000 });
+    const reads = countReads(web.queue());
+    const ids = async (options: Parameters<typeof web.iterations.list>[1]) => {
+      reads.clear();
+      return (await web.iterations.list('jobs', options)).map(({ id }) => id);
+    };
+    const readsOfParts = () => [...reads].filter(([id]) => id.includes('-part-')).map(([, times]) => times);
+    const sum = (numbers: number[]) => numbers.reduce((one, other) => one + other, 0);
+    expect((await ids({})).toSorted()).toEqual(['other', 'whole']);
+    expect(readsOfParts()).toHaveLength(450);
+    expect(sum(readsOfParts())).toBeLessThanOrEqual(450 + 100);
+    expect(await ids({ end: 0 })).toEqual(['other']);
+    expect(sum(readsOfParts())).toBeLessThanOrEqual(100);
+    const page = await ids({ partOf: 'whole', start: 300, end: 301 });
+    expect(page).toEqual([expect.stringMatching(/-part-300$/), expect.stringMatching(/-part-301$/)]);
+    expect(sum(readsOfParts())).toBe(400);
+  });
+});
+
+/** How often each job is loaded. */
+function countReads(queue: ReturnType<Awaited<ReturnType<Queues['start']>>['queue']>): Map<string, number> {
+  const reads = new Map<string, number>();
+  const read = queue.getJob.bind(queue);
+  queue.getJob = (id) => {
+    reads.set(id, (reads.get(id) ?? 0) + 1);
+    return read(id);
+  };
+  return reads;
+}
 
 describeQueues('bulk', BACKENDS, (queues) => {
   it('R28: bulk asks the same of every job of a filter; asked again, it changes nothing', async () => {

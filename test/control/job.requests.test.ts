@@ -8,9 +8,10 @@ import {
   JobNotFoundError,
   JobStateError,
 } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { Hold, interrupted, type Script, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 const BY = { by: 'anna', reason: 'the database is slow' };
 

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { EnumeratorBuilder } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 const NUMBERS = 100_000;
 const numbers = (context: { cursor: unknown }, build: EnumeratorBuilder) =>

@@ -8,8 +8,9 @@ import {
   EnumeratorBuilder,
   IterativeProcessor,
 } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues } from '../support/app.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 describeQueues('manual retries of a job without hooks', BACKENDS, (queues) => {
   it.each(['failed', 'completed'] as const)(

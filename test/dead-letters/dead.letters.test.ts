@@ -1,9 +1,10 @@
 import type { Job } from 'bullmq';
 import { expect, it } from 'vitest';
 import { type Cursor, JobStateError } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 import { Hold, type Script, type StoryProcessor, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 /** A handler that throws for the bad letters. */
 const badLetters =

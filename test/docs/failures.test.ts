@@ -1,28 +1,21 @@
 import type { Provider, Type } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeQueues } from '../support/app.js';
 import { Compiled } from '../support/compile.js';
-import { blocksOf, documentOf } from '../support/markdown.js';
-
-const blocks = blocksOf(documentOf('docs/failures.md'));
+import { modulesOf } from './pages.js';
 
 let compiled: Compiled;
 beforeAll(() => {
-  compiled = new Compiled(Object.fromEntries(blocks.map(({ module, text }) => [module, text])));
+  compiled = new Compiled(modulesOf('failures'));
 });
 afterAll(() => compiled.remove());
 
-describe('docs/failures.md', () => {
-  it('every code block is TypeScript and compiles, under the compiler options of the library', () => {
-    expect(new Set(blocks.map(({ language }) => language))).toEqual(new Set(['ts']));
-    expect(compiled.errors).toBe('');
-  });
-});
-
 describeQueues('the first processor of docs/failures.md', ['redis'], (queues) => {
   it('R24: the processor retries an item, skips it if `when` allows, and handles it at a redrive', async () => {
-    const [first] = blocks;
-    const { Bank, Collect, NoSuchAccount } = (await compiled.import(first?.module as string)) as Record<string, Type>;
+    const { Bank, Collect, NoSuchAccount } = (await compiled.import('failures/collect.processor')) as Record<
+      string,
+      Type
+    >;
     const asked: string[] = [];
     let failing = 'bbbd';
     const collect = async (account: string) => {

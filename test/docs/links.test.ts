@@ -71,7 +71,7 @@ describe('docs/guarantees.md', () => {
 
   it('the document states every rule that is implemented', () => {
     const later = ['R28', 'R29', 'R30', 'R31', 'R34', 'R35', 'R37', 'R38'];
-    const built = [...Array.from({ length: 26 }, (_, index) => `R${index + 1}`), ...later];
+    const built = [...Array.from({ length: 27 }, (_, index) => `R${index + 1}`), ...later];
     expect(rules).toEqual(built);
   });
 

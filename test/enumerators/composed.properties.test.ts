@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe } from 'vitest';
 import type { At, EnumeratorLike } from '../../lib/enumerators/contract/index.js';
-import { enumeratorBuilder } from '../support/builder.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { itResumesExactly, type Model } from '../support/resume-properties.js';
 
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 const stops = fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 6 });
 const kind = fc.constantFrom(...(Object.keys(KINDS) as Kind[]));
 

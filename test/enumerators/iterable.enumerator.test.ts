@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { EnumeratorLike } from '../../lib/enumerators/contract/index.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { InvalidEnumeratorError } from '../../lib/iteration.errors.js';
-import { enumeratorBuilder } from '../support/builder.js';
 import { readerOf } from '../support/pages.js';
 
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 
 describe('from', () => {
   const withoutCursors = {

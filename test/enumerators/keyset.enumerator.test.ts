@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Cursor, Json } from '../../lib/cursor.js';
 import type { Enumerator } from '../../lib/enumerators/contract/index.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import type { KeysetFetchOptions } from '../../lib/enumerators/keyset.enumerator.js';
 import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
-import { enumeratorBuilder } from '../support/builder.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
 import { readerOf } from '../support/pages.js';
 
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 
 interface Row {
   readonly id: number;

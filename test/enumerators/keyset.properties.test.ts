@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { Json } from '../../lib/cursor.js';
 import type { KeyColumn } from '../../lib/enumerators/contract/index.js';
-import { enumeratorBuilder } from '../support/builder.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { itFollowsAnyKey, type KeyRow } from '../support/keyset-properties.js';
 
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 
 interface Row {
   readonly id: number;

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
 import { type At, type Enumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import {
   InvalidCursorError,
   InvalidEnumeratorError,
   InvalidOptionsError,
   SourceChangedError,
 } from '../../lib/iteration.errors.js';
-import { enumeratorBuilder } from '../support/builder.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
 import { until } from '../support/until.js';
 
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 const csv = (name: string, rows = 3) =>
   Buffer.from(`n\n${Array.from({ length: rows }, (_, row) => `${name}${row + 1}\n`).join('')}`);
 

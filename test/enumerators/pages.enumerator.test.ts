@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
-import { enumeratorBuilder } from '../support/builder.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
 
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 
 /** An API with these pages. The token of a page is its letter, or null for the first page. */
 function api(pages: Readonly<Record<string, readonly number[]>>, asked: (string | null)[] = []) {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { sourceOf } from '../../lib/enumerators/contract/index.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { InvalidOptionsError } from '../../lib/iteration.errors.js';
-import { enumeratorBuilder } from '../support/builder.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { readerOf } from '../support/pages.js';
-import { Gate } from '../support/until.js';
 
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 
 describe('poll', () => {
   it('poll yields items one by one until fetch returns nothing, without cursors', async () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
 import type { Enumerator } from '../../lib/enumerators/contract/index.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
-import { enumeratorBuilder } from '../support/builder.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
 
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 const letters = ['a', 'b', 'c', 'd', 'e'];
 const csv = Buffer.from('n\n1\n2\n3\n4\n5\n');
 

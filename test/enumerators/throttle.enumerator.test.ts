@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { sourceOf } from '../../lib/enumerators/contract/index.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
-import { enumeratorBuilder } from '../support/builder.js';
 import { itKeepsTheEnumeratorContract } from '../support/enumerator-contract.js';
 
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 const letters = ['a', 'b', 'c', 'd', 'e'];
 
 describe('throttle', () => {

@@ -3,9 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { afterEach, expect, it } from 'vitest';
 import { type IterationMessage, type IterationMessages, iterationChannel } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 type Heard = {
   [E in IterationMessage]: { readonly event: E; readonly message: IterationMessages[E] };

@@ -14,11 +14,12 @@ import {
   OnIteration,
   type ProcessorOptions,
 } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { describeQueues, type TestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { endLocks } from '../support/dead-locks.js';
 import { PgTransactionHost } from '../support/pg.host.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { NEVER_RENEWS, recordWorkers } from '../support/workers.js';
 
 type Context = IterationContext<unknown, pg.PoolClient, { sum: number } | null>;

@@ -1,13 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { CheckpointKey, Holder, TransactionHost } from '../../lib/definition/transaction.host.js';
 import { InvalidOptionsError, IterationError } from '../../lib/iteration.errors.js';
+import { Gate } from '../../lib/testing/gate.js';
+import { transactionHostCases } from '../../lib/testing/index.js';
 import type { TransactionProcessConfig } from '../processes/transaction.js';
 import { WorkerProcess } from '../support/processes.js';
 import { DATABASES, type TransactionWorld } from '../support/transaction-worlds.js';
-import { Gate, until } from '../support/until.js';
-
-/** A document with every character class of JSON, as large as a checkpoint may become. */
-const LARGE = JSON.stringify({ cursor: '\u0000\ud83d\ude00 ß \' " \\ % ? $1 :a', filling: 'é'.repeat(20_000) });
+import { until } from '../support/until.js';
 
 for (const { name, database, client, open } of DATABASES) {
   describe(`the transactions of ${name}`, () => {
@@ -43,104 +42,12 @@ for (const { name, database, client, open } of DATABASES) {
         return saved;
       });
 
-    it("R25: run() commits a handler's writes with the document, and returns its result", async () => {
-      const key = newKey();
-      expect(await host.claim(key, holder(1))).toEqual({ document: null });
-      expect(await commit({ key, holder: holder(1), document: LARGE }, 1)).toBe(true);
-      expect(await host.read(key, holder(1))).toEqual({ document: LARGE });
-      expect(await world.effects()).toEqual([1]);
-    });
-
-    it('R25: run() rolls back writes and document if the handler fails, and rejects with its error', async () => {
-      const key = newKey();
-      await host.claim(key, holder(1));
-      await commit({ key, holder: holder(1), document: '1' }, 1);
-      const failure = new Error('no such city');
-      const failing = host.run(async (transaction) => {
-        await world.execute(transaction, write(2));
-        await host.save(transaction, { key, holder: holder(1), document: '2' });
-        throw failure;
-      });
-      await expect(failing).rejects.toBe(failure);
-      expect(await host.read(key, holder(1))).toEqual({ document: '1' });
-      expect(await world.effects()).toEqual([1]);
-      expect(host.isTransient(failure)).toBe(false);
-    });
-
-    it('R25: save() refuses an old holder, whose effects roll back', async () => {
-      const key = newKey();
-      await host.claim(key, holder(1));
-      await commit({ key, holder: holder(1), document: 'a' }, 1);
-      expect(await host.claim(key, holder(2))).toEqual({ document: 'a' });
-      await expect(commit({ key, holder: holder(1), document: 'zombie' }, 2)).rejects.toThrow('refused');
-      expect(await host.read(key, holder(1))).toBeUndefined();
-      expect(await host.read(key, holder(2))).toEqual({ document: 'a' });
-      await commit({ key, holder: holder(2), document: 'b' }, 3);
-      expect(await world.effects()).toEqual([1, 3]);
-    });
-
-    it('R25: claim() grants a row only to a later run, of the same or a later generation', async () => {
-      const key = newKey();
-      const claims: unknown[] = [];
-      for (const [life, run] of [
-        [0, 2],
-        [0, 1],
-        [0, 2],
-        [0, 3],
-        [1, 1],
-        [0, 4],
-        [1, 1],
-        [1, 2],
-      ] as const) {
-        claims.push((await host.claim(key, holder(run, life)))?.document);
-        await commit({ key, holder: holder(run, life), document: `${life}.${run}` }, claims.length).catch(() => {});
-      }
-      // A new generation (`life`) has no document; its own next run has one.
-      expect(claims).toEqual([null, undefined, undefined, '0.2', null, undefined, undefined, '1.1']);
-    });
-
-    it('R25: claim() grants the row to exactly one of several runs with the same number', async () => {
-      for (let round = 0; round < 20; round += 1) {
-        const key = newKey();
-        if (round % 2) await host.claim(key, holder(1));
-        const claims = await Promise.all([1, 2, 3].map(() => host.claim(key, holder(2))));
-        expect(claims.filter((claim) => claim !== undefined)).toEqual([{ document: null }]);
-      }
-    });
-
-    it('R25: a host distinguishes jobs by every character of their keys', async () => {
-      const odd = [
-        'a',
-        'A',
-        'a ',
-        ' a',
-        'á',
-        'a\u0301',
-        'ss',
-        'ß',
-        '%',
-        "'",
-        '"',
-        '\\',
-        '?',
-        '$1',
-        ':a',
-        '\n',
-        '😀',
-        '',
-      ];
-      const keys = odd.flatMap((text) => [
-        { ...newKey(), jobTimestamp: 1, jobId: `id ${text}` },
-        { ...newKey(), jobTimestamp: 1, jobId: 'x', queue: `q${text}` },
-        { ...newKey(), jobTimestamp: 1, jobId: 'x', prefix: `{b${text}}` },
-      ]);
-      keys.push({ ...(keys[0] as CheckpointKey), jobTimestamp: 2 ** 45 });
-      for (const [index, key] of keys.entries()) {
-        expect(await host.claim(key, holder(1))).toEqual({ document: null });
-        await commit({ key, holder: holder(1), document: JSON.stringify(key) }, index);
-      }
-      for (const key of keys) expect(await host.read(key, holder(1))).toEqual({ document: JSON.stringify(key) });
-    });
+    const contract = transactionHostCases(() => ({
+      host,
+      write: (transaction, id) => world.execute(transaction, write(id)),
+      written: () => world.effects(),
+    }));
+    for (const { name, run } of contract) it(name, run);
 
     it('R25: claim() accepts ids of 1,024 bytes, and refuses longer ids and NUL characters', async () => {
       const long = { ...newKey(), jobId: 'é'.repeat(512), queue: 'q'.repeat(255), prefix: 'p'.repeat(255) };
@@ -151,30 +58,6 @@ for (const { name, database, client, open } of DATABASES) {
       await expect(longer).rejects.toThrow(/job id "é+…" has 1025 bytes, and the key .* holds 1024/);
       const nul = host.claim({ ...newKey(), queue: 'a\0b' }, holder(1));
       await expect(nul).rejects.toThrow(/name of the queue "a\\u0000b" holds the character U\+0000/);
-    });
-
-    it('R25: remove() deletes only the row of its own run', async () => {
-      const key = newKey();
-      await host.claim(key, holder(2));
-      await host.remove(key, holder(1));
-      expect(await host.read(key, holder(2))).toEqual({ document: null });
-      await host.remove(key, holder(2));
-      expect(await host.read(key, holder(2))).toBeUndefined();
-      await expect(commit({ key, holder: holder(2), document: 'gone' }, 1)).rejects.toThrow('refused');
-      expect(await host.claim(key, holder(1))).toEqual({ document: null });
-    });
-
-    it('R25: a transaction succeeds on the same connection after another rolled back', async () => {
-      const key = newKey();
-      await host.claim(key, holder(1));
-      for (let index = 0; index < 30; index += 1) {
-        const place = { key, holder: holder(index % 3 ? 1 : 0), document: String(index) };
-        await commit(place, index).catch(() => {});
-      }
-      expect(await host.read(key, holder(1))).toEqual({ document: '29' });
-      expect(await world.effects()).toEqual(
-        Array.from({ length: 30 }, (_, index) => index).filter((index) => index % 3),
-      );
     });
 
     it('R25: save() refuses if the handler caught an error that ended the transaction', async () => {

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PrismaTransactionHost } from '../../lib/exactly-once/prisma/prisma.host.js';
 import { prismaMigration, prismaModel } from '../../lib/exactly-once/prisma/prisma.migration.js';
 import { InvalidOptionsError } from '../../lib/iteration.errors.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { PrismaClient } from '../support/prisma/generated/client.js';
 import { PrismaTables } from '../support/prisma/tables.js';
-import { Gate } from '../support/until.js';
 
 const KEY = { prefix: 'bull', queue: 'jobs', jobId: '1', jobTimestamp: 1 };
 const HOLDER = { life: 0, run: 1 };

@@ -3,8 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { TypeOrmTransactionHost } from '../../lib/exactly-once/typeorm/typeorm.host.js';
 import { CreateIterationCheckpoint1795305600000 } from '../../lib/exactly-once/typeorm/typeorm.migration.js';
 import { InvalidOptionsError, IterationError } from '../../lib/iteration.errors.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { createDatabase, createMariaDatabase } from '../support/database.js';
-import { Gate } from '../support/until.js';
 
 const KEY = { prefix: 'bull', queue: 'jobs', jobId: '1', jobTimestamp: 1 };
 const HOLDER = { life: 0, run: 1 };

@@ -12,9 +12,10 @@ import {
   IterativeProcessor,
   SkipLimitError,
 } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { type Script, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 /** A handler that throws `failures` times for a letter and records every try. */
 class Flaky {

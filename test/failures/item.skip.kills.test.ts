@@ -7,10 +7,11 @@ import { RedisCheckpointStore } from '../../lib/checkpoint/checkpoint.store.redi
 import { DeadLetterQueue } from '../../lib/dead-letters/dead-letter.queue.js';
 import { batchesOf } from '../../lib/enumerators/contract/batches.js';
 import { SourceEnumerator, sourceOf } from '../../lib/enumerators/contract/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues } from '../support/app.js';
 import { endLocks } from '../support/dead-locks.js';
 import { Hold, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
 
 /** Where a worker freezes or dies while it skips the letter b. */

@@ -11,6 +11,7 @@ import {
   IterativeProcessor,
   OnIteration,
 } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
 import {
   CLAIMED,
@@ -22,7 +23,7 @@ import {
   SYNCHRONOUS,
 } from '../support/freeze-steps.js';
 import { WorkerProcess } from '../support/processes.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 const IDS = [...FROZEN_JOBS.keys()];
 

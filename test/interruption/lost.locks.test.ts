@@ -1,9 +1,10 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { expect, it } from 'vitest';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type Queues, redisConnection } from '../support/app.js';
 import { storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
 
 /** Long enough that a busy machine loses no lock by itself. */

@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Gate } from '../../lib/testing/gate.js';
 import { WorkerRegistrar } from '../../lib/worker/worker.registrar.js';
 import { Queues } from '../support/app.js';
 import { Lateness } from '../support/lateness.js';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis-server.js';
 import { storyProcessor } from '../support/story.js';
-import { Gate } from '../support/until.js';
 
 describe.runIf(hasRedisServer())('an unreachable Redis', () => {
   let redis: RedisServer;

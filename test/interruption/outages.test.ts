@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Gate } from '../../lib/testing/gate.js';
 import { Queues } from '../support/app.js';
 import { BACKENDS, useBackend } from '../support/backend.js';
 import { Network } from '../support/network.js';
@@ -9,7 +10,7 @@ import { OwnPostgres } from '../support/own-postgres.js';
 import { OwnRedis } from '../support/own-redis.js';
 import { hasRedisServer } from '../support/redis-server.js';
 import { storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 const SHORT = { lockDuration: 60_000, stalledInterval: 500 };
 const LONG = { lockDuration: 2_000, stalledInterval: 200 };

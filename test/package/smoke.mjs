@@ -1,4 +1,6 @@
-// Packs the library and installs it in new projects: ESM and CommonJS, Nest 12 and 11, without optional peers.
+// Packs the library and installs it in new projects: ESM and CommonJS, Nest 12 and 11, without optional peers; and with Jest.
+//
+// node test/package/smoke.mjs [a part of a project's name, such as Jest: only these projects]
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -20,6 +22,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const NEST_11 = { nest: '11.2.10', bullmq: '11.0.5' };
+/** What `nest new` installs for tests. ts-jest takes no TypeScript 7. */
+const JEST = { '@types/jest': '30.0.0', jest: '30.5.2', 'ts-jest': '29.4.15', typescript: '5.9.3' };
+/** The last one for Node 20. */
+const NEST_CLI = '11.0.24';
+const NEST_TYPEORM = '11.0.3';
+const NEST_TESTING = '11.2.6';
+const JEST_PROJECT = 'Jest, CommonJS, Nest 11';
 const OPTIONAL_PEERS = [
   'typeorm',
   '@prisma/client',
@@ -29,16 +38,28 @@ const OPTIONAL_PEERS = [
   '@nestjs/terminus',
   '@nestjs/swagger',
 ];
-const ENTRIES = ['index.js', 'board/index.js', 'terminus/index.js'];
+/** Most that the tarball may hold: source maps are nearly half of what is unpacked. */
+const BUDGET = { size: 1_200_000, unpackedSize: 4_400_000, entryCount: 1_400 };
+/** Licences that an application may take on without asking a lawyer. */
+const PERMISSIVE = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD'];
+const PRISMA_SERVICE = `import { Injectable } from '@nestjs/common';
+
+@Injectable()
+export class PrismaService {
+  readonly user!: never;
+}
+`;
+const ENTRIES = ['index.js', 'board/index.js', 'terminus/index.js', 'testing/index.js'];
 /** The board's page: files of a browser. */
 const PAGE = 'dist/cjs/board/page/';
 const PACKED =
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|docs\/images\/board\.png|dist\/cjs\/board\/page\/(index\.html|style\.css|board\.js)|dist\/[\w./-]+\.(js|js\.map|d\.ts)|dist\/cjs\/package\.json)$/;
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[\w-]+\.md|docs\/images\/board\.png|dist\/cjs\/board\/page\/(index\.html|style\.css|board\.js)|dist\/[\w./-]+\.(js|js\.map|d\.ts)|dist\/cjs\/package\.json|dist\/cjs\/schematics\/[\w.]+\.json)$/;
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const here = fileURLToPath(new URL('.', import.meta.url));
 const manifest = readJson(join(root, 'package.json'));
 const ours = manifest.devDependencies;
+const only = process.argv[2] ?? '';
 const work = mkdtempSync(join(tmpdir(), 'iteration-package-'));
 const count = { passed: 0, failed: 0 };
 
@@ -50,16 +71,15 @@ try {
     try {
       const nest12 = { nest: ours['@nestjs/core'], bullmq: ours['@nestjs/bullmq'] };
       // Two at a time: an install waits for the network, a type check for the processor.
-      await Promise.all([
-        inTurn([
-          () => checkProject({ name: 'ESM, Nest 12', type: 'module', ...nest12 }, tarball, redis),
-          () => checkProject({ name: 'CommonJS, Nest 11', type: 'commonjs', ...NEST_11 }, tarball, redis),
-        ]),
-        inTurn([
-          () => checkProject({ name: 'CommonJS, Nest 12', type: 'commonjs', ...nest12 }, tarball, redis),
-          () => checkProject({ name: 'ESM, Nest 11', type: 'module', ...NEST_11 }, tarball, redis),
-        ]),
-      ]);
+      const library = (project) => ({ ...project, check: () => checkProject(project, tarball, redis) });
+      const projects = [
+        library({ name: 'ESM, Nest 12', type: 'module', ...nest12 }),
+        library({ name: 'CommonJS, Nest 12', type: 'commonjs', ...nest12 }),
+        library({ name: 'CommonJS, Nest 11', type: 'commonjs', ...NEST_11 }),
+        library({ name: 'ESM, Nest 11', type: 'module', ...NEST_11 }),
+        { name: JEST_PROJECT, check: () => checkJest(tarball) },
+      ].filter(({ name }) => name.includes(only));
+      await Promise.all([0, 1].map((half) => inTurn(projects.filter((_, index) => index % 2 === half))));
     } finally {
       await redis?.stop();
     }
@@ -97,6 +117,11 @@ async function packTarball() {
     none('is missing', wanted, (path) => !paths.includes(path));
     none('does not belong there', paths, (path) => !PACKED.test(path));
   });
+  console.log(`packed ${packed.size} bytes, unpacked ${packed.unpackedSize}, ${packed.entryCount} files`);
+  await check('the tarball keeps its budget', () => {
+    const over = Object.keys(BUDGET).filter((key) => !(packed[key] <= BUDGET[key]));
+    none('is over its budget', over, () => true);
+  });
   await check('each module has declarations for both formats and a source map, and its code is there once', () => {
     const isOurs = (path) => path.startsWith('dist/cjs/') && !path.startsWith(PAGE);
     const scripts = paths.filter((path) => isOurs(path) && path.endsWith('.js'));
@@ -116,6 +141,13 @@ async function checkPackage(tarball) {
   await check('source maps contain their sources, which are not in the package', () => {
     const maps = filesOf(unpacked).filter((path) => path.endsWith('.map'));
     none('has no sources', maps, (path) => !readJson(join(unpacked, path)).sourcesContent?.every(Boolean));
+  });
+  await check('what is installed with the package has a permissive licence', () => {
+    const { packages } = readJson(join(root, 'package-lock.json'));
+    const names = Object.keys(packages[''].dependencies);
+    const of = (name) => packages[`node_modules/${name}`];
+    none('has another licence', names, (name) => !PERMISSIVE.includes(of(name).license));
+    none('brings packages whose licences nobody checks here', names, (name) => of(name).dependencies);
   });
   await check('publint reports nothing', async () => {
     const said = await run(bin('publint'), ['run', tarball, '--strict']);
@@ -169,6 +201,7 @@ async function checkProject({ name, type, nest, bullmq }, tarball, redis) {
   await check(`${name}: R14: a job is put back before its dependencies close`, () => node('out/shutdown.js'));
   await check(`${name}: the board starts without @nestjs/swagger`, () => node('out/board.js'));
   await check(`${name}: a source names its missing package`, () => node('out/missing-packages.js'));
+  await check(`${name}: the testing kit runs a job and resumes a source`, () => node('out/testing.js'));
   await check(`${name}: require('nestjs-iteration') returns the library and its types`, () => node('out/require.cjs'));
   await check(`${name}: the command line lists a queue, and names the missing package of another server`, async () => {
     const command = (...args) => run(join(project, 'node_modules/.bin/nestjs-iteration'), args, { cwd: project, env });
@@ -198,6 +231,118 @@ async function checkProject({ name, type, nest, bullmq }, tarball, redis) {
   });
 }
 
+/** A project as `nest new` makes it, with Jest, ts-jest and CommonJS. Its tests and its set-up are those of docs/testing.md. */
+async function checkJest(tarball) {
+  const name = JEST_PROJECT;
+  const project = join(work, 'jest');
+  const src = join(project, 'src');
+  mkdirSync(src, { recursive: true });
+  const document = readFileSync(join(root, 'docs/testing.md'), 'utf8');
+  for (const [, file, text] of document.matchAll(/^```ts\n\/\/ ([\w.-]+\.ts)\n(.*?)^```$/gms))
+    writeFileSync(join(src, file), text.replace(/(from '\.\/[\w.-]+)\.js'/g, "$1'"));
+  cpSync(join(here, 'jest'), src, { recursive: true });
+  const [, setUp] = /^```json\n(.*?)^```$/ms.exec(document);
+  writeJson(join(project, 'package.json'), {
+    private: true,
+    ...JSON.parse(setUp),
+    dependencies: {
+      '@nestjs/bullmq': NEST_11.bullmq,
+      '@nestjs/common': NEST_11.nest,
+      '@nestjs/core': NEST_11.nest,
+      bullmq: ours.bullmq,
+      ioredis: ours.ioredis,
+      '@nestjs/typeorm': NEST_TYPEORM,
+      'csv-parse': ours['csv-parse'],
+      'nestjs-iteration': `file:${tarball}`,
+      'reflect-metadata': ours['reflect-metadata'],
+      rxjs: ours.rxjs,
+      typeorm: ours['typeorm-0.3'],
+    },
+    devDependencies: {
+      '@nestjs/cli': NEST_CLI,
+      '@nestjs/testing': NEST_TESTING,
+      '@types/node': ours['@types/node'],
+      'fast-check': ours['fast-check'],
+      ...JEST,
+    },
+  });
+  writeJson(join(project, 'tsconfig.json'), {
+    compilerOptions: {
+      module: 'commonjs',
+      target: 'ES2023',
+      emitDecoratorMetadata: true,
+      experimentalDecorators: true,
+      allowSyntheticDefaultImports: true,
+      esModuleInterop: true,
+      skipLibCheck: true,
+      strictNullChecks: true,
+    },
+  });
+  const installed = await check(`${name}: the package installs beside Jest`, () =>
+    run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: project }),
+  );
+  if (!installed) return;
+  const generated = ['typeorm', 'csv', 'array', 'pages'];
+  await check(`${name}: nest add and nest generate write modules and processors`, () =>
+    generate(project, { sources: generated }),
+  );
+  await check(`${name}: every test of docs/testing.md, and of the generated processors, passes`, async () => {
+    const jest = join(project, 'node_modules/.bin/jest');
+    const said = await run(jest, ['--ci', '--json'], { cwd: project, timeout: 300_000 });
+    const { numPassedTests, numTotalTests } = JSON.parse(said);
+    const declared = document.match(/^it\(/gm).length + 5 + generated.length; // and state.spec.ts, and what generate() adds by itself
+    if (numPassedTests !== declared || numTotalTests !== declared)
+      throw new Error(`${numPassedTests} of ${numTotalTests} tests passed, and the page has ${declared}`);
+  });
+}
+
+/** What `nest add` does after the install, and a processor for each source. `nest generate` asks for the source, if it can. */
+async function generate(project, { sources }) {
+  const command = (name, ...args) => run(join(project, 'node_modules/.bin', name), args, { cwd: project });
+  const module = join(project, 'src/app.module.ts');
+  writeFileSync(module, "import { Module } from '@nestjs/common';\n\n@Module({})\nexport class AppModule {}\n");
+  writeJson(join(project, 'nest-cli.json'), { sourceRoot: 'src' });
+  await command('schematics', 'nestjs-iteration:nest-add', '--queue=imports');
+  const once = readFileSync(module, 'utf8');
+  await command('schematics', 'nestjs-iteration:nest-add');
+  if (readFileSync(module, 'utf8') !== once) throw new Error('nest add adds again what is there');
+  await command('nest', 'generate', '--collection', 'nestjs-iteration', 'processor', 'users/scanUsers');
+  await command('schematics', 'nestjs-iteration:processor', 'app', '--source=csv', '--flat'); // a part of the name AppModule
+  writeFileSync(join(project, 'src/prisma.service.ts'), PRISMA_SERVICE);
+  for (const args of [['--flat'], ['--path=deep']])
+    await command(
+      'schematics',
+      'nestjs-iteration:processor',
+      `prisma-${args[0].slice(2, 6)}`,
+      '--source=prisma',
+      ...args,
+    );
+  for (const source of sources)
+    await command('schematics', 'nestjs-iteration:processor', `go-over-${source}`, `--source=${source}`);
+  const { imports, providers } = metadataOf(readFileSync(module, 'utf8'));
+  const queue = "BullModule.registerQueue({ name: 'imports' })";
+  const added = ['BullModule.forRoot', queue, 'IterationModule.forRoot', 'TypeOrmModule.forFeature([ScanUsersRow])'];
+  if (imports.split('registerQueue').length !== 2)
+    throw new Error(`the queue is registered more than once: ${imports}`);
+  const missing = added.filter((name) => !imports.includes(name));
+  const processors = [
+    'ScanUsers',
+    'App',
+    'PrismaFlat',
+    'PrismaPath',
+    ...sources.map((source) => `GoOver${source[0].toUpperCase()}${source.slice(1)}`),
+  ];
+  missing.push(...processors.filter((name) => !providers.split(/\W+/).includes(name)));
+  if (missing.length > 0) throw new Error(`the module has no ${missing.join(', ')}`);
+  await command('tsc', '--noEmit', '-p', 'tsconfig.json');
+}
+
+function metadataOf(text) {
+  const [, imports = ''] = /imports: \[(.*?)\],?\n/s.exec(text) ?? [];
+  const [, providers = ''] = /providers: \[(.*?)\]/s.exec(text) ?? [];
+  return { imports, providers };
+}
+
 /** Installs a package that records when it is loaded. */
 function installTrap(folder) {
   mkdirSync(folder, { recursive: true });
@@ -207,8 +352,8 @@ function installTrap(folder) {
 
 /** The places of `any` in the declarations that a user's compiler reads. */
 function anysOf(packageFolder) {
-  const { '.': main, './board': board } = manifest.exports;
-  const entries = [main, board].flatMap(({ import: esm, require: cjs }) => [esm.types, cjs.types]);
+  const { '.': main, './board': board, './testing': testing } = manifest.exports;
+  const entries = [main, board, testing].flatMap(({ import: esm, require: cjs }) => [esm.types, cjs.types]);
   const seen = new Set(entries.map((entry) => posix.normalize(entry)));
   const found = [];
   for (const path of seen) {
@@ -273,8 +418,8 @@ function writeJson(path, value) {
   writeFileSync(path, JSON.stringify(value, null, 2));
 }
 
-async function inTurn(steps) {
-  for (const step of steps) await step();
+async function inTurn(projects) {
+  for (const project of projects) await project.check();
 }
 
 async function startRedis() {

@@ -18,6 +18,7 @@ import {
   OnIteration,
   type RunEnd,
 } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { useBackend } from '../support/backend.js';
 import {
   CLAIMED,
@@ -29,7 +30,6 @@ import {
   ITEMS,
   SYNCHRONOUS,
 } from '../support/freeze-steps.js';
-import { Gate } from '../support/until.js';
 
 // A worker that freezes itself when each of its runs is held at another step. The held runs continue as soon as it
 // thaws,

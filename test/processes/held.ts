@@ -15,9 +15,9 @@ import {
   IterativeProcessor,
   OnIteration,
 } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { useBackend } from '../support/backend.js';
 import { nameLockTokens } from '../support/lock-tokens.js';
-import { Gate } from '../support/until.js';
 import { config, say } from './worker.config.js';
 
 export interface HeldData {

@@ -7,7 +7,7 @@ import {
   type IterationContext,
   OnIteration,
 } from '../../lib/index.js';
-import { Gate } from '../support/until.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { config, say } from './worker.config.js';
 
 const { items = 1_000, itemMs = 10 } = config;

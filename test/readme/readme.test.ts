@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import type { Type } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import * as errors from '../../lib/iteration.errors.js';
 import { describeQueues } from '../support/app.js';
 import { Compiled } from '../support/compile.js';
@@ -154,6 +154,14 @@ describeQueues('the first snippet of README.md', ['redis'], (queues) => {
     const log = blocks.find(({ language }) => language === 'text')?.text;
     const logged = queues.logs.filter((line) => /^\w+ Job /.test(line)).map((line) => line.replace(/^log /, ''));
     expect(shapeOf(log?.trim().split('\n') ?? [])).toEqual(shapeOf(logged));
+  });
+
+  it('the test of notify-users.spec passes for the same users', async () => {
+    vi.stubEnv('DATABASE_URL', database.url);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const tests = await compiled.testsOf('notify-users.spec');
+    expect(tests).toHaveLength(1);
+    for (const [, run] of tests) await run();
   });
 });
 

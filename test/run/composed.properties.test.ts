@@ -11,15 +11,15 @@ import {
   type Source,
   SourceEnumerator,
 } from '../../lib/enumerators/contract/index.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import type { SequentialOutcome } from '../../lib/run/sequential.loop.js';
-import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { itemLoop } from '../support/loop.js';
 
 const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_121);
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 
 /** Random numbers that repeat with their seed. */
 class Dice {

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
 import type { At } from '../../lib/enumerators/contract/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues } from '../support/app.js';
 import { processorTime } from '../support/processor-time.js';
 import { Hold, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 describeQueues('composed sources in a job', BACKENDS, (queues) => {
   it('throttle ends the run, uses no attempt, and resumes after retryInMs where it stopped', async () => {

@@ -14,11 +14,12 @@ import type { RunContext } from '../../lib/runtime/run.context.js';
 import type { OpenRun } from '../../lib/runtime/run.js';
 import { RunTimer } from '../../lib/runtime/run.timer.js';
 import { SourcePages } from '../../lib/runtime/source.pages.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { describeQueues } from '../support/app.js';
 import { numbers } from '../support/csv.js';
 import { AT_THE_BEGINNING } from '../support/loop.js';
 import { interrupted, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 const done = (story: readonly string[]) => story.filter((event) => event.length === 1).join('');
 

@@ -13,6 +13,7 @@ import {
   type Source,
   SourceEnumerator,
 } from '../../lib/enumerators/contract/index.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import type { IterationContext } from '../../lib/index.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
@@ -21,7 +22,6 @@ import type { RunReport } from '../../lib/run/report.js';
 import { runJob } from '../../lib/run/run.job.js';
 import { RunControl } from '../../lib/runtime/run.control.js';
 import type { RunInputs } from '../../lib/runtime/run.inputs.js';
-import { enumeratorBuilder } from '../support/builder.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { randomOf } from '../support/random.js';
 
@@ -46,7 +46,7 @@ const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_122);
 /** The most steps of a run. A run that takes more never ends. */
 const MOST_STEPS = 3_000;
 const CAREFUL_MS = 1_000;
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 
 /** Random choices, drawn while a run proceeds, from the seed of its case. */
 class Dice {
@@ -479,7 +479,7 @@ class Run {
     const nobody = { start: [], resume: [], interrupt: [], end: [], complete: [], skip: [], fail: [], cancel: [] };
     const log = new Proxy({}, { get: () => () => {} });
     const { interruption, lock } = this;
-    const control = new RunControl({ job: {}, store: { controls: async () => [] }, interruption, lock });
+    const control = new RunControl({ job: { opts: {} }, store: { controls: async () => [] }, interruption, lock });
     return {
       control,
       definition: {

@@ -14,11 +14,12 @@ import {
   type Json,
   type ProcessorOptions,
 } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { numbers } from '../support/csv.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { type Data, interrupted, type Script, type StoryProcessor, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 type Context = IterationContext<Data>;
 

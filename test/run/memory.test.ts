@@ -3,13 +3,13 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { ProgressTracker } from '../../lib/checkpoint/progress.js';
 import { type At, type EnumeratorLike, readerOf } from '../../lib/enumerators/contract/index.js';
+import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
-import { enumeratorBuilder } from '../support/builder.js';
 import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';
 
 setFlagsFromString('--expose_gc');
 const collectGarbage = runInNewContext('gc') as () => void;
-const build = enumeratorBuilder();
+const build = new EnumeratorBuilder();
 
 const PAGES = 8;
 const ROWS = 5;

@@ -7,10 +7,11 @@ import {
   UnrecoverableError,
 } from 'bullmq';
 import { expect, it } from 'vitest';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { documentOf, tableUnder } from '../support/markdown.js';
 import { interrupted, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 
 const document = documentOf('docs/bullmq.md');
 

@@ -6,11 +6,12 @@ import { readerOf } from '../../lib/enumerators/contract/index.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { LockLostError } from '../../lib/interruption/lock.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues } from '../support/app.js';
 import { AT_THE_BEGINNING, itemLoop } from '../support/loop.js';
 import { processorTime } from '../support/processor-time.js';
 import { Hold, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { NEVER_RENEWS, recordWorkers } from '../support/workers.js';
 
 describeQueues('the event loop and the lock', BACKENDS, (queues) => {

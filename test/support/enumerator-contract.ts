@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { type Cursor, checkJson } from '../../lib/cursor.js';
 import { type At, type Enumerator, isThrottled, sourceOf } from '../../lib/enumerators/contract/index.js';
+import { type BuildContext, BuildEnumerator, EachIteration, IterativeProcessor } from '../../lib/index.js';
+import { iterate, resumeAtEveryPosition } from '../../lib/testing/index.js';
 
 export interface ContractCase<Item> {
   /** Builds the enumerator for a run, as a processor does. */
@@ -33,16 +35,26 @@ export function itKeepsTheEnumeratorContract<Item>(name: string, contract: Contr
   });
 
   it(`R1: ${name}: resumes exactly after every position`, async () => {
-    const seen: unknown[] = [];
-    let cursor: Cursor = null;
-    for (;;) {
-      const next: readonly [Item, Cursor] | undefined = await first(await from(cursor));
-      if (!next) break;
-      seen.push(identify(next[0]));
-      if (seen.length > (await expectedItems()).length) break;
-      cursor = next[1];
+    const expected = await expectedItems();
+    const { items } = await resumeAtEveryPosition(from, { identify, maxItems: expected.length + 1 });
+    expect(items.map(identify)).toEqual(expected);
+  });
+
+  it(`R1: ${name}: a job that is interrupted many times handles every item once`, async () => {
+    @IterativeProcessor('contract')
+    class Contract {
+      @BuildEnumerator() build({ cursor }: BuildContext) {
+        return contract.build({ cursor });
+      }
+      @EachIteration() each(_: unknown) {}
     }
-    expect(seen).toEqual(await expectedItems());
+    const interruptAfter = Math.ceil((await expectedItems()).length / 20) || 1;
+    const { error, items, state } = await iterate(new Contract(), { interruptAfter });
+    expect({ error, items: items.map((item) => identify(item as Item)), state }).toEqual({
+      error: undefined,
+      items: await expectedItems(),
+      state: 'completed',
+    });
   });
 
   it(`R8: ${name}: has unique cursors that are exact in JSON`, async () => {

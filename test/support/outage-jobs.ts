@@ -1,8 +1,9 @@
 import type { Job } from 'bullmq';
 import type { IterationContext } from '../../lib/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import type { Queues, TestApp } from './app.js';
 import { storyProcessor } from './story.js';
-import { Gate, until } from './until.js';
+import { until } from './until.js';
 
 export const LETTERS = 'abcdefghijkl';
 /** The steps at which jobs wait when the outage begins. The jobs continue during the outage. */

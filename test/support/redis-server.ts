@@ -23,13 +23,17 @@ export function hasRedisServer(): boolean {
   }
 }
 
-/** Starts a private redis-server without persistence, ready for connections. */
-export async function startRedis(): Promise<RedisServer> {
+/**
+ * Starts a private redis-server without persistence, ready for connections.
+ *
+ * @param options Further options of its command line.
+ */
+export async function startRedis(options: readonly string[] = []): Promise<RedisServer> {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'iteration-test-redis-'));
   const server = spawn(
     'redis-server',
-    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory],
+    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory, ...options],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const exited = once(server, 'exit');

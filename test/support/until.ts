@@ -16,34 +16,3 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
-
-/** Holds its waiters until it is opened, and reports when the first one waits. */
-export class Gate {
-  readonly #opened: Promise<void>;
-  readonly #reached: Promise<void>;
-  #open!: () => void;
-  #reach!: () => void;
-
-  constructor() {
-    this.#opened = new Promise((resolve) => {
-      this.#open = resolve;
-    });
-    this.#reached = new Promise((resolve) => {
-      this.#reach = resolve;
-    });
-  }
-
-  /** Resolves when the first waiter is at the gate. */
-  get reached(): Promise<void> {
-    return this.#reached;
-  }
-
-  open(): void {
-    this.#open();
-  }
-
-  wait(): Promise<void> {
-    this.#reach();
-    return this.#opened;
-  }
-}

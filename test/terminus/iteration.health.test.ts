@@ -6,10 +6,11 @@ import type { Queue } from 'bullmq';
 import { afterEach, expect, it } from 'vitest';
 import { InvalidOptionsError, IterationModule, type IterationOptions, IterationService } from '../../lib/index.js';
 import { IterationHealthIndicator } from '../../lib/terminus/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type QueuePlace } from '../support/app.js';
 import { Network } from '../support/network.js';
 import { storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
 
 interface Answer {

@@ -539,8 +539,9 @@ IterativeProcessor({ queue: 'jobs', maxRuntime: 5 });
 // @ts-expect-error an unknown option of checkpoint
 IterativeProcessor({ queue: 'jobs', checkpoint: { every: 5 } });
 IterativeProcessor({ queue: 'jobs', itemConcurrency: 5 });
-// @ts-expect-error an option of a later version
 IterativeProcessor({ queue: 'jobs', partFailure: 'continue' });
+// @ts-expect-error neither 'fail' nor 'continue'
+IterativeProcessor({ queue: 'jobs', partFailure: 'skip' });
 // @ts-expect-error the worker's connection is the queue's
 IterativeProcessor({ queue: 'jobs', worker: { connection: {} } });
 // @ts-expect-error maxStartedAttempts would count interruptions

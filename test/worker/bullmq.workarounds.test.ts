@@ -1,9 +1,9 @@
 import { Queue, Worker } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bullmqOf } from '../../lib/bullmq/index.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues } from '../support/app.js';
 import { versionOf } from '../support/instead.js';
-import { Gate } from '../support/until.js';
 
 /** BullMQ without this library. A red test here means that BullMQ no longer needs the workaround: remove it. */
 describeQueues('BullMQ needs the workaround', ['redis'], (queues) => {

@@ -67,7 +67,7 @@ describe('killed workers', () => {
         expect(after).toEqual(Array.from({ length: config.items - start }, (_, item) => start + item));
         expect(start).toBeLessThanOrEqual(last + 1);
         expect(last + 1 - start).toBeLessThanOrEqual(1_000 / config.itemMs + 1);
-        expect(await app.iterations.status(job)).toMatchObject({ run: 2, failures: 0, interruptions: 0 });
+        expect(await app.iterations.status(job)).toMatchObject({ run: 2, failures: 0, interruptions: 0, stalls: 1 });
       }
     },
   );

@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { Gate } from '../../lib/testing/gate.js';
 import { WorkerRegistrar } from '../../lib/worker/worker.registrar.js';
 import type { WorkerConfig } from '../processes/worker.config.js';
 import { BACKENDS, describeQueues, type TestApp } from '../support/app.js';
@@ -7,7 +8,7 @@ import { createDatabase, type TestDatabase } from '../support/database.js';
 import { Lateness } from '../support/lateness.js';
 import { WorkerProcess } from '../support/processes.js';
 import { Hold, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
 
 /** What a worker must never print while it shuts down. */

@@ -22,9 +22,10 @@ import {
   IterativeProcessor,
 } from '../../lib/index.js';
 import { resolveRunOptions } from '../../lib/iteration.options.js';
+import { Gate } from '../../lib/testing/gate.js';
 import { BACKENDS, describeQueues, type QueuePlace, type TestApp } from '../support/app.js';
 import { Hold, storyProcessor } from '../support/story.js';
-import { Gate, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { recordWorkers } from '../support/workers.js';
 
 type Imports = (Type | DynamicModule)[];

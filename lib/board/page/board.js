@@ -6,6 +6,10 @@ const POLL_MS = 1_000;
 const ANSWER_MS = 8_000;
 const JOBS_OF_A_PAGE = 25;
 const LETTERS_OF_A_PAGE = 20;
+const PARTS_OF_A_PAGE = 20;
+/** A job of at most so many parts shows a cell for each of them: in a list, and on its own page. More are shown by state alone. */
+const CELLS_OF_A_ROW = 40;
+const CELLS_OF_A_PAGE = 100;
 const TOAST_MS = 6_000;
 const ENDED = ['completed', 'failed', 'cancelled'];
 const STATES = [
@@ -18,6 +22,19 @@ const STATES = [
   'cancelled',
   'completed',
   'failed',
+];
+
+/** States of parts: those that ask for attention come first. */
+const PART_STATES = [
+  'failed',
+  'cancelled',
+  'cancelling',
+  'completed',
+  'running',
+  'interrupted',
+  'pausing',
+  'paused',
+  'waiting',
 ];
 
 // ---------------------------------------------------------------------------------------------------------- elements
@@ -63,8 +80,7 @@ const NOTHING = '–';
 
 const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
 
-/** Never 100 % before the end. */
-const percentOf = ({ percent }) => (percent === undefined ? '' : share.format(Math.floor(percent * 10) / 1_000));
+const percentOf = ({ percent }) => (percent === undefined ? '' : share.format(percent / 100));
 
 function rateOf(rate) {
   if (rate === undefined) return NOTHING;
@@ -90,6 +106,17 @@ function time(iso) {
 
 const itemsOf = ({ processed, size }) =>
   size === undefined ? whole.format(processed) : `${whole.format(processed)} of ${whole.format(size)}`;
+
+/** `[state, count]` of the states that parts of a job are in. */
+const countsOf = ({ partStates = {} }) =>
+  PART_STATES.map((state) => [state, partStates[state] ?? 0]).filter(([, count]) => count > 0);
+
+const partsIn = (status) => countsOf(status).reduce((sum, [, count]) => sum + count, 0);
+
+const partsText = (count) => `${whole.format(count)} ${count === 1 ? 'part' : 'parts'}`;
+
+/** How a job is called in a list: a part by its number, which its id ends with. */
+const labelOf = ({ id, part }) => (part ? `Part ${part.index}` : id);
 
 const REASONS = {
   shutdown: 'its worker was shut down',
@@ -315,11 +342,14 @@ async function change(action, status, { body = {}, text }) {
   return answer;
 }
 
+/** What a control does to a job, and to the parts of one that has some. */
+const forParts = ({ partStates }, text) => (partStates ? `${text} This holds for each of its parts.` : text);
+
 const controls = {
   pause: (status) =>
     dialog({
       title: `Pause ${status.id}`,
-      text: 'It stops before its next item, holds no worker, and waits until it is resumed.',
+      text: forParts(status, 'It stops before its next item, holds no worker, and waits until it is resumed.'),
       fields: [reasonField, nameField()],
       action: 'Pause',
       run: (values) => change('pause', status, { body: asked(values), text: `${status.id} is paused` }),
@@ -335,7 +365,7 @@ const controls = {
   cancel: (status) =>
     dialog({
       title: `Cancel ${status.id}?`,
-      text: 'It ends as failed, after its cancel hooks. What it has handled stays handled.',
+      text: forParts(status, 'It ends as failed, after its cancel hooks. What it has handled stays handled.'),
       fields: [reasonField, nameField()],
       action: 'Cancel the job',
       keep: 'Keep it',
@@ -364,7 +394,10 @@ const controls = {
     const number = { kind: 'number', inputmode: 'decimal', step: 'any', min: 0 };
     return dialog({
       title: `Tune ${status.id}`,
-      text: 'In force within two seconds, and for all its later runs. What is left as it is does not change.',
+      text: forParts(
+        status,
+        'In force within two seconds, and for all its later runs. What is left as it is does not change.',
+      ),
       fields: [
         {
           ...number,
@@ -518,9 +551,31 @@ function showQueues(current) {
   nav.children[focused]?.focus();
 }
 
-class ListView {
+/** The rows of a list. A job keeps its row, so that the focus and a selection in it stay. */
+class JobRows {
   #rows = new Map();
 
+  constructor(list) {
+    this.list = list;
+  }
+
+  show(jobs) {
+    const rows = jobs.map((status) => {
+      const row = this.#rows.get(status.id) ?? newRow(status);
+      this.#rows.set(status.id, row);
+      row.show(status);
+      return row.element;
+    });
+    const gone = [...this.list.children].filter((row) => !rows.includes(row));
+    for (const row of gone) row.remove();
+    for (const [index, row] of rows.entries()) {
+      if (this.list.children[index] !== row) this.list.insertBefore(row, this.list.children[index] ?? null);
+    }
+    this.#rows = new Map(jobs.map(({ id }) => [id, this.#rows.get(id)]));
+  }
+}
+
+class ListView {
   constructor(at) {
     this.at = at;
     this.queue = at.queue;
@@ -528,6 +583,7 @@ class ListView {
     document.title = `${this.queue ?? 'No queue'} · Iterations`;
     this.heading = h('h1', {}, this.queue ?? 'No queue is registered');
     this.list = h('ul', { class: 'jobs', 'aria-label': `Jobs of ${this.queue}` });
+    this.rows = new JobRows(this.list);
     this.empty = h('p', { class: 'empty', hidden: true });
     this.range = h('span', { class: 'number' });
     this.back = h(
@@ -563,13 +619,7 @@ class ListView {
 
   show(answer) {
     const { jobs, next } = answer ?? { jobs: [], next: null };
-    const rows = jobs.map((status) => this.#row(status));
-    const gone = [...this.list.children].filter((row) => !rows.includes(row));
-    for (const row of gone) row.remove();
-    for (const [index, row] of rows.entries()) {
-      if (this.list.children[index] !== row) this.list.insertBefore(row, this.list.children[index] ?? null);
-    }
-    this.#rows = new Map(jobs.map(({ id }) => [id, this.#rows.get(id)]));
+    this.rows.show(jobs);
     this.empty.hidden = jobs.length > 0;
     say(this.empty, this.at.state || this.at.name ? 'No job matches.' : 'No jobs.');
     const first = this.start + 1;
@@ -620,60 +670,55 @@ class ListView {
     const start = Math.max(0, this.start + step * JOBS_OF_A_PAGE);
     location.hash = hashOf({ ...this.at, start: start || undefined });
   }
+}
 
-  #row(status) {
-    const { id } = status;
-    const row = this.#rows.get(id) ?? this.#newRow(status);
-    this.#rows.set(id, row);
-    row.show(status);
-    return row.element;
-  }
-
-  #newRow({ queue, id }) {
-    let status;
-    const name = h('span', { class: 'name' });
-    const pill = h('span', { class: 'pill' });
-    const why = h('div', { class: 'why' });
-    const bar = newBar(`Progress of ${id}`);
-    const percent = h('b', { class: 'number' });
-    const amount = h('span', { class: 'number' });
-    const rate = h('span', { class: 'right rate number' });
-    const eta = h('span', { class: 'right eta number' });
-    const actions = ['pause', 'resume'];
-    const buttons = actions.map((action) => {
-      const button = controlButton(action, { statusOf: () => status, small: true });
-      button.append(h('span', { class: 'unseen' }, ` ${id}`));
-      return button;
-    });
-    const element = h(
-      'li',
-      { class: 'job' },
-      h('div', { class: 'what' }, h('a', { class: 'id', href: hashOf({ queue, id }) }, id), name),
-      h('div', { class: 'how' }, pill, why),
-      h('div', { class: 'done' }, bar.element, h('div', { class: 'amount' }, percent, amount)),
-      rate,
-      eta,
-      ...buttons,
+function newRow({ queue, id, part }) {
+  let status;
+  const label = labelOf({ id, part });
+  const name = h('span', { class: 'name' });
+  const pill = h('span', { class: 'pill' });
+  const why = h('div', { class: 'why' });
+  const bar = newBar(`Progress of ${label}`);
+  const parts = newPartsLine();
+  const percent = h('b', { class: 'number' });
+  const amount = h('span', { class: 'number' });
+  const rate = h('span', { class: 'right rate number' });
+  const eta = h('span', { class: 'right eta number' });
+  const actions = ['pause', 'resume'];
+  const buttons = actions.map((action) => {
+    const button = controlButton(action, { statusOf: () => status, small: true });
+    button.append(h('span', { class: 'unseen' }, ` ${label}`));
+    return button;
+  });
+  const element = h(
+    'li',
+    { class: 'job' },
+    h('div', { class: 'what' }, h('a', { class: 'id', href: hashOf({ queue, id }) }, label), name),
+    h('div', { class: 'how' }, pill, why),
+    h('div', { class: 'done' }, bar.element, h('div', { class: 'amount' }, percent, amount), parts.element),
+    rate,
+    eta,
+    ...buttons,
+  );
+  const show = (next) => {
+    status = next;
+    put(element, 'data-state', status.state);
+    say(name, part ? '' : status.name);
+    say(pill, status.state);
+    say(why, whyOf(status));
+    put(why, 'title', whyOf(status) || undefined);
+    bar.show(status);
+    parts.show(status);
+    say(percent, percentOf(status));
+    say(amount, itemsOf(status));
+    say(rate, status.state === 'running' ? rateOf(status.itemsPerSecond) : '');
+    say(eta, ENDED.includes(status.state) || status.etaMs === undefined ? '' : duration(status.etaMs));
+    showOne(
+      buttons,
+      actions.map((action) => !known.readOnly && can[action](status)),
     );
-    const show = (next) => {
-      status = next;
-      put(element, 'data-state', status.state);
-      say(name, status.name);
-      say(pill, status.state);
-      say(why, whyOf(status));
-      put(why, 'title', whyOf(status) || undefined);
-      bar.show(status);
-      say(percent, percentOf(status));
-      say(amount, itemsOf(status));
-      say(rate, status.state === 'running' ? rateOf(status.itemsPerSecond) : '');
-      say(eta, ENDED.includes(status.state) || status.etaMs === undefined ? '' : duration(status.etaMs));
-      showOne(
-        buttons,
-        actions.map((action) => !known.readOnly && can[action](status)),
-      );
-    };
-    return { element, show };
-  }
+  };
+  return { element, show };
 }
 
 /** Hides all but one of some buttons that replace each other; the focus stays. */
@@ -706,6 +751,189 @@ function newBar(label, isTall = false) {
   return { element, show };
 }
 
+/** A bar with a cell for each part of a job, or for each state when there are many. It is named by its counts. */
+function newStrip(most) {
+  const element = h('div', { class: 'strip', role: 'img' });
+  const show = (status) => {
+    const counts = countsOf(status);
+    const words = counts.map(([state, count]) => `${whole.format(count)} ${state}`).join(', ');
+    const name = `${partsText(partsIn(status))}: ${words}`;
+    if (element.getAttribute('aria-label') === name) return;
+    put(element, 'aria-label', name);
+    const cells =
+      partsIn(status) <= most
+        ? counts.flatMap(([state, count]) => Array.from({ length: count }, () => [state, 1]))
+        : counts;
+    element.replaceChildren(
+      ...cells.map(([state, count]) => {
+        const cell = h('i', { 'data-state': state });
+        cell.style.flexGrow = count;
+        return cell;
+      }),
+    );
+  };
+  return { element, show };
+}
+
+/** The parts of a job, in its row. */
+function newPartsLine() {
+  const strip = newStrip(CELLS_OF_A_ROW);
+  const count = h('span', { class: 'number' });
+  const failed = h('span', { class: 'failed number' });
+  const element = h('div', { class: 'parts-line', hidden: true }, strip.element, h('div', {}, count, failed));
+  const show = (status) => {
+    const { partStates } = status;
+    element.hidden = partStates === undefined;
+    if (element.hidden) return;
+    strip.show(status);
+    say(count, partsText(partsIn(status)));
+    say(failed, partStates.failed ? `${whole.format(partStates.failed)} failed` : '');
+  };
+  return { element, show };
+}
+
+/** A cell for each part of a job, which opens it. One of them is in the order of tabs; arrows lead to the others. */
+class PartCells {
+  #cells = [];
+
+  constructor(at) {
+    this.at = at;
+    this.element = h('ul', { class: 'cells', 'aria-label': 'Each part', onkeydown: (event) => this.#move(event) });
+  }
+
+  /** @param parts Those that are there. Others were not added yet. */
+  show(count, parts) {
+    while (this.#cells.length > count) this.#cells.pop().item.remove();
+    while (this.#cells.length < count) this.#cells.push(this.#newCell(this.#cells.length));
+    const byIndex = new Map(parts.map((status) => [status.part.index, status]));
+    for (const [index, { link, state }] of this.#cells.entries()) {
+      const status = byIndex.get(index);
+      const shown = status?.state ?? 'waiting';
+      put(link, 'href', status && hashOf({ queue: this.at.queue, id: status.id }));
+      put(link, 'data-state', shown);
+      put(link, 'title', `Part ${index}, ${shown}`);
+      say(state, `, ${shown}`);
+    }
+    const [first, ...others] = this.#links();
+    if (first && ![first, ...others].some((link) => link.tabIndex === 0)) put(first, 'tabindex', 0);
+  }
+
+  #newCell(index) {
+    const state = h('span', { class: 'unseen' });
+    const link = h('a', { tabindex: '-1' }, h('span', { class: 'unseen' }, 'Part '), String(index), state);
+    link.addEventListener('focus', () => {
+      for (const each of this.#links()) put(each, 'tabindex', each === link ? 0 : -1);
+    });
+    const item = h('li', {}, link);
+    this.element.append(item);
+    return { item, link, state };
+  }
+
+  #links() {
+    return this.#cells.map(({ link }) => link).filter((link) => link.hasAttribute('href'));
+  }
+
+  #move(event) {
+    const links = this.#links();
+    const at = links.indexOf(document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: links.length - 1 }[event.key];
+    if (at < 0 || !links[to]) return;
+    event.preventDefault();
+    links[to].focus();
+  }
+}
+
+/** The parts of a job: all of them in a strip, and a list of those in a state. */
+class PartsView {
+  constructor(at) {
+    this.at = at;
+    this.state = STATES.includes(at.parts) ? at.parts : '';
+    this.start = Number(at.start ?? 0) || 0;
+    this.strip = newStrip(0);
+    this.cells = new PartCells(at);
+    this.list = h('ul', { class: 'jobs', 'aria-label': 'Parts' });
+    this.rows = new JobRows(this.list);
+    this.none = h('p', { class: 'soft', hidden: true });
+    this.filters = ['', ...PART_STATES].map((state) => {
+      const text = h('span', {});
+      const onclick = () => this.#go({ state, start: 0 });
+      const button = h('button', { type: 'button', class: 'small', 'data-state': state || undefined, onclick }, text);
+      return { state, text, button };
+    });
+    this.filter = h('div', { class: 'filters', role: 'group', 'aria-label': 'Parts by state' });
+    this.filter.append(...this.filters.map(({ button }) => button));
+    const page = (step, text) => {
+      const onclick = () => this.#go({ start: Math.max(0, this.start + step * PARTS_OF_A_PAGE) });
+      return h('button', { type: 'button', class: 'small', onclick }, text);
+    };
+    this.range = h('span', { class: 'number' });
+    this.back = page(-1, 'Previous');
+    this.next = page(1, 'Next');
+    this.pager = h('div', { class: 'pager' }, this.range, h('div', { class: 'row-of-buttons' }, this.back, this.next));
+    this.element = h(
+      'section',
+      { class: 'card part wide', hidden: true, 'aria-label': 'Parts' },
+      h('h2', {}, 'Parts'),
+      this.strip.element,
+      this.cells.element,
+      this.filter,
+      this.list,
+      this.none,
+      this.pager,
+    );
+  }
+
+  /** A completed job has no states of its parts, since they were removed, but for those that had failed. */
+  async load(status) {
+    const { queue, id, part, partStates, state } = status;
+    if (!partStates && (part || state !== 'completed')) return undefined;
+    const query = { queue, partOf: id };
+    const hasCells = partStates !== undefined && partsIn(status) <= CELLS_OF_A_PAGE;
+    const [page, all] = await Promise.all([
+      ask('jobs', { query: { ...query, state: this.state, start: this.start, limit: PARTS_OF_A_PAGE } }),
+      hasCells ? ask('jobs', { query: { ...query, limit: CELLS_OF_A_PAGE } }) : undefined,
+    ]);
+    return { page, all };
+  }
+
+  show(status, parts) {
+    const { partStates } = status;
+    const { page: { jobs, next } = { jobs: [], next: null }, all } = parts ?? {};
+    this.element.hidden = !partStates && jobs.length === 0;
+    if (this.element.hidden) return;
+    const count = partsIn(status);
+    this.strip.element.hidden = all !== undefined || !partStates;
+    this.cells.element.hidden = all === undefined;
+    if (all) this.cells.show(count, all.jobs);
+    else this.strip.show(status);
+    this.filter.hidden = !partStates;
+    for (const { state, text, button } of this.filters) {
+      const number = state ? (partStates?.[state] ?? 0) : count;
+      say(text, `${state || 'all'} ${whole.format(number)}`);
+      put(button, 'aria-pressed', state === this.state);
+      button.hidden = state !== '' && state !== this.state && number === 0;
+    }
+    this.rows.show(jobs);
+    this.none.hidden = jobs.length > 0;
+    say(this.none, this.state ? `No part is ${this.state}.` : 'No part was added yet.');
+    say(this.range, `${whole.format(this.start + 1)} to ${whole.format(this.start + jobs.length)}`);
+    this.pager.hidden = next === null && this.start === 0;
+    this.range.hidden = jobs.length === 0;
+    this.next.hidden = next === null;
+    this.back.hidden = this.start === 0;
+  }
+
+  /** The address says what is shown, so that the way back from a part leads there. */
+  #go(to) {
+    Object.assign(this, to);
+    const { queue, id } = this.at;
+    const { state, start } = this;
+    history.replaceState(history.state, '', hashOf({ queue, id, parts: state, start }));
+    viewHash = location.hash;
+    refreshNow();
+  }
+}
+
 class JobView {
   #status;
   #lettersStart = 0;
@@ -717,6 +945,7 @@ class JobView {
     document.title = `${at.id} · Iterations`;
     this.pill = h('span', { class: 'pill' });
     this.name = h('span', {});
+    this.whole = h('span', { class: 'part-of', hidden: true });
     this.why = h('span', { class: 'why-line' });
     this.bar = newBar(`Progress of ${at.id}`, true);
     this.percent = h('b', { class: 'number' });
@@ -739,6 +968,7 @@ class JobView {
     this.runs = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Runs' });
     this.requests = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Requests' });
     this.letters = h('div', {});
+    this.parts = new PartsView(at);
     this.body = h('div', { hidden: true }, ...this.#parts());
     this.missing = h('p', { class: 'card empty', hidden: true });
     this.element = h(
@@ -757,14 +987,15 @@ class JobView {
 
   async load() {
     try {
-      return await ask('job', { query: placeOf(this.at) });
+      const answer = await ask('job', { query: placeOf(this.at) });
+      return { ...answer, parts: await this.parts.load(answer.status) };
     } catch (error) {
       if (error.status === 404 || error.status === 400) return { missing: textOf(error) };
       throw error;
     }
   }
 
-  show({ status, runs, requests, missing }) {
+  show({ status, runs, requests, parts, missing }) {
     this.body.hidden = missing !== undefined;
     this.missing.hidden = missing === undefined;
     if (missing !== undefined) return say(this.missing, missing);
@@ -775,7 +1006,9 @@ class JobView {
     say(this.pill, status.state);
     say(this.name, status.name);
     say(this.why, whyOf(status));
+    this.#ifChanged('whole', status.part, () => this.#showWhole(status));
     this.bar.show(status);
+    this.parts.show(status, parts);
     say(this.percent, percentOf(status));
     say(this.amount, `${itemsOf(status)} items`);
     this.times.show(status);
@@ -794,7 +1027,7 @@ class JobView {
       h(
         'div',
         { class: 'title' },
-        h('div', {}, h('h1', {}, this.at.id), h('div', { class: 'under' }, this.pill, this.name, this.why)),
+        h('div', {}, h('h1', {}, this.at.id), h('div', { class: 'under' }, this.pill, this.name, this.whole, this.why)),
         h('div', { class: 'row-of-buttons' }, ...Object.values(this.buttons)),
       ),
       h(
@@ -804,6 +1037,7 @@ class JobView {
         this.bar.element,
         h('dl', { class: 'facts' }, ...facts),
       ),
+      this.parts.element,
       h(
         'div',
         { class: 'pair' },
@@ -819,6 +1053,15 @@ class JobView {
         this.letters,
       ),
     ];
+  }
+
+  /** The way from a part to its job. */
+  #showWhole({ queue, part }) {
+    this.whole.hidden = part === undefined;
+    if (part) {
+      const link = h('a', { href: hashOf({ queue, id: part.of }) }, part.of);
+      this.whole.replaceChildren(`Part ${part.index} of `, link);
+    }
   }
 
   #showButtons(status) {

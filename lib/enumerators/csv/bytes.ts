@@ -14,6 +14,7 @@ import { called } from '../contract/index.js';
  */
 export type CsvSource = string | URL | Buffer | OpenStream;
 
+/** Opens a stream that begins at a byte. */
 type OpenStream = (range: { start: number }) => Readable | Promise<Readable>;
 
 /** How much is read at a time, and parsed into one page. */

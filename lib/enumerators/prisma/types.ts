@@ -5,6 +5,7 @@ import type { Types as PrismaTypes } from '@prisma/client/runtime/client';
 /** A model's delegate of a Prisma client: `prisma.user`, also of an extended client, also within `$transaction`. */
 export interface PrismaDelegate<Payload, FindMany> {
   [K: symbol]: { types: { payload: Payload; operations: { findMany: { args: FindMany } } } };
+  /** As Prisma generates it. */
   findMany(...args: never): PromiseLike<readonly unknown[]>;
 }
 

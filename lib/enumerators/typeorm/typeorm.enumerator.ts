@@ -23,13 +23,17 @@ import { copyOf } from './typeorm.workarounds.js';
 
 /** A SelectQueryBuilder of TypeORM. */
 export interface TypeOrmSelect<Entity> {
+  /** As in TypeORM. */
   getMany(): Promise<Entity[]>;
+  /** As in TypeORM. */
   getRawAndEntities(): Promise<{ entities: Entity[]; raw: unknown[] }>;
 }
 
 /** A Repository of TypeORM. */
 export interface TypeOrmRepository<Entity> {
+  /** As in TypeORM. */
   find(): Promise<Entity[]>;
+  /** As in TypeORM. */
   createQueryBuilder(alias?: string): TypeOrmSelect<Entity>;
 }
 

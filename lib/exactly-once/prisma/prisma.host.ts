@@ -7,6 +7,7 @@ import type { PrismaTransaction, PrismaTransactionClient, PrismaTransactionOf } 
 
 const LEVELS = ['ReadUncommitted', 'ReadCommitted', 'RepeatableRead', 'Serializable'] as const;
 
+/** Options of each transaction. */
 export interface PrismaTransactionOptions {
   /** The isolation level of each transaction. Default: the database's. */
   isolationLevel?: (typeof LEVELS)[number];

@@ -11,6 +11,7 @@ import { databaseOfTypeOrm } from './typeorm.database.js';
 
 const LEVELS = ['READ UNCOMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const;
 
+/** Options of each transaction. */
 export interface TypeOrmTransactionOptions {
   /** The isolation level of each transaction. Default: the data source's, then the database's. */
   isolation?: (typeof LEVELS)[number];

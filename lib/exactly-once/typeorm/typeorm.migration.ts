@@ -1,6 +1,7 @@
 import { createTable, dropTable } from '../table/index.js';
 import { databaseOfTypeOrm, type TypeOrmOptions } from './typeorm.database.js';
 
+/** A data source, as far as it is used. */
 interface ConfiguredSource {
   readonly options: TypeOrmOptions;
 }
@@ -15,11 +16,13 @@ export type MigrationRunner = { query(sql: string): Promise<unknown> } & (
 export class CreateIterationCheckpoint1795305600000 {
   readonly name = 'CreateIterationCheckpoint1795305600000';
 
+  /** Creates the table. */
   async up(runner: MigrationRunner): Promise<void> {
     const { dialect, schema } = databaseOfTypeOrm(optionsOf(runner), this.name);
     await runner.query(createTable(dialect, schema));
   }
 
+  /** Drops the table. */
   async down(runner: MigrationRunner): Promise<void> {
     const { schema } = databaseOfTypeOrm(optionsOf(runner), this.name);
     await runner.query(dropTable(schema));

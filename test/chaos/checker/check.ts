@@ -3,6 +3,17 @@ import { type Figures, figuresOf } from './figures.js';
 import { callsHooks } from './hooks.js';
 import { completes, happensOnce, keepsOrder, leavesNoGap, losesNothing } from './items.js';
 import { jobsOf } from './lives.js';
+import {
+  callsHooksOfParent,
+  countsItsParts,
+  endsAsPlanned,
+  handlesEachRecord,
+  settlesLast,
+  showsProgress,
+  splitsOnce,
+  waitsForPartsOnly,
+} from './parents.js';
+import { callsHooksOfPart, endsOnce } from './parts.js';
 import { endsOnSignal, usesNoAttempts } from './processes.js';
 import { repeatsLittle, yieldsToItsSuccessor } from './repeats.js';
 import { endsAsAsked, keepsTunedRate, lostRequests, stopsWhenAsked } from './requests.js';
@@ -13,7 +24,7 @@ export interface Checked {
   readonly figures: Figures;
 }
 
-const RULES = [
+const OF_WHOLE = [
   completes,
   losesNothing,
   keepsOrder,
@@ -27,6 +38,30 @@ const RULES = [
   keepsTunedRate,
   usesNoAttempts,
 ];
+const OF_PARENT = [
+  endsAsPlanned,
+  handlesEachRecord,
+  splitsOnce,
+  callsHooksOfParent,
+  settlesLast,
+  showsProgress,
+  waitsForPartsOnly,
+  countsItsParts,
+  endsAsAsked,
+  keepsTunedRate,
+  usesNoAttempts,
+];
+const OF_PART = [
+  keepsOrder,
+  leavesNoGap,
+  happensOnce,
+  repeatsLittle,
+  yieldsToItsSuccessor,
+  callsHooksOfPart,
+  endsOnce,
+  stopsWhenAsked,
+  keepsTunedRate,
+];
 
 /** Checks the contract, only from the workers' ledger and the record of the disturbances. */
 export function check({
@@ -39,8 +74,14 @@ export function check({
   readonly rules: Rules;
 }): Checked {
   const world = worldOf(record, rules);
-  const jobs = jobsOf(ledger, record);
-  const breaches = jobs.flatMap((job) => RULES.flatMap((rule) => rule(job, world)));
+  const jobs = jobsOf(ledger, record, rules);
+  const breaches = jobs.flatMap((job) => {
+    if (!('parts' in job)) return OF_WHOLE.flatMap((rule) => rule(job, world));
+    return [
+      ...OF_PARENT.flatMap((rule) => rule(job, world)),
+      ...job.parts.flatMap((part) => OF_PART.flatMap((rule) => rule(part, world))),
+    ];
+  });
   return {
     breaches: [...breaches, ...lostRequests(record), ...endsOnSignal(world)],
     figures: figuresOf(jobs, record, world),

@@ -1,27 +1,48 @@
 import type { RecordRow } from '../ledger.js';
-import { lateRowsOf, repeatsOf } from './repeats.js';
+import { lateRowsOf, type Repeat, repeatsOf } from './repeats.js';
 import { longestStopMs, stopsOf } from './requests.js';
-import { excuseOf, type Interval, type JobStory, overlapMs, type Run, type WorkerStory, type World } from './story.js';
+import {
+  excuseOf,
+  type Interval,
+  type JobStory,
+  overlapMs,
+  type ParentStory,
+  type Run,
+  type WorkerStory,
+  type World,
+} from './story.js';
 
 const KINDS = ['pause', 'resume', 'cancel', 'tune'] as const;
 
 /** The counts of a chaos run. */
 export type Figures = Readonly<Record<string, number>>;
 
-export function figuresOf(jobs: readonly JobStory[], record: readonly RecordRow[], world: World): Figures {
+export function figuresOf(
+  wholes: readonly (JobStory | ParentStory)[],
+  record: readonly RecordRow[],
+  world: World,
+): Figures {
   const count = (type: RecordRow['type']) => record.filter((row) => row.type === type).length;
+  const parents = wholes.filter((job): job is ParentStory => 'parts' in job);
+  const parts = parents.flatMap((parent) => parent.parts);
+  const jobs: readonly JobStory[] = [...wholes, ...parts];
   const runs = jobs.flatMap((job) => job.runs);
   const repeats = jobs.flatMap((job) => repeatsOf(job, world));
   const ended = (outcome: string) => runs.filter(({ ends }) => ends[0]?.detail === outcome).length;
   const silent = runs.filter(({ beginnings, ends }) => beginnings.length > 0 && ends.length === 0);
   const freezes = [...world.workers.values()].flatMap(({ freezes }) => freezes);
-  const requests = jobs.flatMap((job) => job.requests);
+  const requests = wholes.flatMap((job) => job.requests);
   const takeovers = jobs.flatMap((job) => takeoversOf(job, world));
   return {
     'jobs added': count('added'),
-    'jobs restarted': jobs.length - count('added'),
-    'jobs complete': jobs.filter(({ state }) => state === 'completed').length,
-    'jobs cancelled': jobs.filter(({ state }) => state === 'cancelled').length,
+    'jobs restarted': wholes.length - count('added'),
+    'jobs complete': wholes.filter(({ state }) => state === 'completed').length,
+    'jobs cancelled': wholes.filter(({ state }) => state === 'cancelled').length,
+    'jobs failed': wholes.filter(({ state }) => state === 'failed').length,
+    'jobs in parts': parents.length,
+    'parts that ran': parts.length,
+    'requests to jobs in parts': parents.reduce((sum, parent) => sum + parent.requests.length, 0),
+    'requests to a part alone': parts.reduce((sum, { own }) => sum + own.length, 0),
     'requests of operators': requests.length,
     ...Object.fromEntries(KINDS.map((kind) => [`  ${kind}`, requests.filter(({ type }) => type === kind).length])),
     'requests refused': record.filter((row) => row.type === 'answer' && row.outcome === 'refused').length,
@@ -38,8 +59,14 @@ export function figuresOf(jobs: readonly JobStory[], record: readonly RecordRow[
     'runs interrupted': ended('interrupt'),
     'runs retried': ended('retry'),
     effects: jobs.reduce((sum, { items }) => sum + items.length, 0),
-    'records lost': jobs.reduce((sum, job) => sum + (job.state === 'completed' ? lostOf(job) : 0), 0),
-    'records repeated': repeats.reduce((sum, { records }) => sum + records, 0),
+    'records lost': wholes.reduce(
+      (sum, job) => sum + (job.state === 'completed' && !('parts' in job) ? lostOf(job) : 0),
+      0,
+    ),
+    'records repeated': recordsOf(repeats),
+    'records repeated of jobs that promise exactly once': recordsOf(
+      jobs.filter(({ exactlyOnce }) => exactlyOnce).flatMap((job) => repeatsOf(job, world)),
+    ),
     'largest repeat, records': Math.max(0, ...repeats.map(({ records }) => records)),
     'largest repeat, items': Math.max(0, ...repeats.map(({ rows }) => rows.length)),
     'largest repeat, ms': Math.round(Math.max(0, ...repeats.map(({ ms }) => ms))),
@@ -76,4 +103,8 @@ function takeoversOf(job: JobStory, { outages, workers }: World): number[] {
 function isRunning({ exit, freezes, readyAt = Infinity, termedAt = Infinity }: WorkerStory, during: Interval): boolean {
   const until = Math.min(termedAt, exit?.at ?? Infinity);
   return readyAt < during.from && until > during.to && !freezes.some((freeze) => overlapMs(freeze, during) > 0);
+}
+
+function recordsOf(repeats: readonly Pick<Repeat, 'records'>[]): number {
+  return repeats.reduce((sum, { records }) => sum + records, 0);
 }

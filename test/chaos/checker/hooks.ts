@@ -17,7 +17,7 @@ export function callsHooks(job: JobStory, world: World): Breach[] {
   ];
 }
 
-type Say = (rule: string, message: string, evidence: readonly LedgerRow[]) => Breach;
+export type Say = (rule: string, message: string, evidence: readonly LedgerRow[]) => Breach;
 
 /** `start` or `resume`, once, before anything else. */
 function begins({ id, rows, beginnings }: Run, say: Say): Breach[] {
@@ -113,7 +113,8 @@ function completesOnce({ items, rows, runs, size, state }: JobStory, world: Worl
   return breaches;
 }
 
-function isDisturbed({ at, worker }: LedgerRow, world: World): boolean {
+/** Whether what followed this event may have been cut off. */
+export function isDisturbed({ at, worker }: LedgerRow, world: World): boolean {
   const { outages, workers } = world;
   const { killedAt = Infinity, freezes = [] } = workers.get(worker) ?? {};
   const waited = waitedMs(world, worker, { from: at, to: Math.min(killedAt, at + 10 * SETTLING_MS) });

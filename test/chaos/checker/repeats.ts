@@ -52,7 +52,7 @@ function firstIndex(items: readonly ItemRow[], from: number): number {
  * R1, R18: nothing is repeated of a run that called `end`; of any other run, only the items since its last checkpoint.
  */
 export function repeatsLittle(job: JobStory, world: World): Breach[] {
-  if (world.rules.exactlyOnce) return [];
+  if (job.exactlyOnce) return [];
   return repeatsOf(job, world).flatMap((repeat) => {
     const { of, by, rows, records, ms, stepMs } = repeat;
     const evidence = [...rows.slice(0, 3), ...rows.slice(-3), ...of.ends, ...by.rows.slice(0, 3)];

@@ -6,6 +6,7 @@ import {
   type Interval,
   type JobStory,
   overlapMs,
+  type PartStory,
   type World,
   waitedMs,
 } from './story.js';
@@ -19,6 +20,8 @@ const RECONNECTS_MS = 1_500;
 /** R34: in no window of this length more than this share of the limit. */
 const WINDOW_MS = 10_000;
 const MOST = 1.1;
+/** How many requests a job's history keeps. */
+const KEPT_EVENTS = 20;
 
 /** R28: after a pause or a cancellation no item begins, until the job is resumed. It stays so over kills. */
 export function stopsWhenAsked(job: JobStory, world: World): Breach[] {
@@ -38,8 +41,32 @@ export function stopsWhenAsked(job: JobStory, world: World): Breach[] {
   });
 }
 
-/** From when a job must stop until it may run again. */
-export function stopsOf({ requests }: JobStory): readonly Interval[] {
+/**
+ * From when a job must stop until it may run again. A part stops with its job. A pause of one part holds until the part or its
+ * job is resumed.
+ */
+export function stopsOf(job: JobStory): readonly Interval[] {
+  const { requests } = job;
+  const stops = stopsBy(requests);
+  return isPart(job) ? [...stops, ...stopsAlone(job)] : stops;
+}
+
+/** The order of two requests that were asked for at the same time is not known. */
+function stopsAlone({ own, requests }: PartStory): readonly Interval[] {
+  const resumes = [...own, ...requests].filter(({ type }) => type === 'resume');
+  return own.flatMap(({ from, to, type }) => {
+    if (type !== 'pause' && type !== 'cancel') return [];
+    if (resumes.some((resume) => resume.from <= to && from <= resume.to)) return [];
+    const next = resumes.reduce((least, resume) => (resume.from > to ? Math.min(least, resume.from) : least), Infinity);
+    return [{ from: to, to: next }];
+  });
+}
+
+function isPart(job: JobStory): job is PartStory {
+  return 'own' in job;
+}
+
+function stopsBy(requests: readonly AskedOf[]): readonly Interval[] {
   const stops: Interval[] = [];
   let from: number | undefined;
   for (const { from: askedAt, to: writtenAt, type } of requests) {
@@ -134,11 +161,15 @@ export function keepsTunedRate(job: JobStory, world: World): Breach[] {
 /** R28: what was answered is in the history of its job, over kills and outages. */
 export function lostRequests(record: readonly RecordRow[]): Breach[] {
   const known = record.filter((row) => row.type === 'request');
+  const jobs = new Set(record.flatMap((row) => (row.type === 'added' ? [row.job] : []))); // a part's history ends with it
   return record.flatMap((row) => {
     // A pause or a cancellation that held before, and a resume of a job that was not paused, change nothing.
     if (row.type !== 'answer' || row.outcome !== 'ok' || !(row.request === 'tune' || row.request === 'restart'))
       return [];
     const { askedAt, at, job, request } = row;
+    if (!jobs.has(job)) return [];
+    const later = known.filter((one) => one.job === job && Date.parse(one.request.at) > at);
+    if (later.length >= KEPT_EVENTS) return []; // a busy machine looked at the history too late
     const isKept = known.some(
       (one) => one.job === job && one.request.type === request && isWithin(Date.parse(one.request.at), askedAt, at),
     );

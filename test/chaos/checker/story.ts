@@ -1,4 +1,4 @@
-import type { LedgerRow, RecordRow } from '../ledger.js';
+import type { LedgerRow, PartedPlan, RecordRow } from '../ledger.js';
 
 /** The limits that the checker checks the contract with. */
 export interface Rules {
@@ -50,22 +50,47 @@ export interface AskedOf {
   readonly itemsPerSecond?: number | undefined;
 }
 
-/** One life of a job: a restart begins the next one. */
+/** One life of a job, or of a part of a job: a restart begins the next one. */
 export interface JobStory {
   readonly id: string;
   readonly size: number;
+  /** The first record. */
+  readonly first: number;
+  /** Effects were written in the run's transactions. */
+  readonly exactlyOnce: boolean;
+  /** Records that are never handled. */
+  readonly bad: ReadonlySet<number>;
   readonly rows: readonly LedgerRow[];
   /** The runs that did more than build, in the order in which they began. */
   readonly runs: readonly Run[];
   readonly items: readonly ItemRow[];
   readonly state: string;
   readonly attemptsMade: number;
-  /** In the order in which they were written. */
+  /** In the order in which they were written. For a part: the requests to its job. */
   readonly requests: readonly AskedOf[];
   /** Of this life and those before. */
   readonly tunings: readonly AskedOf[];
   /** The rate that the status showed at the end of the last life. */
   readonly itemsPerSecond?: number | undefined;
+}
+
+/** One life of a job in parts. It has no items: its parts have. */
+export interface ParentStory extends JobStory {
+  readonly plan: PartedPlan;
+  readonly parts: readonly PartStory[];
+  readonly seen: readonly (RecordRow & { readonly type: 'seen' })[];
+  /** Operators cancelled one of its parts by itself: it fails as a part of it did. */
+  readonly isPartCancelledAlone: boolean;
+  /** When the chaos saw that it had ended. */
+  readonly endedAt: number;
+  /** Of the last life: how it ended. */
+  readonly settled: (RecordRow & { readonly type: 'settled' }) | undefined;
+}
+
+export interface PartStory extends JobStory {
+  readonly index: number;
+  /** What operators asked of this part alone. */
+  readonly own: readonly AskedOf[];
 }
 
 /** What happened to a process. */
@@ -129,6 +154,13 @@ export function waitedMs(world: World, worker: string, interval: Interval): numb
   return delays.reduce((ms, delay) => ms + overlapMs(delay, interval), 0);
 }
 
+/** Whether the worker was kept waiting around this row for so long that its job's lock may have expired by then. */
+export function mayHaveLostLock({ at, worker }: LedgerRow, world: World): boolean {
+  const { lockMs } = world.rules;
+  const unrenewed = { from: at - 2 * lockMs, to: at + lockMs };
+  return waitedMs(world, worker, unrenewed) >= lockMs * SHARE_OF_LOCK;
+}
+
 /** How long a worker was not frozen during an interval. */
 export function awakeMs(world: World, worker: string, interval: Interval): number {
   const freezes = world.workers.get(worker)?.freezes ?? [];
@@ -142,7 +174,7 @@ export function overlapMs(one: Interval, other: Interval): number {
 /**
  * A worker renews a lock at half of its duration: the lock is lost when the renewal is late by about the other half.
  */
-const SHARE_OF_LOCK = 1 / 4;
+export const SHARE_OF_LOCK = 1 / 4;
 
 /**
  * The disturbance that may have ended a run without `end`. Its process was killed before the next run began, or was

@@ -1,0 +1,39 @@
+/** The files of a project, as Nest's CLI gives them to a schematic: the part of the tree of `@angular-devkit/schematics` that is used. */
+export interface Tree {
+  exists(path: string): boolean;
+  read(path: string): { toString(): string } | null;
+  create(path: string, content: string): void;
+  overwrite(path: string, content: string): void;
+}
+
+/** What a schematic says to whoever runs it. */
+export interface SchematicContext {
+  readonly logger: { info(message: string): void; warn(message: string): void };
+}
+
+export function textOf(tree: Tree, path: string): string {
+  return tree.read(path)?.toString() ?? '';
+}
+
+/** A line of generated code. */
+export function importLine(names: string, from: string): string {
+  return ['import', `{ ${names} }`, 'from', `'${from}';`].join(' ');
+}
+
+/** One for each name: formatters cut lines that are as long. */
+export function longImport(names: readonly string[], from: string): string {
+  return `import {\n${names.map((name) => `  ${name},\n`).join('')}} from '${from}';`;
+}
+
+/** The project's `package.json`. */
+export function manifestOf(tree: Tree): {
+  readonly type?: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+} {
+  return tree.exists('package.json') ? JSON.parse(textOf(tree, 'package.json')) : {};
+}
+
+/** Whether relative imports end with `.js`: Node's loader of ES modules requires it. */
+export function isEsm(tree: Tree): boolean {
+  return manifestOf(tree).type === 'module';
+}
