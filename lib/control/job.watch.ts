@@ -5,11 +5,11 @@ import { Observable, type Subscriber } from 'rxjs';
 import { bullmqOf } from '../bullmq/index.js';
 import type { RegisteredQueue } from '../discovery/index.js';
 import { JobNotFoundError } from '../iteration.errors.js';
+import { ENDED } from './part.sum.js';
 import type { IterationStatus } from './status.js';
 
 /** BullMQ's events that may change a job's status. A request of an operator comes as `progress`. */
 const EVENTS = ['active', 'completed', 'delayed', 'failed', 'progress', 'removed', 'stalled', 'waiting'] as const;
-const ENDED: readonly string[] = ['completed', 'failed', 'cancelled'];
 /** Events may be missed while the backend is away. */
 const LOOK_MS = 5_000;
 
@@ -31,34 +31,14 @@ export class QueueWatches {
   watch(queue: RegisteredQueue, id: string, read: () => Promise<IterationStatus>): Observable<IterationStatus> {
     return new Observable((subscriber) => {
       this.#subscribers.add(subscriber);
-      let last: IterationStatus | undefined;
-      let isLooking = false;
-      let looksAgain = false;
-      const look = async () => {
-        looksAgain = true;
-        if (isLooking) return;
-        isLooking = true;
-        while (looksAgain && !subscriber.closed) {
-          looksAgain = false;
-          try {
-            const status = await read();
-            if (!isDeepStrictEqual(status, last)) subscriber.next(status);
-            last = status;
-            if (ENDED.includes(status.state)) subscriber.complete();
-          } catch (error) {
-            if (!(error instanceof JobNotFoundError)) continue; // the backend is away: later
-            if (last) subscriber.complete();
-            else subscriber.error(error);
-          }
-        }
-        isLooking = false;
-      };
+      const job = new WatchedJob(subscriber, read);
+      const look = () => void job.look();
       const listener: Listener = ({ jobId }) => {
-        if (jobId === id) void look();
+        if (jobId === id) look();
       };
-      const leave = this.#join(queue, listener, () => void look());
-      const looks = setInterval(() => void look(), LOOK_MS).unref();
-      void look();
+      const leave = this.#join(queue, listener, look);
+      const looks = setInterval(look, LOOK_MS).unref();
+      look();
       return () => {
         this.#subscribers.delete(subscriber);
         clearInterval(looks);
@@ -98,5 +78,44 @@ export class QueueWatches {
       this.#open.delete(key);
       events.close().catch(this.#onError);
     };
+  }
+}
+
+/** What a subscriber has seen of a job. */
+class WatchedJob {
+  #last: IterationStatus | undefined;
+  #isLooking = false;
+  #looksAgain = false;
+
+  constructor(
+    private readonly subscriber: Subscriber<IterationStatus>,
+    private readonly read: () => Promise<IterationStatus>,
+  ) {}
+
+  /** Called at each sign of a change. One read at a time, and one more when a sign came meanwhile. */
+  async look(): Promise<void> {
+    this.#looksAgain = true;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    while (this.#looksAgain && !this.subscriber.closed) {
+      this.#looksAgain = false;
+      await this.read().then(
+        (status) => this.#publish(status),
+        (error: unknown) => this.#fail(error),
+      );
+    }
+    this.#isLooking = false;
+  }
+
+  #publish(status: IterationStatus): void {
+    if (!isDeepStrictEqual(status, this.#last)) this.subscriber.next(status);
+    this.#last = status;
+    if (ENDED.includes(status.state)) this.subscriber.complete();
+  }
+
+  #fail(error: unknown): void {
+    if (!(error instanceof JobNotFoundError)) return; // the backend is away: later
+    if (this.#last) this.subscriber.complete();
+    else this.subscriber.error(error);
   }
 }

@@ -66,16 +66,11 @@ export class ProcessorExplorer {
       );
       const queue = this.#queueOf(definition, module);
       if (options.workers && !queue.isReal) refuseMock(definition, queue);
-      const group = found.find((candidate) => sameQueue(candidate.queue, queue));
-      if (group) {
-        refuseConflicts(definition, group.definitions);
-        group.definitions.push(definition);
-        group.classes.push(type);
-        group.listeners.push(...workerListenersOf(type, instance, definition));
-      } else {
-        const listeners = workerListenersOf(type, instance, definition);
-        found.push({ queue, definitions: [definition], classes: [type], listeners });
-      }
+      const group = groupOf(queue, found);
+      refuseConflicts(definition, group.definitions);
+      group.definitions.push(definition);
+      group.classes.push(type);
+      group.listeners.push(...workerListenersOf(type, instance, definition));
     }
     for (const { queue, definitions } of found) this.#refusePlainProcessors(queue, definitions);
     return found;
@@ -139,6 +134,15 @@ export class ProcessorExplorer {
       }
     }
   }
+}
+
+/** The processors found so far that share the queue's worker. */
+function groupOf(queue: RegisteredQueue, found: Found[]): Found {
+  const group = found.find((candidate) => sameQueue(candidate.queue, queue));
+  if (group) return group;
+  const first: Found = { queue, definitions: [], classes: [], listeners: [] };
+  found.push(first);
+  return first;
 }
 
 function refuseMock({ name }: ProcessorDefinition, { name: queue, queue: found }: RegisteredQueue): never {

@@ -1,20 +1,7 @@
 import type { ItemPosition, Page } from '../enumerators/contract/index.js';
 import { Failed, type ItemFailure } from '../failures/index.js';
-import {
-  checkFirstCursor,
-  interruptedBy,
-  isEnd,
-  type LoopOutcome,
-  type OpenRun,
-  type RunContext,
-} from '../runtime/index.js';
-import { handlerOf } from './create.run.js';
-
-/** A handler with a context of its own. */
-interface Slot {
-  readonly context: RunContext;
-  readonly handle: (item: unknown) => unknown;
-}
+import { checkFirstCursor, interruptedBy, isEnd, type LoopOutcome, type OpenRun } from '../runtime/index.js';
+import { type Slot, Slots } from './slots.js';
 
 /** An item that has begun. */
 interface Begun extends ItemPosition {
@@ -40,7 +27,7 @@ export class ConcurrentLoop {
   readonly #unfinished: Promise<Order>[] = [];
   /** The youngest of them. */
   #last: Promise<Order> = Promise.resolve('continue');
-  readonly #free: Slot[] = [];
+  readonly #slots: Slots;
   #hasBegun = false;
   /** An item has failed, which may fail the job: nothing begins before that is known. */
   #mayFail = false;
@@ -50,7 +37,9 @@ export class ConcurrentLoop {
     private readonly run: OpenRun,
     private readonly failure: Pick<ItemFailure, 'giveUp' | 'retry'>,
     private condemned?: Failed,
-  ) {}
+  ) {
+    this.#slots = new Slots(run);
+  }
 
   async outcome(): Promise<LoopOutcome> {
     if (this.run.context.stopped) return { type: 'stopped' }; // by a hook, or by an earlier run whose end failed
@@ -66,7 +55,7 @@ export class ConcurrentLoop {
   }
 
   async #beginAll(): Promise<LoopOutcome> {
-    const { context, interruption, pages, rate, timer } = this.run;
+    const { context, pages, timer } = this.run;
     for (;;) {
       // What a destructive read returns must be able to begin; and no item is to blame for what the source does (R19).
       if (timer.isIsolating || !pages.canStopHere) await this.#room();
@@ -74,23 +63,33 @@ export class ConcurrentLoop {
       if (context.stopped) return { type: 'stopped' };
       const page = await pages.next();
       if (isEnd(page)) return page;
-      const { items } = page;
-      if (items.length === 0) {
-        await this.#room();
-        if (timer.isDue()) await timer.look();
-        this.#follow(this.#passEmpty(page, this.#last));
-        if (interruption.pending) return interruptedBy(interruption);
-      }
-      for (let index = 0; index < items.length; index++) {
-        await this.#room();
-        if (this.#mayFail && pages.canStopHere) await this.#settle();
-        if (timer.itemsUntilLook-- <= 0 && timer.isDue()) await timer.look();
-        if (rate.isLimited) await timer.awaitRate(pages);
-        if (interruption.pending && pages.canStopHere) return interruptedBy(interruption);
-        if (context.stopped && pages.canStopHere) return { type: 'stopped' };
-        this.#begin(page, index);
-      }
+      const end = page.items.length === 0 ? await this.#beginEmpty(page) : await this.#beginPage(page);
+      if (end) return end;
     }
+  }
+
+  /** @returns undefined when all items of the page have begun */
+  async #beginPage(page: Page<unknown>): Promise<LoopOutcome | undefined> {
+    const { context, interruption, pages, rate, timer } = this.run;
+    for (let index = 0; index < page.items.length; index++) {
+      await this.#room();
+      if (this.#mayFail && pages.canStopHere) await this.#settle();
+      if (timer.isDueBeforeItem()) await timer.look();
+      if (rate.isLimited) await timer.awaitRate(pages);
+      if (interruption.pending && pages.canStopHere) return interruptedBy(interruption);
+      if (context.stopped && pages.canStopHere) return { type: 'stopped' };
+      this.#begin(page, index);
+    }
+    return undefined;
+  }
+
+  /** The source has moved without an item. */
+  async #beginEmpty(page: Page<unknown>): Promise<LoopOutcome | undefined> {
+    const { interruption, timer } = this.run;
+    await this.#room();
+    if (timer.isDue()) await timer.look();
+    this.#follow(this.#passEmpty(page, this.#last));
+    return interruption.pending && interruptedBy(interruption);
   }
 
   async #room(): Promise<void> {
@@ -108,16 +107,10 @@ export class ConcurrentLoop {
   #begin(page: Page<unknown>, index: number): void {
     if (!this.#hasBegun) checkFirstCursor(page, index, this.run);
     this.#hasBegun = true;
-    const slot = this.#free.pop() ?? this.#newSlot();
-    slot.context.hasStopped = false;
+    const slot = this.#slots.take();
     const result = this.condemned ? Promise.resolve(this.condemned) : this.#handle(slot, page.items[index]);
     this.condemned = undefined;
     this.#follow(this.#finish({ page, index, slot, result, before: this.#last }));
-  }
-
-  #newSlot(): Slot {
-    const context = this.run.context.fork();
-    return { context, handle: handlerOf(this.run.definition, context) };
   }
 
   #follow(order: Promise<Order>): void {
@@ -153,7 +146,7 @@ export class ConcurrentLoop {
     const done = await result.catch((error: unknown) => new Thrown(error));
     if (typeof done !== 'string' && !(next === 'skip' && done instanceof Failed)) this.#mayFail = true;
     const { hasStopped } = slot.context;
-    this.#free.push(slot);
+    this.#slots.giveBack(slot);
 
     const order = await before;
     if (order === 'left') return order;
@@ -182,7 +175,6 @@ export class ConcurrentLoop {
     return 'stopped';
   }
 
-  /** The source has moved without an item. */
   async #passEmpty(page: Page<unknown>, before: Promise<Order>): Promise<Order> {
     const { progress, timer } = this.run;
     const order = await before;

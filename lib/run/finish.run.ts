@@ -26,8 +26,6 @@ export type RunOutcome =
   /** The lock is lost, or the job's row in the user's database. */
   | { readonly type: 'lost' };
 
-const COMPLETE = { type: 'complete' } as const;
-
 /** The end of a run (R7): checkpoint, hooks, then one report to BullMQ. */
 export class FinishRun {
   /** How the run's last checkpoint says that it ended. */
@@ -76,7 +74,9 @@ export class FinishRun {
     return { type: 'completed', result: this.#result() };
   }
 
-  async #completed({ cleanUp, failedParts }: RunOutcome & { type: 'complete' } = COMPLETE): Promise<RunReport> {
+  async #completed(
+    { cleanUp, failedParts }: RunOutcome & { type: 'complete' } = { type: 'complete' },
+  ): Promise<RunReport> {
     const { checkpoint, context, definition, executor, hooks, interruption, job, log, progress } = this.run;
     const { stopped } = context;
     await this.#flush({ outcome: 'complete' }, { ended: endedNow('complete', job), progress: 100, stopped });

@@ -9,7 +9,7 @@ import { buildSource } from './build.source.js';
 import { canaryLeft } from './canary.js';
 import { ConcurrentLoop } from './concurrent.loop.js';
 import type { RunOutcome } from './finish.run.js';
-import { loopSequentially } from './sequential.loop.js';
+import { SequentialLoop } from './sequential.loop.js';
 import { SourceSize } from './source.size.js';
 
 /** From the cursor to the end of the items. */
@@ -138,6 +138,6 @@ export class Iteration {
 /** @param condemned The first item has killed too many processes: it is skipped without being handled. */
 async function loop(run: OpenRun, failure: ItemFailure, condemned?: Failed): Promise<LoopOutcome> {
   if (run.settings.itemConcurrency > 1) return new ConcurrentLoop(run, failure, condemned).outcome();
-  const outcome = await loopSequentially(run, failure, condemned);
+  const outcome = await new SequentialLoop(run, failure, condemned).outcome();
   return outcome.type === 'retuned' ? new ConcurrentLoop(run, failure).outcome() : outcome;
 }

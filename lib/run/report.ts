@@ -34,7 +34,7 @@ export type RunReport =
 /** Delays beyond the year 2039 lose precision in BullMQ's score: a job is delayed for a year at most, and then again. */
 const MAX_DELAY_MS = 365 * 24 * 60 * 60 * 1_000;
 
-export interface ReportingRun extends Pick<RunInputs, 'control' | 'interruption' | 'job' | 'lock'> {
+interface ReportingRun extends Pick<RunInputs, 'control' | 'interruption' | 'job' | 'lock'> {
   readonly log: Pick<RunInputs['log'], 'lost' | 'warn'>;
   readonly store: Pick<CheckpointStore, 'controls' | 'references' | 'replaceControl'>;
 }
@@ -76,7 +76,7 @@ export async function reportToBullMQ(run: ReportingRun, report: RunReport): Prom
 /** BullMQ itself would count a completion that it could not write as a failure of the job. */
 function retryMoves(run: ReportingRun): void {
   const { job } = run;
-  const { moveToCompleted, moveToFailed, stacktrace = [] } = job;
+  const { moveToCompleted, moveToFailed, stacktrace } = job;
   job.moveToCompleted = (...args) => whileHeld(run, () => moveToCompleted.apply(job, args));
   job.moveToFailed = (...args) =>
     whileHeld(run, () => {

@@ -1,5 +1,6 @@
 import type { CheckpointWriter, ProgressTracker, RunTimes } from '../checkpoint/index.js';
 import { LONGEST_TIMER_MS } from '../rules.js';
+import { ItemCountdown } from './item.countdown.js';
 import type { ItemRate } from './item.rate.js';
 import type { RunInputs } from './run.inputs.js';
 
@@ -10,17 +11,13 @@ interface TimedRun extends Pick<RunInputs, 'clock' | 'definition' | 'interruptio
   readonly checkpoint: Pick<CheckpointWriter, 'current' | 'flush' | 'flushBegun'>;
 }
 
-export interface RunTimerOptions {
+interface RunTimerOptions {
   /** The run before died without reporting an outcome: items are isolated, for one second of work (R19). */
   readonly isolate: boolean;
   /** Looked at with each checkpoint. */
   readonly size?: { checkNotEndless(): Promise<void> };
 }
 
-/** Most items that are handled between two looks at the clock (R20)... */
-const UNSEEN_ITEMS = 15;
-/** ... and only after this many times as many since the event loop's last turn: they cannot have taken long. */
-const SEEN_PER_UNSEEN = 128;
 /** The event loop gets a turn this often (R13). */
 const TURN_MS = 10;
 /** With fewer items a second than one, each begins with a checkpoint. */
@@ -30,10 +27,7 @@ const ISOLATION_MS = 1_000;
 
 /** Everything in a run that depends on time: turns of the event loop, the lock, the run time, checkpoints. */
 export class RunTimer {
-  /** Counted down with each item; at 0 it is time to look at the clock. */
-  itemsUntilLook = 0;
-  #itemsThisTurn = 0;
-  #awaitsTick = false;
+  readonly #countdown = new ItemCountdown();
   /** Moves since the last checkpoint: items, and pages without any. */
   #unsaved = 0;
   #lookedAt = 0;
@@ -72,14 +66,21 @@ export class RunTimer {
     return this.#isIsolating;
   }
 
+  /** Called before each item: whether to {@link look}, without reading the clock each time. */
+  isDueBeforeItem(): boolean {
+    return this.#countdown.isOver() && this.isDue();
+  }
+
+  /** Looks before the next item, whatever the clock says. */
+  lookNext(): void {
+    this.#countdown.end();
+  }
+
   /** Looks at the clock: whether anything may be due. */
   isDue(): boolean {
     if (this.#isIsolating) return true;
     const now = this.run.clock.now();
-    this.#itemsThisTurn++;
-    this.itemsUntilLook = Math.min(UNSEEN_ITEMS, Math.floor(this.#itemsThisTurn / SEEN_PER_UNSEEN));
-    this.#itemsThisTurn += this.itemsUntilLook;
-    if (!this.#awaitsTick) this.#lookAfterWaiting();
+    this.#countdown.restart();
     return now >= this.#lookAt || now < this.#lookedAt;
   }
 
@@ -154,19 +155,6 @@ export class RunTimer {
 
   get #everyMs(): number {
     return this.run.definition.options.checkpoint.everyMs;
-  }
-
-  /**
-   * Reading the clock costs as much as an item that does nothing, and little time passes while a run does not wait. Node
-   * calls `nextTick` when no microtask is left, which a handler that never waits soon reaches.
-   */
-  #lookAfterWaiting(): void {
-    this.#awaitsTick = true;
-    process.nextTick(() => {
-      this.#awaitsTick = false;
-      this.#itemsThisTurn = 0;
-      this.itemsUntilLook = 0;
-    });
   }
 
   /** A suspect item is handled by itself, so that no other job's item is blamed for it (R19). */

@@ -61,7 +61,7 @@ export class RunWarnings {
     events.publish('item.slow', () => ({ cursor, handlingMs }));
     log.warn(
       `the item after cursor ${JSON.stringify(cursor)} has been in ${definition.handlerName} for ${Math.round(handlingMs)} ms, longer than a ` +
-        `shutdown waits (${shutdownDeadlineMs} ms): a deploy would abort it, and it would be handled again. Make items smaller, heed ` +
+        `shutdown waits (${shutdownDeadlineMs} ms): a deploy would abort it, and it would be handled again. Make items smaller, stop on ` +
         'context.signal, or raise shutdown.deadlineMs',
     );
   }

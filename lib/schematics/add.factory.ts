@@ -1,7 +1,7 @@
 import { ModuleEdit } from './module.edit.js';
 import { manifestOf, type SchematicContext, type Tree, textOf } from './tree.js';
 
-export interface AddOptions {
+interface AddOptions {
   readonly queue?: string;
   readonly sourceRoot?: string;
 }

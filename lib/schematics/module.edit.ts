@@ -9,7 +9,7 @@ interface NestSchematics {
 }
 
 /** One change of a module: an expression that is added to its metadata, and the names that it needs. */
-export interface Addition {
+interface Addition {
   readonly metadata: 'imports' | 'providers';
   readonly expression: string;
   readonly names: readonly string[];
@@ -32,9 +32,9 @@ export class ModuleEdit {
     private readonly schematics: NestSchematics,
   ) {}
 
-  /** The module that is the nearest to this folder. */
+  /** The module that is the nearest to this folder, a path from the project's root `/`. */
   nearest(folder: string): string | undefined {
-    return new this.schematics.ModuleFinder(this.tree).find({ path: `/${folder}` }) ?? undefined;
+    return new this.schematics.ModuleFinder(this.tree).find({ path: folder }) ?? undefined;
   }
 
   add(module: string, { expression, from, metadata, names }: Addition): void {

@@ -1,6 +1,6 @@
 import { ModuleEdit } from './module.edit.js';
 import { SOURCES, type Source, type SourceName } from './sources.js';
-import { importLine, isEsm, longImport, type SchematicContext, type Tree, textOf } from './tree.js';
+import { importLine, isEsm, libraryImport, type SchematicContext, type Tree, textOf } from './tree.js';
 
 export interface ProcessorOptions {
   readonly name: string;
@@ -16,31 +16,21 @@ export interface ProcessorOptions {
 /** `nest g -c nestjs-iteration processor NAME`: writes a processor and its test, and adds it to the nearest module. */
 export function processor(options: ProcessorOptions) {
   return (tree: Tree, { logger }: SchematicContext): Tree => {
-    const { flat = false, path = '', source: sourceName = 'typeorm', sourceRoot = 'src', spec = true } = options;
-    const sourceOf = SOURCES[sourceName];
-    if (!sourceOf)
-      throw new Error(`The source is "${sourceName}"; it must be one of ${Object.keys(SOURCES).join(', ')}`);
-    const parts = options.name.split('/');
-    const name = dashed(parts.pop() ?? '');
-    if (!/^[a-z][a-z\d-]*$/.test(name))
-      throw new Error(`The name is "${options.name}"; it must be a name such as import-users or users/import-users`);
-    const parent = [sourceRoot, path, ...parts].filter(Boolean).join('/');
-    const folder = flat ? parent : `${parent}/${name}`;
+    const place = placeOf(options);
     const edit = ModuleEdit.of(tree);
-    const module = edit?.nearest(folder);
-    const className = classOf(name);
+    const module = edit?.nearest(place.folder);
     const registered = registeredIn(module ? textOf(tree, module) : '');
+    const className = classOf(place.name);
     const file: GeneratedFile = {
-      name,
+      ...place,
       className,
-      folder: `/${folder}`,
-      sourceRoot,
       queue: options.queue ?? registered ?? 'iterations',
-      source: sourceOf(className),
+      source: sourceFor(options)(className),
       suffix: isEsm(tree) ? '.js' : '',
     };
-    tree.create(`${folder}/${name}.processor.ts`, processorText(file));
-    if (spec) tree.create(`${folder}/${name}.processor.spec.ts`, specText(file));
+    const path = `${file.folder}/${file.name}.processor`;
+    tree.create(`${path}.ts`, processorText(file));
+    if (options.spec ?? true) tree.create(`${path}.spec.ts`, specText(file));
     if (options.skipImport) return tree;
     if (edit && module) declare(edit, module, { ...file, registered });
     else
@@ -53,16 +43,34 @@ export function processor(options: ProcessorOptions) {
   };
 }
 
-interface GeneratedFile {
+interface Place {
   readonly name: string;
-  readonly className: string;
-  /** From the project's root, as {@link relative} takes it. */
+  /** From the project's root, which is `/`. */
   readonly folder: string;
   readonly sourceRoot: string;
+}
+
+interface GeneratedFile extends Place {
+  readonly className: string;
   readonly queue: string;
   readonly source: Source;
   /** Ending of relative imports. */
   readonly suffix: string;
+}
+
+function placeOf({ flat = false, name: given, path = '', sourceRoot = 'src' }: ProcessorOptions): Place {
+  const parts = given.split('/');
+  const name = dashed(parts.pop() ?? '');
+  if (!/^[a-z][a-z\d-]*$/.test(name))
+    throw new Error(`The name is "${given}"; it must be a name such as import-users or users/import-users`);
+  const folder = [sourceRoot, path, ...parts, flat ? '' : name].filter(Boolean).join('/');
+  return { name, folder: `/${folder}`, sourceRoot };
+}
+
+function sourceFor({ source = 'typeorm' }: ProcessorOptions): (className: string) => Source {
+  const found = SOURCES[source];
+  if (found) return found;
+  throw new Error(`The source is "${source}"; it must be one of ${Object.keys(SOURCES).join(', ')}`);
 }
 
 const LIBRARY = ['type BuildContext', 'BuildEnumerator', 'EachIteration', 'EnumeratorBuilder', 'IterativeProcessor'];
@@ -106,7 +114,7 @@ function processorText({ className, folder, name, queue, source, sourceRoot, suf
   const lines = [
     importLine('Injectable', '@nestjs/common'),
     ...imports.map(([names, from]) => importLine(names, fromOf(from))),
-    longImport(LIBRARY, 'nestjs-iteration'),
+    libraryImport(LIBRARY),
   ];
   return `${lines.join('\n')}
 

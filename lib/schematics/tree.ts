@@ -20,9 +20,9 @@ export function importLine(names: string, from: string): string {
   return ['import', `{ ${names} }`, 'from', `'${from}';`].join(' ');
 }
 
-/** One for each name: formatters cut lines that are as long. */
-export function longImport(names: readonly string[], from: string): string {
-  return `import {\n${names.map((name) => `  ${name},\n`).join('')}} from '${from}';`;
+/** The import of this library, with a line for each name: formatters cut one that is as long. */
+export function libraryImport(names: readonly string[]): string {
+  return `import {\n${names.map((name) => `  ${name},\n`).join('')}} from 'nestjs-iteration';`;
 }
 
 /** The project's `package.json`. */

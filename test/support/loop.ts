@@ -6,7 +6,7 @@ import type { Page, RunReader } from '../../lib/enumerators/contract/index.js';
 import type { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import { Lock } from '../../lib/interruption/lock.js';
 import { type ResolvedRunOptions, resolveRunOptions } from '../../lib/iteration.options.js';
-import { loopSequentially, type SequentialOutcome } from '../../lib/run/sequential.loop.js';
+import { SequentialLoop, type SequentialOutcome } from '../../lib/run/sequential.loop.js';
 import { ItemRate } from '../../lib/runtime/item.rate.js';
 import type { OpenRun } from '../../lib/runtime/run.js';
 import { RunTimer } from '../../lib/runtime/run.timer.js';
@@ -70,7 +70,8 @@ export function itemLoop(parts: LoopOptions): { run(): Promise<SequentialOutcome
       });
       const rethrow = (thrown: unknown) => Promise.reject(thrown);
       try {
-        return await loopSequentially({ ...run, context, pages, timer }, { overcome: rethrow, giveUp: rethrow });
+        const failure = { overcome: rethrow, giveUp: rethrow };
+        return await new SequentialLoop({ ...run, context, pages, timer }, failure).outcome();
       } finally {
         timer.end();
         await pages.close();
