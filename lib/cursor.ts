@@ -13,7 +13,7 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 export type Cursor = Json;
 
 /** The largest cursor, in bytes of JSON, that is saved. */
-export const MAX_CURSOR_BYTES = 16_384;
+const MAX_CURSOR_BYTES = 16_384;
 
 /** From this size on, in bytes of JSON, a cursor is warned about. */
 export const LARGE_CURSOR_BYTES = 1_024;

@@ -23,9 +23,8 @@ export class InvalidProcessorError extends IterationError {
     /** The class at fault. */
     readonly processor: string,
     message: string,
-    options?: ErrorOptions,
   ) {
-    super(`${processor}: ${message}`, options);
+    super(`${processor}: ${message}`);
   }
 }
 
@@ -45,9 +44,8 @@ export class InvalidCursorError extends AnsweredError {
     message: string,
     /** Where in the cursor the value stands, such as `cursor[0].at`. */
     readonly path: string,
-    options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(message);
   }
 }
 
@@ -73,7 +71,7 @@ export class SkipLimitError extends IterationError {
   constructor(
     /** The limit that is reached: a number of items, or of percent. */
     readonly limit: number,
-    { reached, ...options }: ErrorOptions & { readonly reached?: string } = {},
+    { reached, ...options }: ErrorOptions & { readonly reached?: string },
   ) {
     const items = `${limit} ${limit === 1 ? 'item' : 'items'}, as many as itemFailure.limit allows`;
     super(

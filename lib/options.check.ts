@@ -6,6 +6,7 @@ import {
   checkOption,
   count,
   countOrNone,
+  flag,
   interval,
   LONGEST_TIMER_MS,
   milliseconds,
@@ -26,7 +27,7 @@ export function checkIterationOptions(options: unknown): asserts options is Iter
     shutdown: object({ deadlineMs: timer }),
     unknownJobMs: milliseconds,
     aroundRun: aFunction,
-    workers: (value) => typeof value === 'boolean' || 'true or false',
+    workers: flag,
   });
 }
 

@@ -29,6 +29,7 @@ export const rate: Rule = (value) =>
   (typeof value === 'number' && value > 0 && value < Infinity) || 'a number of items a second, more than 0';
 export const nonEmptyString: Rule = (value) =>
   (typeof value === 'string' && value !== '') || 'a string that is not empty';
+export const flag: Rule = (value) => typeof value === 'boolean' || 'true or false';
 export const aFunction: Rule = (value) => typeof value === 'function' || 'a function';
 export const oneOf =
   (...values: readonly string[]): Rule =>

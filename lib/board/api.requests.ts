@@ -77,7 +77,7 @@ export function readRedrive(body: unknown): JobPlace {
   return read<JobPlace>('redrive', body, JOB);
 }
 
-export interface EnqueueRequest {
+interface EnqueueRequest {
   readonly queue: string;
   readonly name: string;
   readonly data?: unknown;

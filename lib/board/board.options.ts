@@ -1,6 +1,6 @@
 import type { CanActivate, Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../iteration.errors.js';
-import { check, oneOf, type Rule } from '../rules.js';
+import { check, flag, oneOf, type Rule } from '../rules.js';
 
 /** Options of the board. It starts only with `guards` or `token`, unless `access` is `'public'`. */
 export interface BoardOptions {
@@ -34,7 +34,6 @@ const guardClasses: Rule = (value) =>
 /** Browsers send no other characters in a header. */
 const tokenRule: Rule = (value) =>
   (typeof value === 'string' && /^[!-~]([ -~]*[!-~])?$/.test(value)) || 'a string of printable ASCII characters';
-const flag: Rule = (value) => typeof value === 'boolean' || 'true or false';
 
 /** @throws InvalidOptionsError also for a board that nothing protects */
 export function resolveBoardOptions(options: unknown): ResolvedBoardOptions {

@@ -1,7 +1,7 @@
 import { ITERATION_STATES } from '../control/index.js';
 
 /** A schema of OpenAPI 3.0, as far as this API needs it. */
-export interface Schema {
+interface Schema {
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
   readonly description?: string;
   readonly nullable?: boolean;

@@ -6,7 +6,7 @@ import type { BullMQ, Owner } from './bullmq.js';
 const RETRY_MS = 500;
 
 interface Connection {
-  disconnect(wait?: boolean): Promise<void>;
+  disconnect(): Promise<void>;
   on(event: 'error', listener: () => void): unknown;
   removeAllListeners(...events: string[]): Connection;
 }

@@ -35,7 +35,7 @@ export interface ControlRequest extends Asked {
   readonly ofWhole?: true;
 }
 
-export interface NumberedRequest extends ControlRequest {
+interface NumberedRequest extends ControlRequest {
   readonly number: number;
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 
 /** Where a job's run time goes, in milliseconds. */
-export interface TimeSplit {
+interface TimeSplit {
   readonly readingMs: number;
   readonly handlingMs: number;
 }

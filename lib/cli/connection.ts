@@ -21,11 +21,16 @@ export interface QueuePlace {
 const CONNECT_MS = 10_000;
 const ANSWER_MS = 30_000;
 
+/** Most applications have their queues in Redis, and a DATABASE_URL for something else. */
+const FROM_DATABASE_URL =
+  '. The server is that of DATABASE_URL: if the queues are in Redis, give --url redis://… or set REDIS_URL';
+
 class CliModule {}
 
 /** Runs `work` in an application that has the queue and no worker, and closes it. */
 export async function withIterations<T>(place: QueuePlace, work: (jobs: IterationService) => Promise<T>): Promise<T> {
-  const url = backendUrl(place.url ?? process.env.REDIS_URL ?? process.env.DATABASE_URL);
+  const named = place.url ?? process.env.REDIS_URL;
+  const url = backendUrl(named ?? process.env.DATABASE_URL);
   const queue = openQueue(url, place);
   try {
     await queue.waitUntilReady();
@@ -43,7 +48,9 @@ export async function withIterations<T>(place: QueuePlace, work: (jobs: Iteratio
     return result;
   } catch (error) {
     await queue.disconnect().catch(() => {}); // it may never have been connected
-    throw error instanceof IterationError || error instanceof UsageError ? error : new BackendError(url, error);
+    throw error instanceof IterationError || error instanceof UsageError
+      ? error
+      : new BackendError(url, error, named ? '' : FROM_DATABASE_URL);
   }
 }
 

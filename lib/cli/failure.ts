@@ -15,8 +15,9 @@ export class UsageError extends Error {
 export class BackendError extends Error {
   override readonly name = 'BackendError';
 
-  constructor(url: URL, cause: unknown) {
-    super(`${withoutPassword(url)}: ${messageOf(cause)}`, { cause });
+  /** @param advice What to do, after the server's message. */
+  constructor(url: URL, cause: unknown, advice = '') {
+    super(`${withoutPassword(url)}: ${messageOf(cause)}${advice}`, { cause });
   }
 }
 

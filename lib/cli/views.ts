@@ -47,7 +47,7 @@ export function jobSheet(status: IterationStatus): Readonly<Record<string, strin
     eta: etaMs === undefined ? undefined : durationText(etaMs),
     runs: `${run}, ${interruptions} of them interrupted`,
     stalls: stalls > 0 ? `${stalls}: a worker was killed, or lost its lock` : undefined,
-    interrupted: lastInterruption && interruptionText(lastInterruption),
+    'last interruption': lastInterruption && interruptionText(lastInterruption),
     failures: failures > 0 ? `${failures} at this cursor` : undefined,
     time: `${durationText(runtimeMs)} (reading ${durationText(readingMs)}, handling ${durationText(handlingMs)})`,
     worker: status.worker,

@@ -29,7 +29,7 @@ export type JobRef = Job | { queue: string; id: string };
 const HAS_PARTS: readonly string[] = ['active', 'waiting', 'delayed', 'prioritized', 'waiting-children', 'failed'];
 
 /** A part of a job, as it is now. */
-export interface FoundPart {
+interface FoundPart {
   readonly job: Job;
   readonly state: JobState;
 }

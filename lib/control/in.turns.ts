@@ -2,11 +2,11 @@
 const AT_A_TIME = 100;
 
 /** Asks for each, a few at a time. */
-export async function inTurns<T>(ids: readonly string[], ask: (id: string, index: number) => Promise<T>): Promise<T[]> {
+export async function inTurns<T>(ids: readonly string[], ask: (id: string) => Promise<T>): Promise<T[]> {
   const answers: T[] = [];
   for (let start = 0; start < ids.length; start += AT_A_TIME) {
     const page = ids.slice(start, start + AT_A_TIME);
-    answers.push(...(await Promise.all(page.map((id, at) => ask(id, start + at)))));
+    answers.push(...(await Promise.all(page.map((id) => ask(id)))));
   }
   return answers;
 }

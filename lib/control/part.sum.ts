@@ -2,7 +2,7 @@ import { toTenths } from '../checkpoint/index.js';
 import type { IterationState, IterationStatus } from './status.js';
 
 const RUNNING: readonly IterationState[] = ['running', 'pausing', 'cancelling'];
-const ENDED: readonly IterationState[] = ['completed', 'failed', 'cancelled'];
+export const ENDED: readonly IterationState[] = ['completed', 'failed', 'cancelled'];
 
 /**
  * The status of a job with parts: how far they are together. Its size is known once each part has begun.

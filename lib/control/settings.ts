@@ -12,8 +12,8 @@ export interface SettingsShown {
 /** What the last run had, else what the processor has; and what was tuned since. */
 export function settingsOf(
   { settings: saved }: Checkpoint,
-  tuned: TunedSettings = {},
-  options?: ResolvedRunOptions,
+  tuned: TunedSettings,
+  options: ResolvedRunOptions | undefined,
 ): SettingsShown {
   const known = saved ?? options;
   const concurrency = tuned.itemConcurrency ?? known?.itemConcurrency ?? 1;

@@ -42,7 +42,7 @@ export class RedrivenItem {
   ) {}
 }
 
-export interface RedriveParts {
+interface RedriveParts {
   readonly job: Pick<Job, 'id'>;
   readonly of: RedriveOf;
   readonly letters: DeadLetterQueue;

@@ -28,7 +28,7 @@ interface Provided {
   readonly instance: object;
   readonly options: ProcessorOptions;
   /** Value that the application provides under a token. */
-  readonly transactionsOf?: (token: InjectionToken) => TransactionHost<unknown>;
+  readonly transactionsOf: (token: InjectionToken) => TransactionHost<unknown>;
 }
 
 /**
@@ -60,7 +60,7 @@ export function defineProcessor(
     version: options.version ?? null,
     onChange: options.onChange ?? 'fail',
     options: runOptions,
-    transactions: options.transactions === undefined ? undefined : transactionsOf?.(options.transactions),
+    transactions: options.transactions === undefined ? undefined : transactionsOf(options.transactions),
     itemsPerTransaction: options.itemsPerTransaction ?? 1,
     describeItem: options.describe,
     builderName: `${type.name}.${String(build)}`,

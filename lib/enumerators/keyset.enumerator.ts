@@ -128,7 +128,7 @@ class LearnedOrder {
 }
 
 function partsOf(key: Json | []): readonly Json[] {
-  return Array.isArray(key) ? (key as readonly Json[]) : [key as Json];
+  return Array.isArray(key) ? (key as readonly Json[]) : [key];
 }
 
 const DATE = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?)?$/;

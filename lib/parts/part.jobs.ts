@@ -9,7 +9,7 @@ import { hasEnded, type PartNow, type PartResults, PartSum, partStateOf } from '
 const AT_A_TIME = 200;
 
 /** The life of a job that is split: a job that starts anew has parts of its own. */
-export interface SplitJob {
+interface SplitJob {
   readonly job: Job;
   readonly queue: Queue;
   readonly lock: Pick<Lock, 'assertHeld'>;

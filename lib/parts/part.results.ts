@@ -11,7 +11,7 @@ export interface PartResults {
 }
 
 /** `unknown`: it was never added, or was removed before it had completed. */
-export type PartState = 'unknown' | 'pending' | 'completed' | 'failed';
+type PartState = 'unknown' | 'pending' | 'completed' | 'failed';
 
 /** A part, as BullMQ knows it. */
 export interface PartNow {

@@ -1,4 +1,5 @@
 import type { Job, Queue } from 'bullmq';
+import type { CheckpointStore } from '../checkpoint/index.js';
 import { checkJson, type Json } from '../cursor.js';
 import type { PartitionsContext, ProcessorDefinition } from '../definition/index.js';
 import { describe } from '../describe.js';
@@ -11,10 +12,7 @@ interface SplittingRun {
   readonly job: Job;
   readonly lock: Lock;
   readonly queue: Pick<Queue, 'remove'>;
-  readonly store: {
-    parts(job: Job): Promise<string | undefined>;
-    saveParts(job: Job, token: string, parts: string): Promise<boolean>;
-  };
+  readonly store: Pick<CheckpointStore, 'parts' | 'saveParts'>;
 }
 
 interface SavedParts {
@@ -24,7 +22,7 @@ interface SavedParts {
 }
 
 /** The ids of the parts that a job has; none: it is not split, or not yet. */
-export async function savedPartIds(job: Job, store: Pick<SplittingRun['store'], 'parts'>): Promise<readonly string[]> {
+export async function savedPartIds(job: Job, store: Pick<CheckpointStore, 'parts'>): Promise<readonly string[]> {
   const text = await store.parts(job);
   if (text === undefined) return [];
   const { life, values } = JSON.parse(text) as SavedParts;

@@ -133,7 +133,7 @@ export class WholeJob {
           ...shared,
           ...(shared.slots && { slots }),
           ...(skips && { skips: { ...shared.skips, [this.#index]: [skips.skipped, skips.seen] as const } }),
-          ...(isHolder && { canary: { seen: { ...canary?.seen, [this.#index]: seen } } }),
+          ...(isHolder && { canary: { seen: { ...canary.seen, [this.#index]: seen } } }),
         },
         undefined,
       ];

@@ -15,7 +15,7 @@ import type { YieldedItems } from './yielded.items.js';
 /** Throws instead of handling an item: the error that it returns, unless it returns undefined. */
 export type FailAt = (index: number, tries: number) => unknown;
 
-export interface Observers {
+interface Observers {
   readonly items: YieldedItems;
   readonly recording: Recording;
   readonly stops: RunStops;

@@ -11,7 +11,7 @@ import { isPromise } from '../is.promise.js';
 import { withMethod } from './with.method.js';
 
 /** An item that the source of a run has given. */
-export interface YieldedItem {
+interface YieldedItem {
   readonly item: unknown;
   /** Read when it is asked for: an item costs no cursor. */
   readonly cursor: () => Cursor;

@@ -28,7 +28,7 @@ export function stopFetching(worker: Worker, stopping: AbortSignal): void {
   };
 }
 
-export interface Renewal {
+interface Renewal {
   readonly id: string;
   readonly token: string;
   /** When the renewing command was sent. */

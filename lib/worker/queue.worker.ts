@@ -21,8 +21,7 @@ import { type LockedRun, trackLocks, watchLocks } from './worker.locks.js';
 export type WorkerClass = new (name: string, processor: Process, options: WorkerOptions) => Worker;
 
 /** What the workers of an application share. */
-export interface WorkerParts
-  extends Pick<RunInputs, 'around' | 'clock' | 'publisher' | 'quarantine' | 'shutdownDeadlineMs'> {
+interface WorkerParts extends Pick<RunInputs, 'around' | 'clock' | 'publisher' | 'quarantine' | 'shutdownDeadlineMs'> {
   readonly unknownJobMs: number;
   readonly workerClass: WorkerClass;
   readonly moduleRef: ModuleRef;

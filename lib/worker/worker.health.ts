@@ -9,7 +9,7 @@ export interface WorkerHealth {
   readonly runs: readonly RunHealth[];
 }
 
-export interface RunHealth {
+interface RunHealth {
   readonly id: string;
   readonly name: string;
   /** When the run saved its last checkpoint, else when it began: milliseconds since 1970. */

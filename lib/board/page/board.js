@@ -534,7 +534,11 @@ let known = { readOnly: true, queues: [] };
 function showQueues(current) {
   const links = known.queues.map(({ name, counts }) => {
     const busy = (counts.active ?? 0) + (counts.waiting ?? 0) + (counts.prioritized ?? 0) + (counts.delayed ?? 0);
-    const count = h('span', { class: 'number', title: `${busy} not ended` }, whole.format(busy));
+    const count = h(
+      'span',
+      { class: 'number', title: `${busy} ${busy === 1 ? 'job' : 'jobs'} active, waiting or delayed` },
+      whole.format(busy),
+    );
     return h(
       'a',
       { href: hashOf({ queue: name }), 'aria-current': name === current ? 'true' : undefined },

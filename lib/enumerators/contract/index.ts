@@ -8,7 +8,6 @@ export { type ColumnOrder, compareNumbers, type KeyValues } from './key-order.js
 export {
   type BatchOptions,
   checkOptions,
-  count,
   type KeyColumn,
   type KeysetOptions,
   resolveBatchOptions,
@@ -18,6 +17,7 @@ export {
 export {
   checkForward,
   cursorOf,
+  type KeyBounds,
   type KeyedRows,
   type KeysetQuery,
   keyedPage,

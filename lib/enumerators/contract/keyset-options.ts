@@ -1,15 +1,6 @@
 import type { Json } from '../../cursor.js';
 import { InvalidOptionsError } from '../../iteration.errors.js';
-import {
-  check,
-  checkOption,
-  count as countRule,
-  nonEmptyString,
-  oneOf,
-  type Rule,
-  type Rules,
-  required,
-} from '../../rules.js';
+import { check, count, nonEmptyString, oneOf, type Rule, type Rules, required } from '../../rules.js';
 import type { At } from './enumerator.js';
 import { checkPartitions, type PartitionOptions } from './partitions.js';
 
@@ -58,11 +49,11 @@ const key: Rule = (value, where) => {
 };
 const KEY =
   "a column's name, { column: 'name', order: 'asc' | 'desc' }, or an array of these; without it the key is the primary key";
-const RULES: Rules = { cursor: () => true, key, pageSize: countRule, range: () => true };
-const BATCH_RULES: Rules = { ...RULES, batchSize: countRule };
+const RULES: Rules = { cursor: () => true, key, pageSize: count, range: () => true };
+const BATCH_RULES: Rules = { ...RULES, batchSize: count };
 
 /** The options with their defaults. An empty `key` means the primary key. */
-export interface ResolvedKeyset {
+interface ResolvedKeyset {
   readonly key: readonly KeyColumn[];
   readonly pageSize: number;
 }
@@ -98,12 +89,6 @@ export function resolvePartitionOptions(
 ): readonly KeyColumn[] {
   checkPartitions(options, source, { key });
   return keyColumns(options.key, source);
-}
-
-/** @throws InvalidOptionsError for anything but a whole number from 1. */
-export function count(value: unknown, name: string, source: string): number {
-  checkOption(source, [name, value], required(countRule));
-  return value as number;
 }
 
 /**

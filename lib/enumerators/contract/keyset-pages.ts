@@ -5,6 +5,12 @@ import { type ColumnOrder, checkOrder, type KeyValues } from './key-order.js';
 import type { Page } from './page.js';
 import type { Bounds } from './source.js';
 
+/** A range of a key: after the one, up to and including the other. */
+export interface KeyBounds {
+  readonly after: KeyValues | null;
+  readonly until: KeyValues | null;
+}
+
 /** How a keyset source gets its rows; everything else about paging is {@link keysetPages}. */
 export interface KeysetQuery<Row> {
   /** The source, for error messages: `User by (createdAt, id)`. */
@@ -13,11 +19,8 @@ export interface KeysetQuery<Row> {
   readonly pageSize: number;
   /** The order of each column, as far as it is known. Read after each fetch: a fetch may ask the database for it. */
   readonly orders?: readonly ColumnOrder[];
-  /** At most `limit` rows after `after`, up to and including `until`, in the order of the key; none at the end. */
-  fetch(
-    bounds: { readonly after: KeyValues | null; readonly until: KeyValues | null },
-    limit: number,
-  ): Promise<KeyedRows<Row>>;
+  /** At most `limit` rows within the bounds, in the order of the key; none at the end. */
+  fetch(bounds: KeyBounds, limit: number): Promise<KeyedRows<Row>>;
 }
 
 export interface KeyedRows<Row, Key = KeyValues> {

@@ -18,7 +18,7 @@ export type CsvSource = string | URL | Buffer | OpenStream;
 type OpenStream = (range: { start: number }) => Readable | Promise<Readable>;
 
 /** How much is read at a time, and parsed into one page. */
-export const CHUNK_BYTES = 65_536;
+const CHUNK_BYTES = 65_536;
 
 /** An opened {@link CsvSource}. */
 export interface CsvBytes {

@@ -3,12 +3,12 @@ import { Injectable } from '@nestjs/common';
 /** @ts-ignore csv-parse is an optional peer */
 import type { Options as CsvParseOptions } from 'csv-parse';
 import type { Cursor, Json } from '../../cursor.js';
+import { checkOption, count } from '../../rules.js';
 import {
   type Bounds,
   batchEnumeratorOf,
   checkOptions,
   checkPartitions,
-  count,
   type Enumerator,
   enumeratorOf,
   type PageReader,
@@ -87,9 +87,9 @@ export class CsvEnumeratorBuilder {
   ): Enumerator<Row[]> {
     checkOptions({ cursor: options?.cursor }, BATCHES.own, BATCHES.name);
     const { batchSize = DEFAULT_BATCH } = options;
-    const size = count(batchSize, 'batchSize', BATCHES.name);
+    checkOption(BATCHES.name, ['batchSize', batchSize], count);
     const rows = new CsvRows<Row>(source, parserOptions(options, BATCHES), BATCHES.name);
-    return batchEnumeratorOf(rows, { ...options, batchSize: size }, readsOf(BATCHES.name));
+    return batchEnumeratorOf(rows, { ...options, batchSize }, readsOf(BATCHES.name));
   }
 
   /**

@@ -47,7 +47,7 @@ export interface Learned {
 }
 
 /** Where a parser starts in the middle of a file, and what it would have learned before. */
-export interface ParserStart extends Learned {
+interface ParserStart extends Learned {
   /** The byte after the record before, its line end included. */
   readonly offset: number;
   /** Row of the record before. */

@@ -37,7 +37,7 @@ export function nestedCursor(cursor: Cursor): NestedCursor | null {
 }
 
 function isNested(cursor: Cursor): cursor is NestedCursor {
-  const { outer, inner } = (cursor ?? {}) as Partial<NestedCursor>;
+  const { outer, inner } = cursor as Partial<NestedCursor>;
   return (
     isPosition(outer) && (outer as Partial<OuterPosition>).after !== undefined && outer.at !== null && isPosition(inner)
   );

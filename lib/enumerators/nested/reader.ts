@@ -14,7 +14,7 @@ import { checkSameItem } from './fingerprint.js';
 import { type OuterItem, OuterItems } from './outer.js';
 
 /** Both levels, and where to start and end. */
-export interface NestedLevels<Item> {
+interface NestedLevels<Item> {
   /** The outer items after a cursor; undefined for none. */
   outer(after: Cursor): Promise<SourceEnumerator<unknown> | undefined>;
   /** The items of an outer item after a cursor; undefined for none. */

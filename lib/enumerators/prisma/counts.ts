@@ -1,10 +1,9 @@
 import type { Cursor } from '../../cursor.js';
 import type { KeyValues, Part } from '../contract/index.js';
+import { PAGE_OF_A_MILLISECOND } from './exact.keys.js';
 import type { Reading } from './reading.js';
 import { cursorValues } from './value.js';
 import { comparable, rowsAfter, upTo } from './where.js';
-
-const PAGE_OF_A_MILLISECOND = 1_000;
 
 /** How many rows lie up to and including a cursor's. */
 export async function countUpTo(reading: Reading, cursor: Cursor): Promise<number> {

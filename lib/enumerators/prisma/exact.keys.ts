@@ -10,6 +10,9 @@ import { millisecondOf } from './timestamp.js';
 import { fromPrisma, fromText, toPrisma, toText } from './value.js';
 import { same } from './where.js';
 
+/** Most keys that {@link ExactKeys.sameMillisecond} is asked for at a time. */
+export const PAGE_OF_A_MILLISECOND = 1_000;
+
 export interface ExactKey {
   /** The values that identify the row. */
   readonly identity: string;

@@ -1,5 +1,5 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
-import type { KeysetQuery, KeyValues } from '../contract/index.js';
+import type { KeyBounds, KeyedRows, KeyValues } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
 import type { ExactKeys } from './exact.keys.js';
 import type { KeyField } from './key.js';
@@ -7,15 +7,10 @@ import { PrismaKeyset } from './keyset.js';
 import type { PrismaQuery } from './query.js';
 import { comparable, rowsAfter, upTo } from './where.js';
 
-type Between = Parameters<KeysetQuery<PrismaValues>['fetch']>[0];
-
-interface Page {
-  readonly rows: readonly PrismaValues[];
-  readonly keys: readonly KeyValues[];
-}
+type Page = KeyedRows<PrismaValues>;
 
 /** The queries that read the rows of an extended client. */
-export interface ExtendedReading {
+interface ExtendedReading {
   /** The user's query, through all extensions. */
   readonly query: PrismaQuery;
   /** The keys and identities of the same rows, by the client without extensions. */
@@ -46,7 +41,7 @@ export class ExtendedKeyset {
     this.#keyset = new PrismaKeyset(reading.keys, reading.key, reading.exact);
   }
 
-  async fetch({ after, until }: Between, limit: number): Promise<Page> {
+  async fetch({ after, until }: KeyBounds, limit: number): Promise<Page> {
     if (this.#alone) return this.#alone.fetch({ after, until }, limit);
     let from = after !== null && after === this.#given ? (this.#reached ?? after) : after;
     for (;;) {
@@ -96,7 +91,7 @@ export class ExtendedKeyset {
     return strangers;
   }
 
-  async #atTheEnd({ after, until }: Between, limit: number): Promise<Page> {
+  async #atTheEnd({ after, until }: KeyBounds, limit: number): Promise<Page> {
     const { query, key, exact, identity } = this.#reading;
     const [unseen] = await query.find(this.#beyond({ after, until }), { take: 1 });
     if (!unseen || (await this.#sees([identity.identify(unseen)])).length > 0) return NOTHING;
@@ -105,7 +100,7 @@ export class ExtendedKeyset {
     return this.#alone.fetch({ after, until }, limit);
   }
 
-  #beyond({ after, until }: Between) {
+  #beyond({ after, until }: KeyBounds) {
     const { key } = this.#reading;
     return [
       ...(after ? [rowsAfter(comparable(key, after), after)] : []),

@@ -1,15 +1,13 @@
 import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
-import type { KeysetQuery, KeyValues } from '../contract/index.js';
+import type { KeyBounds, KeyValues } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
-import type { ExactKey, ExactKeys } from './exact.keys.js';
+import { type ExactKey, type ExactKeys, PAGE_OF_A_MILLISECOND } from './exact.keys.js';
 import { firstRounded, type KeyField } from './key.js';
 import type { PrismaQuery } from './query.js';
 import { millisecondOf } from './timestamp.js';
 import { fromPrisma } from './value.js';
 import { comparable, sharedValues, stagesAfter, upTo } from './where.js';
-
-type Bounds = Parameters<KeysetQuery<PrismaValues>['fetch']>[0];
 
 /** The result of {@link PrismaKeyset.fetch} while it is filled. */
 interface Page {
@@ -19,8 +17,6 @@ interface Page {
 
 /** Which of the rows found are now in the page: all; up to the last one wanted; up to one that changed meanwhile. */
 type Added = 'all' | 'until' | 'changed';
-
-const PAGE_OF_A_MILLISECOND = 1_000;
 
 /** Reads a model's rows by key, page after page. */
 export class PrismaKeyset {
@@ -40,7 +36,7 @@ export class PrismaKeyset {
     this.#shared = key.length;
   }
 
-  async fetch({ after, until }: Bounds, limit: number): Promise<Page> {
+  async fetch({ after, until }: KeyBounds, limit: number): Promise<Page> {
     const page: Page = { rows: [], keys: [] };
     let added: Added;
     do added = await this.#fill(page, { after: page.keys.at(-1) ?? after, until }, limit);
@@ -49,7 +45,7 @@ export class PrismaKeyset {
     return page;
   }
 
-  async #fill(page: Page, { after, until }: Bounds, limit: number): Promise<Added> {
+  async #fill(page: Page, { after, until }: KeyBounds, limit: number): Promise<Added> {
     if (after && after !== this.#distinct && this.#exact)
       await this.#addSameMillisecond(page, { exact: this.#exact, after, until, limit });
     const compared = after ? comparable(this.#key, after) : this.#key;
@@ -74,7 +70,7 @@ export class PrismaKeyset {
   }
 
   /** Adds the rows of the same millisecond as the last one, which Prisma cannot distinguish from it. */
-  async #addSameMillisecond(page: Page, options: Bounds & { exact: ExactKeys; limit: number }): Promise<void> {
+  async #addSameMillisecond(page: Page, options: KeyBounds & { exact: ExactKeys; limit: number }): Promise<void> {
     const { exact, until, limit } = options;
     for (let { after } = options; after && page.rows.length < limit; ) {
       const size = Math.min(limit - page.rows.length, PAGE_OF_A_MILLISECOND);

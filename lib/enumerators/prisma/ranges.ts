@@ -1,12 +1,10 @@
-import type { KeyedRows, KeysetQuery, KeyValues } from '../contract/index.js';
+import type { KeyBounds, KeyedRows, KeyValues } from '../contract/index.js';
 import type { PrismaValues } from './client.js';
 import type { Where } from './compare.js';
 import type { KeyField } from './key.js';
 import type { PrismaQuery } from './query.js';
 import { fromPrisma } from './value.js';
 import { between, sharedValues, stagesAfter, upTo } from './where.js';
-
-type Bounds = Parameters<KeysetQuery<Where>['fetch']>[0];
 
 /** Cuts a model's rows into ranges of the key. Only the last key of each range is read. */
 export class RangeCutter {
@@ -21,14 +19,14 @@ export class RangeCutter {
   }
 
   /** A `where` of the next `size` rows, with the last row's key. There is none if there are no rows. */
-  async cut(bounds: Bounds, size: number): Promise<KeyedRows<Where>> {
+  async cut(bounds: KeyBounds, size: number): Promise<KeyedRows<Where>> {
     const last = await this.#last(bounds, size);
     if (!last) return { rows: [], keys: [] };
     this.#shared = sharedValues(bounds.after ?? last, last);
     return { rows: [this.query.where([between(this.key, bounds.after, last)])], keys: [last] };
   }
 
-  async #last({ after, until }: Bounds, size: number): Promise<KeyValues | undefined> {
+  async #last({ after, until }: KeyBounds, size: number): Promise<KeyValues | undefined> {
     const within = until ? [upTo(this.key, until)] : [];
     let last: PrismaValues | undefined;
     let missing = size;

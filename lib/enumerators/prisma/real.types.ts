@@ -2,11 +2,8 @@ import type { Dialect } from '../../sql.dialect.js';
 import type { PrismaField } from './model.js';
 import type { RealColumn } from './table.js';
 
-/** Why a column cannot be paged; undefined: it can. */
-export type Mismatch = string | undefined;
-
 /** How a column fits its field. */
-export interface Match {
+interface Match {
   readonly mismatch?: string;
   /** SQL for values that cannot be paged, if only the values show it. */
   readonly strange?: string;

@@ -77,7 +77,7 @@ export function toPrisma({ field }: KeyField, value: Json | undefined): unknown 
 
 /** The key's values in a cursor. */
 export function cursorValues(cursor: Cursor): KeyValues {
-  return Array.isArray(cursor) ? cursor : [cursor as Json];
+  return Array.isArray(cursor) ? cursor : [cursor];
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   cutsOf,
   type Enumerator,
   evenSizes,
+  type KeyBounds,
   type KeyedRows,
   type KeysetQuery,
   keysetPages,
@@ -23,8 +24,7 @@ import type { PrismaQuery } from './query.js';
 import { RangeCutter } from './ranges.js';
 import type { CheckedKey, Reading } from './reading.js';
 
-type Between = Parameters<KeysetQuery<Where>['fetch']>[0];
-type Cut = (between: Between, size: number) => Promise<KeyedRows<Where>>;
+type Cut = (between: KeyBounds, size: number) => Promise<KeyedRows<Where>>;
 
 /** Batches as a `where` each, which matches exactly the rows of the batch. No row is loaded. */
 export class PrismaWheres implements Source<Where> {
@@ -108,7 +108,7 @@ export class PrismaWheres implements Source<Where> {
   }
 
   /** A row that was inserted between the two queries is found now. */
-  async #cutAgain(cut: Cut, between: Between, size: number): Promise<KeyedRows<Where>> {
+  async #cutAgain(cut: Cut, between: KeyBounds, size: number): Promise<KeyedRows<Where>> {
     const again = await cut(between, size);
     if (again.keys.length > 0) return again;
     throw new InvalidEnumeratorError(

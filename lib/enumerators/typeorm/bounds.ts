@@ -1,15 +1,9 @@
-import type { KeyValues } from '../contract/index.js';
+import type { KeyBounds, KeyValues } from '../contract/index.js';
 import { compare } from './compare.js';
 import { databaseOf } from './database.js';
 import type { ExactPart, KeyPart } from './key.part.js';
 import type { Query } from './query.js';
 import { dataSourceOf } from './typeorm.workarounds.js';
-
-/** Both ends of a range of a key. */
-export interface KeyBounds {
-  readonly after: KeyValues | null;
-  readonly until: KeyValues | null;
-}
 
 /** Narrows a query to the rows within the bounds. `prefix` begins the names of its parameters; see {@link freeName}. */
 export function bound<Q extends Query<unknown>>(

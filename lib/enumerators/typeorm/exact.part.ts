@@ -36,7 +36,7 @@ export function exactPart(
     ...part,
     ...rest,
     selection: isSelected ? undefined : (expression ?? part.sql),
-    alias: isSelected ? (part.plain as string) : part.hidden,
+    alias: isSelected ? part.plain : part.hidden,
   };
 }
 

@@ -1,12 +1,10 @@
-import type { KeyValues } from '../contract/index.js';
-import { bound, freeName, type IndexRange, indexRanges, type KeyBounds, ordered, orderOf, restrict } from './bounds.js';
+import type { KeyBounds, KeyValues } from '../contract/index.js';
+import { bound, freeName, type IndexRange, indexRanges, ordered, orderOf, restrict } from './bounds.js';
 import { databaseOf } from './database.js';
 import { keyOf } from './key.js';
 import type { ExactPart } from './key.part.js';
-import { mainOf, type Query, selectedColumns, selectsWhole } from './query.js';
+import { mainOf, primaryOf, type Query, selectedColumns, selectsWhole } from './query.js';
 import { copyOf, dataSourceOf } from './typeorm.workarounds.js';
-
-export type { KeyBounds } from './bounds.js';
 
 /** Entities, and the keys of their rows. There are as many of both, unless TypeORM made one entity of several rows. */
 export interface Found<Entity> {
@@ -71,10 +69,7 @@ export class TypeOrmPages<Entity> {
 
   /** Joins multiply rows, so a limit could cut an entity in two. A list of primary keys is limited instead. */
   #withKeys(page: Query<Entity>, range: IndexRange, limit: number): Query<Entity> {
-    const { name, metadata } = mainOf(page);
-    const primary = metadata.primaryColumns
-      .map(({ databaseName }) => `${page.escape(name)}.${page.escape(databaseName)}`)
-      .join(', ');
+    const primary = primaryOf(page);
     const keys = ordered(copyOf(this.#query), orderOf(page, range))
       .select(primary)
       .groupBy(this.#key.map(({ sql }) => sql).join(', '))

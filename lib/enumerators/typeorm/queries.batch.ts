@@ -1,7 +1,7 @@
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import { dialectOf } from '../../sql.dialect.js';
 import { freeName } from './bounds.js';
-import { mainOf, type Query } from './query.js';
+import { mainOf, primaryOf, type Query } from './query.js';
 import {
   copyOf,
   dataSourceOf,
@@ -58,10 +58,7 @@ function rowsOf(select: Query<unknown>, kind: WriteKind): { condition: string; p
   // MySQL and MariaDB read the table that they delete from in a derived table only.
   const isReadInside = kind === 'delete' && isMySql(select) && /\bselect\b/i.test(condition);
   if (!isMore && !isReadInside) return { condition, parameters: select.getParameters() };
-  const { name, metadata } = mainOf(select);
-  const columns = metadata.primaryColumns
-    .map(({ databaseName }) => `${select.escape(name)}.${select.escape(databaseName)}`)
-    .join(', ');
+  const columns = primaryOf(select);
   const keys = copyOf(select).select(columns).orderBy().distinct(true).setOption('disable-global-order');
   const list = keys.getQuery(); // which sets the parameters of common table expressions
   return {

@@ -1,15 +1,5 @@
-import type { KeyValues } from '../contract/index.js';
-import {
-  bound,
-  freeName,
-  type IndexRange,
-  indexRanges,
-  type KeyBounds,
-  ordered,
-  orderOf,
-  restrict,
-  reversed,
-} from './bounds.js';
+import type { KeyBounds, KeyValues } from '../contract/index.js';
+import { bound, freeName, type IndexRange, indexRanges, ordered, orderOf, restrict, reversed } from './bounds.js';
 import { keyOf } from './key.js';
 import type { ExactPart } from './key.part.js';
 import { executorOf, mainOf, type Query } from './query.js';

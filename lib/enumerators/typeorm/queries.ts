@@ -4,6 +4,7 @@ import {
   type Bounds,
   cursorOf,
   type Enumerator,
+  type KeyBounds,
   type KeyedRows,
   type KeysetQuery,
   type KeyValues,
@@ -14,7 +15,6 @@ import {
   readPages,
   type Source,
 } from '../contract/index.js';
-import type { KeyBounds } from './bounds.js';
 import { type ExactKey, exactKey } from './check.js';
 import { checkCursor, checkValues } from './key.js';
 import type { ExactPart, KeyPart } from './key.part.js';

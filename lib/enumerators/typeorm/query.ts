@@ -34,7 +34,7 @@ export function queryOf<Entity>(given: unknown, source: string): Query<Entity> {
 /** A Repository's query with the relations that its `find()` joins. Anything else is returned unchanged. */
 export function withEagerRelations(given: unknown): unknown {
   if (!has(given, 'find') || !has(given, 'createQueryBuilder')) return given;
-  const query = given.createQueryBuilder() as unknown as FindingQuery;
+  const query = given.createQueryBuilder() as FindingQuery;
   const hasEager = Boolean(query.expressionMap?.mainAlias?.metadata.eagerRelations?.length);
   return hasEager ? query.setFindOptions({}) : given;
 }
@@ -54,6 +54,14 @@ export function executorOf(query: Query<unknown>): Executor {
 /** The entity's alias and metadata. */
 export function mainOf(query: Query<unknown>): { readonly name: string; readonly metadata: Metadata } {
   return query.expressionMap.mainAlias as { name: string; metadata: Metadata };
+}
+
+/** The columns of the entity's primary key, as a list in SQL. */
+export function primaryOf(query: Query<unknown>): string {
+  const { name, metadata } = mainOf(query);
+  return metadata.primaryColumns
+    .map(({ databaseName }) => `${query.escape(name)}.${query.escape(databaseName)}`)
+    .join(', ');
 }
 
 /** Whether the query selects the whole entity, not some of its columns. */

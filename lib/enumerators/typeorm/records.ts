@@ -3,6 +3,7 @@ import { describe } from '../../describe.js';
 import { InvalidEnumeratorError } from '../../iteration.errors.js';
 import {
   type Bounds,
+  type KeyBounds,
   type KeyedRows,
   type KeysetQuery,
   type KeyValues,
@@ -13,7 +14,7 @@ import {
   readPages,
   type Source,
 } from '../contract/index.js';
-import { bound, freeName, type KeyBounds } from './bounds.js';
+import { bound, freeName } from './bounds.js';
 import { type ExactKey, exactKey } from './check.js';
 import { checkCursor, checkValues } from './key.js';
 import type { KeyPart } from './key.part.js';

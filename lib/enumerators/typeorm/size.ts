@@ -1,5 +1,5 @@
 import { databaseOf } from './database.js';
-import { executorOf, mainOf, type Query } from './query.js';
+import { executorOf, primaryOf, type Query } from './query.js';
 import { copyOf, dataSourceOf, givenRunner } from './typeorm.workarounds.js';
 import { type ServerVersion, serverVersion } from './version.js';
 
@@ -117,13 +117,6 @@ async function mariaDbEstimate(
 
 function keysOf(query: Query<unknown>): Query<unknown> {
   return copyOf(query).select(primaryOf(query)).orderBy().setOption('disable-global-order');
-}
-
-function primaryOf(query: Query<unknown>): string {
-  const { name, metadata } = mainOf(query);
-  return metadata.primaryColumns
-    .map(({ databaseName }) => `${query.escape(name)}.${query.escape(databaseName)}`)
-    .join(', ');
 }
 
 function isJoined({ expressionMap }: Query<unknown>): boolean {

@@ -83,7 +83,7 @@ export function onWrite<Q extends Query<unknown>>(
   return query;
 }
 
-export interface WrittenRows {
+interface WrittenRows {
   /** The name that the condition has for the table. */
   readonly alias: string;
   readonly condition: string;

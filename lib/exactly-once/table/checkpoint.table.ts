@@ -15,7 +15,7 @@ export interface Executor {
 }
 
 /** A row, and the run that is to hold it. */
-export interface HeldRow {
+interface HeldRow {
   readonly key: CheckpointKey;
   readonly holder: Holder;
 }
