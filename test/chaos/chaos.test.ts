@@ -22,10 +22,13 @@ describe.runIf(hasRedisServer())('workers that are killed, frozen, terminated an
     expect(figures['Redis restarts']).toBeGreaterThanOrEqual(1);
   });
 
-  it.concurrent('R25: with transactions, disturbed workers write each effect exactly once', async () => {
-    const { breaches, figures } = await runChaos({ ...CI, durationMs: 10_000, seed: 5, transactions: 'typeorm' });
-    expect(breaches).toEqual([]);
-    expect(figures['records repeated of jobs that promise exactly once']).toBe(0);
-    expect(figures['SIGKILLs of workers']).toBeGreaterThanOrEqual(3);
-  });
+  it.runIf(process.env.CI).concurrent(
+    'R25: with transactions, disturbed workers write each effect exactly once',
+    async () => {
+      const { breaches, figures } = await runChaos({ ...CI, durationMs: 10_000, seed: 5, transactions: 'typeorm' });
+      expect(breaches).toEqual([]);
+      expect(figures['records repeated of jobs that promise exactly once']).toBe(0);
+      expect(figures['SIGKILLs of workers']).toBeGreaterThanOrEqual(3);
+    },
+  );
 });

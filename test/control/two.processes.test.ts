@@ -2,7 +2,7 @@ import type { Job, JobsOptions } from 'bullmq';
 import { expect, it } from 'vitest';
 import type { HeldData } from '../processes/held.js';
 import type { WorkerConfig } from '../processes/worker.config.js';
-import { BACKENDS, type Backend, describeQueues, type Queues, type TestApp } from '../support/app.js';
+import { BACKENDS, describeQueues, type Queues, type TestApp } from '../support/app.js';
 import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { Lateness } from '../support/lateness.js';
 import { WorkerProcess } from '../support/processes.js';
@@ -106,12 +106,8 @@ const CASES: readonly Case[] = [
 
 const ITEMS = [0, 1, 2, 3, 4];
 
-/** In CI every state on every backend; elsewhere every second one, in turns. */
-const casesOf = (backend: Backend) =>
-  CASES.filter((_, index) => process.env.CI || index % 2 === (backend === 'redis' ? 0 : 1));
-
 describeQueues('control of a worker from another process', BACKENDS, (queues) => {
-  it.each(casesOf(queues.backend))('R28, R31: every request to a job that is $state has its effect', async (each) => {
+  it.each(CASES)('R28, R31: every request to a job that is $state has its effect', async (each) => {
     const web = await queues.start({ iteration: { workers: false } });
     const jobs = new Jobs(web, queues, each);
     try {

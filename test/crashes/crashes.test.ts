@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IterationOptions } from '../../lib/index.js';
 import type { CrashConfig, CrashData } from '../processes/crashes.js';
-import { BACKENDS, Queues, type TestApp } from '../support/app.js';
+import { backendsOf, Queues, type TestApp } from '../support/app.js';
 import { Crew } from '../support/crew.js';
 import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { randomOf } from '../support/random.js';
@@ -14,7 +14,7 @@ const KILLS = process.env.CI === 'true' ? ({ redis: 50, postgres: 8 } as const) 
 const NO_CHECKPOINTS = { everyMs: 600_000 };
 
 // The tests of a backend wait for new processes concurrently.
-describe.each(BACKENDS.filter((backend) => backend !== 'redis' || process.env.REDIS_URL))('crashes (%s)', (backend) => {
+describe.each(backendsOf('crashes'))('crashes (%s)', (backend) => {
   const queues = new Queues(backend);
   const crews: Crew<CrashConfig>[] = [];
   let app: TestApp;

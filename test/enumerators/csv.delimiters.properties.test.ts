@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Json } from '../../lib/cursor.js';
 import { CsvEnumeratorBuilder } from '../../lib/enumerators/csv/csv.enumerator.js';
+import { CASES_IN_MEMORY } from '../support/cases.js';
 import { chunked } from '../support/csv.js';
 
 const csv = new CsvEnumeratorBuilder();
 const MARKS = ['\n', '\r', '\r\n', '|', '||', '|\n', ';', 'ab', 'b'];
-const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_128);
 
 const cases = fc.record({
@@ -31,7 +31,7 @@ const cases = fc.record({
   escape: fc.constantFrom(undefined, undefined, '\\'),
 });
 
-it(`R1: csv.rows resumes exactly after every record in ${CASES} cases of random text and delimiters`, {
+it(`R1: csv.rows resumes exactly after every record in ${CASES_IN_MEMORY} cases of random text and delimiters`, {
   timeout: 600_000,
 }, async () => {
   let [read, cuts] = [0, 0];
@@ -52,12 +52,12 @@ it(`R1: csv.rows resumes exactly after every record in ${CASES} cases of random 
         });
       }
     }),
-    { numRuns: CASES, seed: SEED },
+    { numRuns: CASES_IN_MEMORY, seed: SEED },
   );
-  expect(Math.min(read, cuts)).toBeGreaterThan(CASES / 4);
+  expect(Math.min(read, cuts)).toBeGreaterThan(CASES_IN_MEMORY / 4);
 });
 
-it(`R27: parts of a CSV give every record and cursor of the whole, in ${CASES} cases of random text and delimiters`, {
+it(`R27: parts of a CSV give every record and cursor of the whole, in ${CASES_IN_MEMORY} cases of random text and delimiters`, {
   timeout: 600_000,
 }, async () => {
   let [read, parts] = [0, 0];
@@ -80,9 +80,9 @@ it(`R27: parts of a CSV give every record and cursor of the whole, in ${CASES} c
       read += whole.rows.length;
       parts += ranges.length - 1;
     }),
-    { numRuns: CASES, seed: SEED },
+    { numRuns: CASES_IN_MEMORY, seed: SEED },
   );
-  expect(Math.min(read, parts)).toBeGreaterThan(CASES / 10);
+  expect(Math.min(read, parts)).toBeGreaterThan(CASES_IN_MEMORY / 10);
 });
 
 /** The rows before an error are compared too, and the error by its message. */

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cursor } from '../../lib/cursor.js';
 import { PrismaEnumeratorBuilder } from '../../lib/enumerators/prisma/prisma.enumerator.js';
 import { IterationError } from '../../lib/iteration.errors.js';
+import { CASES } from '../support/cases.js';
 import { type MixedWorld, type OrderPart, openMixed } from '../support/prisma/mixed.js';
 import { type DatabaseName, type MixedColumn, REAL_TYPES, type RealType } from '../support/prisma/mixed.types.js';
 import { reportProperty } from '../support/property-report.js';
 
-const CASES = Number(process.env.PROPERTY_CASES ?? 350);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_128);
 const DATABASES: readonly DatabaseName[] = process.env.MARIADB_URL
   ? ['postgresql', 'mariadb', 'sqlite']

@@ -14,10 +14,10 @@ import {
 import { EnumeratorBuilder } from '../../lib/enumerators/enumerator.builder.js';
 import { InterruptionRequest } from '../../lib/interruption/interruption.js';
 import type { SequentialOutcome } from '../../lib/run/sequential.loop.js';
+import { CASES_IN_MEMORY } from '../support/cases.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { itemLoop } from '../support/loop.js';
 
-const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_121);
 const build = new EnumeratorBuilder();
 
@@ -177,7 +177,7 @@ function levels(dice: Dice, book: Book): Record<string, Level> {
 const EXTRA = ['ahead', 'not ahead', 'later', 'pausing', 'pausing take', 'pausing nested'];
 
 describe('composed sources in a run that is stopped at any moment', () => {
-  it(`R1: composed sources give each item once, in order, and close their readers, in ${CASES} cases`, async () => {
+  it(`R1: composed sources give each item once, in order, and close their readers, in ${CASES_IN_MEMORY} cases`, async () => {
     const tried = { cases: 0, runs: 0, items: 0, throttled: 0, opened: 0 };
     const cases = fc.record({
       seed: fc.integer({ min: 1, max: 2 ** 30 }),
@@ -219,12 +219,12 @@ describe('composed sources in a run that is stopped at any moment', () => {
       tried.throttled += throttled;
       tried.opened += book.opened;
     });
-    await fc.assert(property, { numRuns: CASES, seed: SEED, endOnFailure: false });
-    expect(tried.throttled).toBeGreaterThan(CASES / 10);
+    await fc.assert(property, { numRuns: CASES_IN_MEMORY, seed: SEED, endOnFailure: false });
+    expect(tried.throttled).toBeGreaterThan(CASES_IN_MEMORY / 10);
     console.log(`compositions in runs: ${JSON.stringify(tried)}`);
   });
 
-  it(`R1: poll and sources composed of it lose no item and acknowledge each one, in ${CASES} random jobs`, async () => {
+  it(`R1: poll and sources composed of it lose no item and acknowledge each one, in ${CASES_IN_MEMORY} random jobs`, async () => {
     const cases = fc.record({
       seed: fc.integer({ min: 1, max: 2 ** 30 }),
       length: fc.integer({ min: 0, max: 12 }),
@@ -264,6 +264,6 @@ describe('composed sources in a run that is stopped at any moment', () => {
       expect(seen).toEqual(made === 'after others' ? [...others, ...taken] : taken);
       expect(acked).toEqual(acks ? taken : []);
     });
-    await fc.assert(property, { numRuns: CASES, seed: SEED, endOnFailure: false });
+    await fc.assert(property, { numRuns: CASES_IN_MEMORY, seed: SEED, endOnFailure: false });
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckpointOptions } from '../../lib/index.js';
 import type { WorkerConfig } from '../processes/worker.config.js';
-import { BACKENDS, type Backend, Queues, type TestApp } from '../support/app.js';
+import { type Backend, backendsOf, Queues, type TestApp } from '../support/app.js';
 import { Crew } from '../support/crew.js';
 import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { randomOf } from '../support/random.js';
@@ -20,7 +20,7 @@ const LIFE_MS = 2_000;
 
 /** By time on Redis, by count on PostgreSQL. */
 const CHECKPOINTS: Record<Backend, CheckpointOptions> = { redis: { everyMs: 500 }, postgres: { everyItems: 100 } };
-const reachable = BACKENDS.filter((backend) => backend !== 'redis' || process.env.REDIS_URL);
+const reachable = backendsOf('kills with items in flight');
 
 describe('kills with items in flight', () => {
   const places = new Map<Backend, { queues: Queues; app: TestApp }>();

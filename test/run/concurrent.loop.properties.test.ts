@@ -22,6 +22,7 @@ import type { RunReport } from '../../lib/run/report.js';
 import { runJob } from '../../lib/run/run.job.js';
 import { RunControl } from '../../lib/runtime/run.control.js';
 import type { RunInputs } from '../../lib/runtime/run.inputs.js';
+import { CASES_IN_MEMORY } from '../support/cases.js';
 import { KINDS, type Kind } from '../support/levels.js';
 import { randomOf } from '../support/random.js';
 
@@ -41,7 +42,6 @@ vi.mock('node:timers/promises', () => ({
     }),
 }));
 
-const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_122);
 /** The most steps of a run. A run that takes more never ends. */
 const MOST_STEPS = 3_000;
@@ -621,7 +621,7 @@ describe('items in flight in a job with failures, stops, kills and lost locks', 
     process.off('unhandledRejection', note);
   });
 
-  it(`R26: items begin and finish in order, and none is lost or repeated needlessly, in ${CASES} jobs`, async () => {
+  it(`R26: items begin and finish in order, and none is lost or repeated needlessly, in ${CASES_IN_MEMORY} jobs`, async () => {
     const tried = { jobs: 0, runs: 0, items: 0, kills: 0, lost: 0, skipped: 0, stopped: 0, completed: 0, failed: 0 };
     const kinds = new Set<string>();
     const cases: fc.Arbitrary<Case> = fc.record({
@@ -665,7 +665,7 @@ describe('items in flight in a job with failures, stops, kills and lost locks', 
       tried.skipped += story.letters.size;
       tried[end as 'completed' | 'failed']++;
     });
-    await fc.assert(property, { numRuns: CASES, seed: SEED, endOnFailure: false });
+    await fc.assert(property, { numRuns: CASES_IN_MEMORY, seed: SEED, endOnFailure: false });
     expect(unhandled).toEqual([]);
     // The cases must have many of each kind: without them they would prove little.
     expect([...kinds].sort()).toEqual([...POLLS, ...OTHERS].sort());

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Cursor, Json } from '../../lib/cursor.js';
 import type { Enumerator, Part, PartOptions } from '../../lib/enumerators/contract/index.js';
+import { CASES } from './cases.js';
 
 /** Number of random cases per property; the seed reproduces a failure. */
-const CASES = Number(process.env.PROPERTY_CASES ?? 1_000);
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_129);
 
 /** A source that was cut, and perhaps changed afterwards. */

@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { type DataSource, type DataSourceOptions, EntitySchema, DataSource as TypeOrm } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { InvalidCursorError, InvalidEnumeratorError, InvalidOptionsError } from '../../lib/iteration.errors.js';
+import { CASES } from './cases.js';
 import { type Driver, type DriverName, databaseName } from './typeorm-drivers.js';
 import { type Followed, follow, type MismatchRow } from './typeorm-mismatch.js';
 import { type MismatchCase, mismatchCases } from './typeorm-mismatch-cases.js';
 
-const CASES = Number(process.env.PROPERTY_CASES ?? (process.env.CI ? 250 : 60));
 const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_128);
 
 /** How a table is read: exactly, refused before the first row, or stopped at a value that no key can hold. */

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WorkerConfig } from '../processes/worker.config.js';
-import { BACKENDS, Queues, type TestApp } from '../support/app.js';
+import { backendsOf, Queues, type TestApp } from '../support/app.js';
 import { endLocksOf, LASTING_LOCKS } from '../support/dead-locks.js';
 import { Lateness } from '../support/lateness.js';
 import { WorkerProcess } from '../support/processes.js';
 
-const reachable = BACKENDS.filter((backend) => backend !== 'redis' || process.env.REDIS_URL);
+const reachable = backendsOf('killed workers');
 
 // The tests run concurrently: they wait for processes, and one waits for its locks to expire.
 describe('killed workers', () => {
