@@ -124,4 +124,13 @@ describe('a server that does not answer', () => {
       expect(err).toBe(`error: ${kind}://127.0.0.1:1/0: connect ECONNREFUSED 127.0.0.1:1\n`);
     },
   );
+
+  it('one that only DATABASE_URL names may be the wrong one: the error says how to name Redis', async () => {
+    const { code, err } = await command(['list', '-q', 'jobs'], { DATABASE_URL: 'postgres://127.0.0.1:1/app' });
+    expect(code).toBe(1);
+    expect(err).toBe(
+      'error: postgres://127.0.0.1:1/app: connect ECONNREFUSED 127.0.0.1:1. The server is that of DATABASE_URL: ' +
+        'if the queues are in Redis, give --url redis://… or set REDIS_URL\n',
+    );
+  });
 });

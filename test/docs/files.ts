@@ -93,7 +93,7 @@ export const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> =
       }
     `,
   },
-  shutdown: { application: 'export declare class Application { close(): Promise<void> }' },
+  shutdown: { 'app.module': 'export class AppModule {}' },
   scale: { 'user.entity': user('@Column() name!: string;') },
   workflows: {
     bank: 'export declare class Bank { refund(account: string): Promise<void> }',

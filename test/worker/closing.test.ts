@@ -46,11 +46,11 @@ describeQueues('app.close() in a hook', BACKENDS, (queues) => {
     expect([state, story]).toEqual(['completed', ['start', 'a', 'b', 'complete', 'end complete']]);
   });
 
-  it('a job fails when its fail hook closes the application', async () => {
+  it.each(['fail no more', 'end fail'])('a job fails when its hook "%s" closes the application', async (event) => {
     const each = () => {
       throw new Error('no more');
     };
-    const { state, story } = await closedBy('fail no more', { each });
+    const { state, story } = await closedBy(event, { each });
     expect([state, story]).toEqual(['failed', ['start', 'fail no more', 'end fail']]);
   });
 
