@@ -33,7 +33,7 @@ if (alias.length > 0) {
 }
 
 /** Random cases of each property: `PROPERTY_CASES`, else as many as CI needs, or as a contributor has time for. */
-process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '150' : '20';
+process.env.PROPERTY_CASES ??= process.env.CI === 'true' ? '100' : '20';
 
 /** Suites that run `maxWorkers` at a time, when those of the groups before them have ended. */
 const group = (

@@ -9,7 +9,7 @@ export interface BoardOptions {
   /** Nest guards of every route, the page included. A guard that no module provides is created by the board's module. */
   guards?: readonly Type<CanActivate>[];
   /** A shared secret. The page asks for it, and sends it as `Authorization: Bearer`. */
-  token?: string;
+  token?: string | undefined;
   /** `'public'`: whoever reaches the application may see and control its jobs. Default: `'protected'`. */
   access?: 'protected' | 'public';
   /** Shows the jobs, and refuses every control. Default: false. */

@@ -26,7 +26,7 @@ export function addChangeCommands(program: Command, print: Print): void {
   })
     .option('--concurrency <n>', 'items in flight', countOf)
     .option('--rate <n>', 'items that begin in a second, or "none"', rateOf)
-    .option('--batch-size <n>', 'records of a batch', countOf);
+    .option('--batch-size <n>', 'records of a batch, where the source has batches', countOf);
 
   addQueueCommand(program, print, {
     usage: 'redrive <id>',

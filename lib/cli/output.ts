@@ -20,6 +20,7 @@ export interface Given<Value> {
 /** A job after something was asked of it. */
 export function statusOutput(status: IterationStatus): Output {
   const { cursor, id, name, state } = status;
-  const text = `Job ${printable(id)} (${printable(name)}) is ${state}, after cursor ${printable(JSON.stringify(cursor))}.\n`;
+  const where = cursor === null ? 'before its first item' : `after cursor ${printable(JSON.stringify(cursor))}`;
+  const text = `Job ${printable(id)} (${printable(name)}) is ${state}, ${where}.\n`;
   return { json: status, text };
 }

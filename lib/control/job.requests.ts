@@ -18,6 +18,7 @@ import {
 import type { Cursor } from '../cursor.js';
 import type { Publisher } from '../events/index.js';
 import { InvalidOptionsError, JobNotFoundError, JobStateError } from '../iteration.errors.js';
+import { statusOf } from './status.js';
 
 /** A worker that is about to delay a paused job has done so within this time, or has died. */
 const PARK_MS = 10_000;
@@ -112,8 +113,8 @@ export class JobRequests {
   /** @throws JobStateError for a job that has ended */
   async #unfinished(id: string): Promise<Found> {
     const found = await this.find(id);
-    const { state } = found;
-    if (state !== 'completed' && state !== 'failed') return found;
+    if (found.state !== 'completed' && found.state !== 'failed') return found;
+    const { state } = statusOf(found.job, found.state, {});
     throw new JobStateError(this.queue.name, id, `has ended (${state}): only restart() and a retry start it again`);
   }
 

@@ -5,8 +5,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { bullmqOf } from '../bullmq/index.js';
 import type { RegisteredQueue } from '../discovery/index.js';
 import { JobNotFoundError } from '../iteration.errors.js';
-import { ENDED } from './part.sum.js';
-import type { IterationStatus } from './status.js';
+import { ENDED, type IterationStatus } from './status.js';
 
 /** BullMQ's events that may change a job's status. A request of an operator comes as `progress`. */
 const EVENTS = ['active', 'completed', 'delayed', 'failed', 'progress', 'removed', 'stalled', 'waiting'] as const;

@@ -1,8 +1,7 @@
 import { toTenths } from '../checkpoint/index.js';
-import type { IterationState, IterationStatus } from './status.js';
+import { ENDED, type IterationState, type IterationStatus } from './status.js';
 
 const RUNNING: readonly IterationState[] = ['running', 'pausing', 'cancelling'];
-export const ENDED: readonly IterationState[] = ['completed', 'failed', 'cancelled'];
 
 /**
  * The status of a job with parts: how far they are together. Its size is known once each part has begun.

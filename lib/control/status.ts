@@ -32,6 +32,8 @@ export const ITERATION_STATES = [
   'completed',
   'failed',
 ] as const;
+/** Of a job that runs no more. */
+export const ENDED: readonly IterationState[] = ['completed', 'failed', 'cancelled'];
 
 /** A job's status, as of its last checkpoint. */
 export interface IterationStatus {

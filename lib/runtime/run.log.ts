@@ -48,7 +48,8 @@ export class RunLog {
   }
 
   failed(error: Error, decision: RetryDecision, { cursor, failures }: Checkpoint): void {
-    const where = `at the item after ${short(cursor)}, failure ${failures} there`;
+    const item = cursor === null ? 'at the first item' : `at the item after ${short(cursor)}`;
+    const where = `${item}, failure ${failures} there`;
     if (decision.type === 'fail')
       this.#logger.error(`${this.#job} failed permanently ${where}: ${error.message}`, error.stack);
     else this.#logger.warn(`${this.#job} failed ${where}, retries in ${decision.delayMs} ms: ${error.message}`);

@@ -1,5 +1,5 @@
 import { ModuleEdit } from './module.edit.js';
-import { manifestOf, type SchematicContext, type Tree, textOf } from './tree.js';
+import { missingPackages, OF_NEST, type SchematicContext, type Tree, textOf } from './tree.js';
 
 interface AddOptions {
   readonly queue?: string;
@@ -10,7 +10,7 @@ interface AddOptions {
 export function add({ queue = 'iterations', sourceRoot = 'src' }: AddOptions) {
   return (tree: Tree, { logger }: SchematicContext): Tree => {
     const edit = ModuleEdit.of(tree);
-    const module = edit?.nearest(sourceRoot);
+    const module = edit?.nearest(`/${sourceRoot}`);
     const text = module ? textOf(tree, module) : '';
     const missing = modulesFor(queue).filter(({ call }) => !text.includes(call));
     if (edit && module) for (const each of missing) edit.add(module, { metadata: 'imports', ...each });
@@ -19,7 +19,7 @@ export function add({ queue = 'iterations', sourceRoot = 'src' }: AddOptions) {
         `Could not change the root module (none was found, or @nestjs/schematics is not installed): ` +
           `add ${missing.map(({ expression }) => expression).join(', ')} to its imports.`,
       );
-    const packages = missingPackages(tree);
+    const packages = missingPackages(tree, { '@nestjs/bullmq': OF_NEST, bullmq: 'latest', ioredis: '5' });
     if (packages.length > 0) logger.info(`nestjs-iteration needs more packages: npm install ${packages.join(' ')}`);
     if (!textOf(tree, `${sourceRoot}/main.ts`).includes('enableShutdownHooks'))
       logger.info(
@@ -45,12 +45,4 @@ function modulesFor(queue: string) {
       expression: 'IterationModule.forRoot()',
     },
   ];
-}
-
-/** npm takes the newest `@nestjs/bullmq`, which need not be that of the application's Nest. */
-function missingPackages(tree: Tree): readonly string[] {
-  const { dependencies = {} } = manifestOf(tree);
-  const [major] = /\d+/.exec(dependencies['@nestjs/core'] ?? '') ?? ['latest'];
-  const wanted = { '@nestjs/bullmq': major, bullmq: 'latest', ioredis: '5' };
-  return Object.entries(wanted).flatMap(([name, version]) => (dependencies[name] ? [] : [`${name}@${version}`]));
 }

@@ -1,6 +1,6 @@
 import { ModuleEdit } from './module.edit.js';
 import { SOURCES, type Source, type SourceName } from './sources.js';
-import { importLine, isEsm, libraryImport, type SchematicContext, type Tree, textOf } from './tree.js';
+import { importLine, isEsm, libraryImport, missingPackages, type SchematicContext, type Tree, textOf } from './tree.js';
 
 export interface ProcessorOptions {
   readonly name: string;
@@ -39,6 +39,8 @@ export function processor(options: ProcessorOptions) {
           `add ${className} to its providers, and the queue "${file.queue}" to its imports.`,
       );
     if (file.source.needs) logger.info(file.source.needs);
+    const packages = missingPackages(tree, file.source.packages ?? {});
+    if (packages.length > 0) logger.info(`It needs more packages: npm install ${packages.join(' ')}`);
     return tree;
   };
 }
@@ -131,7 +133,7 @@ export class ${className} {
 
   /** After a kill, the last items are handled again: make it harmless to handle one twice. */
   @EachIteration()
-  async handle(item: ${item}): Promise<void> {
+  handle(item: ${item}): void {
     console.log(item);
   }
 }
@@ -147,7 +149,7 @@ function constructorOf(parameters: readonly string[]): string {
 function specText({ className, name, source, suffix }: GeneratedFile): string {
   const parameters = ['new EnumeratorBuilder()', ...source.values].join(', ');
   const lines = [
-    importLine('EnumeratorBuilder', 'nestjs-iteration'),
+    importLine('type BuildContext, EnumeratorBuilder', 'nestjs-iteration'),
     importLine('iterate', 'nestjs-iteration/testing'),
     importLine(className, `./${name}.processor${suffix}`),
   ];
@@ -157,7 +159,9 @@ describe('${className}', () => {
   it('carries on where it was interrupted', async () => {
     const processor = new ${className}(${parameters});
     const examples = ${source.examples};
-    processor.build = ({ cursor }) => new EnumeratorBuilder().array(examples, { cursor }) as never;
+    const build = ({ cursor }: BuildContext) =>
+      new EnumeratorBuilder().array(examples, { cursor });
+    Object.assign(processor, { build });
 
     const { items, state } = await iterate(processor, { interruptAfter: 1 });
 

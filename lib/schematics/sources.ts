@@ -1,3 +1,5 @@
+import { OF_NEST } from './tree.js';
+
 /** What a generated processor goes over. */
 export type SourceName = 'typeorm' | 'prisma' | 'csv' | 'array' | 'pages';
 
@@ -23,6 +25,8 @@ export interface Source {
     readonly from: string;
     readonly expression: string;
   }[];
+  /** Packages that it needs, with their versions; see {@link missingPackages}. */
+  readonly packages?: Readonly<Record<string, string>>;
   /** What the application needs, and is not written. */
   readonly needs?: string;
   /** What the test passes to the constructor after the enumerators. */
@@ -49,6 +53,7 @@ export class ${className}Row {
     modules: [
       { names: ['TypeOrmModule'], from: '@nestjs/typeorm', expression: `TypeOrmModule.forFeature([${className}Row])` },
     ],
+    packages: { '@nestjs/typeorm': OF_NEST, typeorm: 'latest' },
     needs: `${className}Row stands for an entity of yours. The application needs TypeOrmModule.forRoot({ …, autoLoadEntities: true }).`,
     build: 'this.enumerators.typeorm.records(this.rows, { cursor })',
     examples: '[{ id: 1 }, { id: 2 }, { id: 3 }]',
@@ -71,6 +76,7 @@ export class ${className}Row {
 type Row = Record<string, string>;
 `,
     data: '{ readonly path: string }',
+    packages: { 'csv-parse': 'latest' },
     item: 'Row',
     build: 'this.enumerators.csv.rows<Row>(data.path, { cursor })',
     examples: "[{ name: 'a' }, { name: 'b' }, { name: 'c' }]",

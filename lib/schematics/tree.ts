@@ -26,11 +26,23 @@ export function libraryImport(names: readonly string[]): string {
 }
 
 /** The project's `package.json`. */
-export function manifestOf(tree: Tree): {
+function manifestOf(tree: Tree): {
   readonly type?: string;
   readonly dependencies?: Readonly<Record<string, string>>;
 } {
   return tree.exists('package.json') ? JSON.parse(textOf(tree, 'package.json')) : {};
+}
+
+/** The version of an integration of Nest: that of the application's Nest. npm would take the newest one. */
+export const OF_NEST = 'of Nest';
+
+/** Of these packages, with their versions, those that the project does not have: as `npm install` takes them. */
+export function missingPackages(tree: Tree, wanted: Readonly<Record<string, string>>): readonly string[] {
+  const { dependencies = {} } = manifestOf(tree);
+  const [major] = /\d+/.exec(dependencies['@nestjs/core'] ?? '') ?? ['latest'];
+  return Object.entries(wanted).flatMap(([name, version]) =>
+    dependencies[name] ? [] : [`${name}@${version === OF_NEST ? major : version}`],
+  );
 }
 
 /** Whether relative imports end with `.js`: Node's loader of ES modules requires it. */

@@ -101,7 +101,7 @@ describeQueues('the command line', BACKENDS, (queues) => {
     await hold.reached;
     const paused = await run('pause', 'held', '--by', 'anna', '--reason', 'the database is slow');
     expect(paused).toMatchObject({ code: 0, err: '' });
-    expect(paused.out).toMatch(/^Job held \(story\) is paus(ing|ed), after cursor /);
+    expect(paused.out).toMatch(/^Job held \(story\) is paus(ing|ed), (before its first item|after cursor 0)\.\n$/);
     await inState(app, job, 'paused');
     expect((await run('status', 'held')).out).toMatch(/^request: +pause by anna: the database is slow at 20/m);
     expect(rowsOf(await run('list'))).toMatchObject([{ state: 'paused', note: 'pause by anna: the database is slow' }]);
@@ -120,7 +120,7 @@ describeQueues('the command line', BACKENDS, (queues) => {
     const web = await queues.start({ iteration: { workers: false } });
     const job = await web.iterations.enqueue(type, {}, { jobId: 'wrong' });
     expect((await run('cancel', 'wrong', '--by', 'anna', '--reason', 'wrong file')).out).toBe(
-      'Job wrong (story) is cancelling, after cursor null.\n',
+      'Job wrong (story) is cancelling, before its first item.\n',
     );
     const app = await queues.start({ processors: [type] });
     expect((await app.settled(job)).failedReason).toBe('The job was cancelled by anna: wrong file');
@@ -129,7 +129,7 @@ describeQueues('the command line', BACKENDS, (queues) => {
     expect(JSON.parse(refused.err)).toEqual({
       error: {
         name: 'JobStateError',
-        message: 'Job "wrong" of queue "jobs" has ended (failed): only restart() and a retry start it again',
+        message: 'Job "wrong" of queue "jobs" has ended (cancelled): only restart() and a retry start it again',
         exitCode: 1,
       },
     });

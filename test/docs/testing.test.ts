@@ -26,6 +26,7 @@ describe('docs/testing.md', () => {
   it.each([
     ['send-invoices.spec', 2],
     ['send-invoices.module.spec', 2],
+    ['billing.service.spec', 1],
     ['letters.spec', 1],
     ['any-interruptions.spec', 2],
   ])('R1: the tests of %s pass', async (name, count) => {

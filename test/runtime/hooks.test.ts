@@ -242,7 +242,7 @@ describeQueues('hooks', BACKENDS, (queues) => {
         /^log Job letters \(jobs, story\) completed: 3 items in \d+\.\d s, 2 runs, 1 item in the last$/,
       ),
       'log Job bad (jobs, story) started',
-      'error Job bad (jobs, story) failed permanently at the item after null, failure 1 there: no good',
+      'error Job bad (jobs, story) failed permanently at the first item, failure 1 there: no good',
     ]);
   });
 });
