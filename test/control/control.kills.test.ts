@@ -9,7 +9,7 @@ import { randomOf } from '../support/random.js';
 import { until } from '../support/until.js';
 
 /** `CONTROL_ROUNDS=20` proves more. */
-const ROUNDS = Number(process.env.CONTROL_ROUNDS ?? (process.env.CI ? 4 : 1));
+const ROUNDS = Number(process.env.CONTROL_ROUNDS ?? (process.env.CI ? 2 : 1));
 /** A worker is killed within this time after the request. */
 const KILLED_WITHIN_MS = 1_000;
 

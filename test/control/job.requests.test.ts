@@ -24,7 +24,7 @@ async function webAndWorker(queues: Queues, script: Script = {}, options = {}) {
 }
 
 /** Each meets another moment. */
-const ROUNDS = process.env.CI ? 24 : 6;
+const ROUNDS = process.env.CI ? 12 : 6;
 
 const stateOf = async ({ iterations }: TestApp, job: Job) => (await iterations.status(job)).state;
 

@@ -9,7 +9,7 @@ import { randomOf } from '../support/random.js';
 import { until } from '../support/until.js';
 
 const QUEUES = ['storm', 'fails', 'skips', 'edges', 'shared', 'frozen'] as const;
-const KILLS = process.env.CI === 'true' ? ({ redis: 50, postgres: 8 } as const) : ({ redis: 16, postgres: 4 } as const);
+const KILLS = process.env.CI === 'true' ? ({ redis: 30, postgres: 6 } as const) : ({ redis: 16, postgres: 4 } as const);
 /** Only the checkpoints that R19 needs: how far a run gets before it dies does not depend on a clock. */
 const NO_CHECKPOINTS = { everyMs: 600_000 };
 
