@@ -32,7 +32,7 @@ export const ITERATION_STATES = [
   'completed',
   'failed',
 ] as const;
-/** Of a job that runs no more. */
+/** The states of a job that has ended. */
 export const ENDED: readonly IterationState[] = ['completed', 'failed', 'cancelled'];
 
 /** A job's status, as of its last checkpoint. */

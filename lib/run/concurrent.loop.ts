@@ -175,6 +175,7 @@ export class ConcurrentLoop {
     return 'stopped';
   }
 
+  /** Moves the cursor once all items before it are finished. */
   async #passEmpty(page: Page<unknown>, before: Promise<Order>): Promise<Order> {
     const { progress, timer } = this.run;
     const order = await before;
