@@ -14,9 +14,7 @@ export class Slots {
   constructor(private readonly run: Pick<OpenRun, 'context' | 'definition'>) {}
 
   take(): Slot {
-    const slot = this.#free.pop() ?? this.#newSlot();
-    slot.context.hasStopped = false;
-    return slot;
+    return this.#free.pop() ?? this.#newSlot();
   }
 
   giveBack(slot: Slot): void {

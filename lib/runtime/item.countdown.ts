@@ -25,11 +25,6 @@ export class ItemCountdown {
     if (!this.#awaitsTick) this.#endAfterWaiting();
   }
 
-  /** The clock must be looked at before the next item. */
-  end(): void {
-    this.#left = 0;
-  }
-
   /** Node calls `nextTick` when no microtask is left, which a handler that never waits soon reaches. */
   #endAfterWaiting(): void {
     this.#awaitsTick = true;

@@ -71,11 +71,6 @@ export class RunTimer {
     return this.#countdown.isOver() && this.isDue();
   }
 
-  /** Looks before the next item, whatever the clock says. */
-  lookNext(): void {
-    this.#countdown.end();
-  }
-
   /** Looks at the clock: whether anything may be due. */
   isDue(): boolean {
     if (this.#isIsolating) return true;

@@ -100,8 +100,13 @@ type Row = Record<string, string>;
     build: `this.enumerators.pages({
       cursor,
       fetch: async (token: string | null) => {
-        const response = await fetch(\`https://api.example.com/values?token=\${token ?? ''}\`);
-        return (await response.json()) as { items: string[]; next: string | null };
+        const response = await fetch(
+          \`https://api.example.com/values?token=\${token ?? ''}\`,
+        );
+        return (await response.json()) as {
+          items: string[];
+          next: string | null;
+        };
       },
     })`,
     examples: "['a', 'b', 'c']",

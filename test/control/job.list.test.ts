@@ -283,6 +283,18 @@ describeQueues('watch', BACKENDS, (queues) => {
     await expect(lastValueFrom(nobody)).rejects.toBeInstanceOf(JobNotFoundError);
   });
 
+  it('watch shows a status once, whatever events of the job come', async () => {
+    const web = await queues.start({ iteration: { workers: false } });
+    const job = await web.queue().add('story', {});
+    const seen: IterationStatus[] = [];
+    web.iterations.watch(job).subscribe((status) => seen.push(status));
+    await until('the job is shown', () => seen.length > 0);
+    for (let event = 0; event < 5; event++) await job.updateProgress(0); // which it was
+    await web.iterations.pause(job);
+    await until('its pause is shown', () => seen.at(-1)?.state === 'paused');
+    expect(seen.map(({ state }) => state)).toEqual(['waiting', 'paused']);
+  });
+
   it('watch completes when the job is removed, and a watcher that leaves stops nobody else', async () => {
     const { type } = storyProcessor();
     const app = await queues.start({ iteration: { workers: false } });
